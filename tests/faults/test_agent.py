@@ -226,7 +226,7 @@ def test_a_snapshot_that_does_not_unpack(
     monkeypatch.setattr("amlflow.jobs.queue.launch", launch_broken)
     run = submit(experiment, "pass")
     assert wait_for_end(run) == "Failed"
-    assert "is not a whole zip archive" in error_of(run)
+    assert "is not a valid zip archive" in error_of(run)
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def test_a_job_whose_run_is_deleted(experiment: Any, jobs: Path, leaves: bool) -
         assert str(job) not in said
         assert not list(jobs.iterdir())
         return
-    assert f"What the script of run {run.id} left cannot be sent" in said
+    assert f"The files and records that the script of run {run.id} left cannot be sent" in said
     assert "archived or deleted" in said
     assert f"rm -r {shlex.quote(str(job))}" in said
     assert (job / "work/outputs/result").read_text() == "x"

@@ -1,4 +1,4 @@
-"""Asks for the end of a submitted run. You need to reach the tracker only; the agent ends it."""
+"""Requests the end of a submitted run in the tracker. The run's agent reads it and ends the run."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from amlflow.jobs.run_notes import EndRequest, has_agent
 from amlflow.spec import FINAL, PropertyConflict, RunChange, RunRecord, Tracker
 
 NOBODY = "nobody-"
-"""How the property :data:`AGENT` begins if no agent can claim the run any more."""
+"""The beginning of the property :data:`AGENT` if no agent can claim the run any more."""
 
 
 def request_end(
     tracker: Tracker, record: RunRecord, request: EndRequest, meanwhile: str | None = None
 ) -> None:
-    """Have a submitted run end.
+    """Request the end of a submitted run.
 
-    If an agent has the run, the agent is asked to end it, and the status is ``meanwhile`` until it
-    has. If no agent has the run yet, the run ends at once and no agent can claim it any more; the
-    job's folder is removed by the agent that finds this, or by the submitter's next command.
+    If an agent has the run, the request asks the agent to end it, and the status is ``meanwhile``
+    until then. If no agent has the run yet, the run ends at once, and no agent can claim it any
+    more. The agent that starts later, or the submitter's next command, removes the job's folder.
     """
     if not has_agent(record):
         try:
             tracker.update_run(record.id, RunChange(properties=claim_for_nobody()))
-        except PropertyConflict:  # an agent was quicker
+        except PropertyConflict:  # an agent has just claimed the run
             pass
         else:
             tracker.update_run(record.id, request.change())
@@ -38,17 +38,17 @@ def request_end(
 
 
 def claim_for_nobody() -> dict[str, str]:
-    """Properties after which no agent can claim a run."""
+    """Return properties that keep every agent from claiming a run."""
     return {AGENT: f"{NOBODY}{uuid.uuid4().hex}"}
 
 
 def is_nobodys(record: RunRecord) -> bool:
-    """Whether no agent had the run, and none can claim it any more."""
+    """Whether the run ended before an agent claimed it, so that none can claim it any more."""
     return record.properties.get(AGENT, "").startswith(NOBODY)
 
 
 def check_goes_on(record: RunRecord) -> None:
-    """Raise UserErrorException for a run that has ended already."""
+    """Raise UserErrorException if a run has ended already."""
     if record.status in FINAL:
         raise UserErrorException(
             f"Run {record.alias or record.id} is {record.status} already, so there is nothing to "

@@ -1,7 +1,7 @@
-"""The processes of a distributed run: where each of them is, and the variables that it gets.
+"""Decides the node and the environment variables of each process of a distributed run.
 
-This is the one place where that is decided, for one machine and for the nodes of a cluster. Sources
-of the variables: v1's documentation of distributed training, and what public scripts read.
+Only this module decides that, for one machine and for the nodes of a cluster. The sources of the
+variables are v1's documentation of distributed training, and public scripts that read them.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 FIRST_PORT, PORTS = 20_000, 12_000
-"""The ports of processes on other nodes, where nobody can look what is free: below those that
-systems give to whoever asks for any."""
+"""Ports for processes on other nodes, where this process cannot look for free ones. They are below
+the ports that systems assign by themselves."""
 MAX_PROCESSES = 10_000
 """Of one run."""
 
@@ -28,11 +28,11 @@ class Join(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distribution:
-    """The processes that a run asks for.
+    """The processes of a run.
 
-    ``processes`` is the number on all ``nodes``. With ``is_of_nodes``, each process stands for a
-    node, and may start others there. ``servers`` of the processes keep parameters for the others,
-    and end with them.
+    ``processes`` is the number on all ``nodes`` together. With ``is_of_nodes``, each process
+    represents a node, and may start other processes there. ``servers`` is the number of processes
+    that keep parameters for the others. They end when the others have ended.
     """
 
     join: str
@@ -43,15 +43,15 @@ class Distribution:
 
     @property
     def per_node(self) -> int:
-        """The most processes on one node."""
+        """The highest number of processes on one node."""
         return -(-self.processes // self.nodes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """One of the processes: its number among all, its node's, and its number on that node.
+    """One process: its number among all, the number of its node, and its number on that node.
 
-    ``beside`` is the number of processes on its node.
+    ``beside`` is how many processes its node has.
     """
 
     number: int
@@ -61,7 +61,10 @@ class Process:
 
 
 def rank_by_node(distribution: Distribution) -> list[Process]:
-    """The processes node by node; the first nodes have one more if they are not even."""
+    """Number the processes node by node.
+
+    If they do not divide evenly, the first nodes have more.
+    """
     least, more = divmod(distribution.processes, distribution.nodes)
     processes: list[Process] = []
     for node in range(distribution.nodes):
@@ -74,7 +77,10 @@ def rank_by_node(distribution: Distribution) -> list[Process]:
 
 
 def rank_here(distribution: Distribution) -> list[Process]:
-    """The processes on one machine, which is one node, unless each of them stands for one."""
+    """Number the processes on one machine.
+
+    It is one node, unless each process represents a node.
+    """
     if distribution.is_of_nodes:
         return rank_by_node(distribution)
     count = distribution.processes
@@ -82,12 +88,15 @@ def rank_here(distribution: Distribution) -> list[Process]:
 
 
 def is_spread(distribution: Distribution) -> bool:
-    """Whether a cluster has to start the processes: on several nodes, or for its own MPI."""
+    """Whether the cluster must start the processes: on several nodes, or by its own MPI."""
     return distribution.nodes > 1 or distribution.join == Join.MPI
 
 
 def process_ports(free: int, count: int) -> list[int]:
-    """A port for each of the processes on a cluster; the first is ``free`` on the first node."""
+    """Return a port for each process on a cluster.
+
+    The first is ``free``, a port of the first node.
+    """
     return [free, *(FIRST_PORT + (free + i) % PORTS for i in range(1, count))]
 
 
@@ -98,9 +107,9 @@ def variables_of(
     addresses: Sequence[str],
     ports: Sequence[int],
 ) -> dict[str, str]:
-    """The variables of one of the processes.
+    """Return the environment variables of one process.
 
-    ``addresses`` are those of the nodes, and ``ports`` one for each process, free on its node.
+    ``addresses`` are the addresses of the nodes. ``ports`` has a free port for each process.
     """
     first, port = addresses[0], ports[0]
     variables = {
@@ -131,9 +140,9 @@ def variables_of(
 
 
 def _mpi(processes: Sequence[Process], process: Process) -> dict[str, str]:
-    """What Open MPI's mpirun sets, which scripts read whatever MPI there is.
+    """Return the variables of Open MPI's mpirun. Scripts read them with every MPI.
 
-    RANK and LOCAL_RANK are not among them: a library that finds these starts no processes itself.
+    RANK and LOCAL_RANK are not set. If a library finds these, it starts no processes itself.
     """
     return {
         "OMPI_COMM_WORLD_RANK": str(process.number),
@@ -145,7 +154,7 @@ def _mpi(processes: Sequence[Process], process: Process) -> dict[str, str]:
 
 
 def server_numbers(distribution: Distribution, processes: Sequence[Process]) -> list[int]:
-    """The numbers of the processes that keep parameters: the last on their nodes."""
+    """Return the numbers of the processes that keep parameters: the last ones of the nodes."""
     by_turns = sorted(processes, key=lambda process: (process.local, process.node))
     return [process.number for process in by_turns[len(by_turns) - distribution.servers :]]
 

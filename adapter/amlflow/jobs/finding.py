@@ -8,7 +8,7 @@ is the job's only if all of this holds:
 * the folder's secret, which only this user may read, has the hash in the note;
 * its ``job.json``, once written, is about this run of this tracker.
 
-For all other runs only the heartbeats are known.
+If it does not hold, this machine knows only the run's heartbeats.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ NAME = re.compile(r"[0-9a-f]{32}")
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 LOOPBACK = "localhost"
 MAX_SECRET = 1024
-"""Bytes of a secret that are read."""
+"""How many bytes of a secret are read."""
 
 
 def fault_of(folder: Path) -> str | None:
-    """Why a folder is not used for jobs. None if it is this user's, or does not exist."""
+    """Return why a folder is not used for jobs. None if this user owns it, or it does not exist."""
     try:
         status = os.lstat(folder)
     except FileNotFoundError:
         return None
     except OSError as error:
-        return f"it cannot be looked at ({error.strerror})"
+        return f"it cannot be read ({error.strerror})"
     if stat.S_ISLNK(status.st_mode):
         return "it is a link"
     if not stat.S_ISDIR(status.st_mode):
         return "it is not a folder"
     if not hasattr(os, "geteuid"):
-        return "who may write to a folder is not known on this system"
+        return "this system does not say who may write to it"
     if status.st_uid != os.geteuid():
         return f"it belongs to another user (uid {status.st_uid})"
     if status.st_mode & OTHERS_WRITE:
@@ -60,8 +60,8 @@ def fault_of(folder: Path) -> str | None:
 
 
 REMEDY = (
-    "It has to be a folder of your own that nobody else may write to: `chmod 700` it, or let "
-    "AMLFLOW_JOBS name another one."
+    "You must own the folder, and nobody else may write to it: run `chmod 700` on it, or set "
+    "AMLFLOW_JOBS to another folder."
 )
 
 
@@ -93,7 +93,7 @@ def _say_once(message: str) -> None:
 
 
 def find_job(tracking_uri: str, record: RunRecord) -> JobFolder | None:
-    """The folder of a run's job, if it is on this machine and proves to be this run's."""
+    """Return the folder of a run's job; None if it is not on this machine, or lacks the proof."""
     note = parse_job(record)
     if note is None or note.proof is None or note.host != this_host():
         return None
@@ -111,19 +111,19 @@ def find_job(tracking_uri: str, record: RunRecord) -> JobFolder | None:
 
 
 def proves(folder: JobFolder, proof: str) -> bool:
-    """Whether a folder's secret has a hash."""
+    """Whether a folder's secret has the hash ``proof``."""
     own_proof = proof_of(folder)
     return own_proof is not None and hmac.compare_digest(own_proof, proof)
 
 
 def proof_of(folder: JobFolder) -> str | None:
-    """The hash of a folder's secret, which the run's note bears; None where it has no secret."""
+    """Return the hash of a folder's secret, for the run's note; None without a secret."""
     secret = _read_secret(folder)
     return None if secret is None else hashlib.sha256(secret).hexdigest()
 
 
 def _read_secret(folder: JobFolder) -> bytes | None:
-    """A folder's secret; None where it is not one that only this user may read."""
+    """Read a folder's secret; None if it does not exist, or if other users may read it."""
     try:
         handle = os.open(folder.secret, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
@@ -140,7 +140,7 @@ def _read_secret(folder: JobFolder) -> bytes | None:
 
 
 def is_about(folder: JobFolder, tracking_uri: str, run_id: str) -> bool:
-    """Whether a folder's job is this run of this tracker. A job that is not written yet may be."""
+    """Whether a folder's job is for this run of this tracker. True if no job is written yet."""
     try:
         job = folder.read()
     except FileNotFoundError:
@@ -151,9 +151,9 @@ def is_about(folder: JobFolder, tracking_uri: str, run_id: str) -> bool:
 
 
 def is_same_tracker(uri: str, other: str) -> bool:
-    """Whether two URIs name one tracker, whatever the credentials.
+    """Whether two URIs name the same tracker. Credentials do not count.
 
-    This machine has several names: ``localhost``, ``127.0.0.1`` and ``[::1]`` are one.
+    ``localhost``, ``127.0.0.1`` and ``[::1]`` are the same machine.
     """
     return _plain_uri(uri) == _plain_uri(other)
 
@@ -163,7 +163,7 @@ def _plain_uri(uri: str) -> str:
     try:
         parts = urlsplit(plain)
         host, port = parts.hostname, parts.port
-    except ValueError:  # nothing that a host or a port is read from
+    except ValueError:  # the URI has no valid host or port
         return plain
     if host is None:
         return plain
@@ -172,8 +172,8 @@ def _plain_uri(uri: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is a name or an address of this machine for itself."""
+    """Whether a host is this machine's name or address for itself, such as ``localhost``."""
     try:
         return host == LOOPBACK or ipaddress.ip_address(host).is_loopback
-    except ValueError:  # a name
+    except ValueError:  # a name, and not an address
         return False

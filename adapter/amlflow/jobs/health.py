@@ -1,6 +1,6 @@
-"""Looks at a submitted run: whether its agent is alive, and what to note if it is gone.
+"""Looks at a submitted run: finds out if its agent is alive, and notes a status if it is gone.
 
-A look reads. What it may write is a status in the tracker; it starts nothing and removes nothing.
+A look reads. It may write a status in the tracker, but it starts nothing and removes nothing.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ logger = logging.getLogger("amlflow")
 
 
 def look(tracker: Tracker, record: RunRecord) -> bool:
-    """Note in the tracker that a run's agent is gone. Returns whether the run has changed.
+    """Look at a run, and note in the tracker if its agent is gone. Returns if the run has changed.
 
-    :func:`agent_change` has the rules.
+    The rules are in :func:`agent_change`.
     """
     change = _change(tracker, record)
     return change is not None and note_change(tracker, record, change)
 
 
 def note_change(tracker: Tracker, record: RunRecord, change: RunChange) -> bool:
-    """Note in the tracker what a look has found. Returns whether the run has changed."""
+    """Write the change of a look to the tracker. Returns whether the run has changed."""
     try:
         tracker.update_run(record.id, change)
     except PropertyConflict:
         return True
     except (Refused, AuthenticationException) as refusal:
-        # You may only read this run, or its experiment is archived: it stays as it was.
+        # You may not change this run, or its experiment is archived. The run stays as it was.
         logger.warning(
             "Run %s is %s, which could not be noted: %s", record.id, change.status, refusal.message
         )
@@ -67,16 +67,16 @@ class Agent(Enum):
 
 
 class Silence(Enum):
-    """How long a run's agent has not been heard of. The limit is MAX_MISSED heartbeats."""
+    """How long a run's agent has been silent. The limit is MAX_MISSED heartbeats."""
 
     FRESH = "the last heartbeat is younger than the limit, or there is none"
-    OLD = "it is older"
-    NOTED = "it is older, and was noted as too old less than the limit ago"
-    LOST = "it is older, and was noted as too old at least the limit ago"
+    OLD = "the last heartbeat is older than the limit"
+    NOTED = "it is older, and that was noted less than the limit ago"
+    LOST = "it is older, and that was noted at least the limit ago"
 
 
 def agent_change(record: RunRecord, agent: Agent, now: datetime) -> RunChange | None:
-    """What a look has to change in a run, by what is known of its agent. None: nothing.
+    """Return the change of a run for the state of its agent. None means that nothing changes.
 
     =========  =====  ==============  =================  ==============
     Silence    ALIVE  GONE            GONE_WITH_OUTCOME  ELSEWHERE
@@ -87,14 +87,14 @@ def agent_change(record: RunRecord, agent: Agent, now: datetime) -> RunChange | 
     LOST       --     Failed**        NotResponding*     Failed
     =========  =====  ==============  =================  ==============
 
-    ``*`` only if the run is not NotResponding already. ``**`` NotResponding, if it is not that yet.
-    A run that was not submitted, or that has ended, is not changed. The job of a cluster may run on
-    whatever is heard of it, so such a run is NotResponding at worst; what has become of it is the
-    cluster's to say (:mod:`amlflow.jobs.cluster.looking`).
+    ``*``: only if the run is not NotResponding already. ``**``: NotResponding first, if the run is
+    not NotResponding yet. A run that was not submitted, or that has ended, is not changed. The job
+    of a cluster may go on without a heartbeat, so its run is NotResponding and never Failed here:
+    the cluster knows the job's state (:mod:`amlflow.jobs.cluster.looking`).
 
-    The clocks of two machines differ. So a run is lost only if the same heartbeat is still the last
-    one when the limit has passed a second time, by the clock of those who look. With the outcome on
-    this machine it is never lost: the submitter's next command tells how the script ended.
+    The clocks of two machines differ. So a run is lost only if the limit passes a second time, by
+    the observer's clock, without a new heartbeat. If the script's outcome is on this machine, the
+    run is not lost: the submitter's next command reports how the script ended.
     """
     if not is_submitted(record) or record.status in FINAL or agent is Agent.ALIVE:
         return None
@@ -115,7 +115,7 @@ def agent_change(record: RunRecord, agent: Agent, now: datetime) -> RunChange | 
 
 
 def silence_of(record: RunRecord, now: datetime) -> Silence:
-    """How long a run's agent has not been heard of."""
+    """Return how long a run's agent has been silent."""
     heartbeat = parse_heartbeat(record)
     interval = parse_heartbeat_seconds(record) or DEFAULT_HEARTBEAT_S
     limit = timedelta(seconds=MAX_MISSED * interval)
@@ -139,7 +139,7 @@ def _change(tracker: Tracker, record: RunRecord) -> RunChange | None:
         return agent_change(record, Agent.ELSEWHERE, now)
     if folder.has_agent() or _is_queued(folder, record):
         return None
-    # An agent that has just ended told the tracker before it let go of the lock.
+    # An agent reports the end before it releases the lock, so read the run again after the lock.
     record = tracker.get_run(record.id)
     if not folder.path.is_dir():
         return None
@@ -148,7 +148,7 @@ def _change(tracker: Tracker, record: RunRecord) -> RunChange | None:
 
 
 def _is_queued(folder: JobFolder, record: RunRecord) -> bool:
-    """Whether the run's turn has not come yet."""
+    """Whether the run still waits in its target's queue."""
     if has_agent(record):
         return False
     try:

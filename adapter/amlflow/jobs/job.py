@@ -11,16 +11,16 @@
                  processes/    the launcher of a distributed script, its plan, the processes' logs
                  journal/      what the script logs, until it is in the tracker
                  sending/      files that are being sent, under names that the script cannot change
-                 relay/        the socket by which a script without the tracker's client calls it
+                 relay/        the socket for a script without the tracker's client
                  agent.log     what goes wrong in the agent itself
-                 alive         locked as long as the submitter is at it, and then the agent lives
+                 alive         locked while the submitter writes the folder, or the agent lives
                  secret        proves that the run's note is about this folder; mode 0600
-                 end           there when the run is to end, as a nudge to look into the tracker
-                 outcome.json  how the script ended, until that has reached the tracker
+                 end           exists if the agent must look for a request to end in the tracker
+                 outcome.json  how the script ended, until the tracker knows it
                  unsent.json   what could not be sent, if the tracker knows how the script ended
 
-The folder is removed when all of it has reached the tracker, but for what the tracker itself keeps
-there (tracker_files.py).
+When everything has been sent to the tracker, the folder is removed. Only files that the tracker
+itself keeps there stay (tracker_files.py).
 """
 
 from __future__ import annotations
@@ -43,48 +43,50 @@ from amlflow.spec import Work
 
 FOLDER_SETTING = "AMLFLOW_JOBS"
 AGENT_PYTHON = "AMLFLOW_AGENT_PYTHON"
-"""The variable with the Python that agents run on, in a script whose own Python cannot run one."""
+"""The variable with the Python for agents, if the script's own Python cannot run an agent."""
 SCRIPT_PYTHON = "AMLFLOW_SCRIPT_PYTHON"
-"""The variable with the Python of a script whose calls another Python makes (old_pythons)."""
+"""The variable with the script's Python, if another Python makes its calls (old_pythons)."""
 LOG = "user_logs/std_log.txt"
-"""The name of the log in the run: v1's, since 2021."""
+"""The name of the log in the run, as in v1 since 2021."""
 PROCESS_LOG = "user_logs/std_log_process_{number}.txt"
-"""The names of the logs of a distributed run's processes: v1's. The first one's is :data:`LOG`,
-too."""
+"""The names of the logs of a distributed run's processes, as in v1. The first process's log is also
+stored as :data:`LOG`."""
 BUILD_LOG = "azureml-logs/20_image_build_log.txt"
-"""The name in the run of what was done to make the script's environment: v1's."""
+"""The name of the log of making the script's environment, as in v1."""
 DEFINITION_FILE = "amlflow/environment/definition.json"
 """The name of the definition of the script's environment, without secrets."""
 PACKAGES_FILE = "azureml-logs/30_environment_packages.txt"
 """The name of the list of packages in the environment that was made, as ``pip freeze`` has it."""
 LOG_PART = "amlflow/log/{number}"
-"""The names of the parts in which a log goes on that is too long to be stored whole every second:
-the offset where it begins, a line feed, and bytes of the log. Parts may overlap."""
+"""The names of parts of a log. A log that is too long to be stored whole every second has them.
+
+A part has the offset in the log where it begins, a line feed, and bytes of the log. Parts may
+overlap."""
 
 
 def jobs_folder() -> Path:
-    """Where jobs are kept: ``AMLFLOW_JOBS``, or the user's folder for the state of programs."""
+    """The folder of all jobs: ``AMLFLOW_JOBS``, or one in the user's folder for program state."""
     setting = os.environ.get(FOLDER_SETTING)
     if setting:
         return Path(setting).absolute()
-    import platformdirs  # knows each system's folder
+    import platformdirs  # only needed without AMLFLOW_JOBS
 
     return platformdirs.user_state_path("amlflow") / "jobs"
 
 
 def new_name() -> str:
-    """A name for a job that no other job has."""
+    """Make a name for a job that no other job has."""
     return uuid.uuid4().hex
 
 
 def this_host() -> str:
-    """The name of this machine, which tells whether a job's agent is one to be found here."""
+    """The name of this machine. A run's note has the name of the machine with its job."""
     return platform.node()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A compute target: its name, and what the plugin gets."""
+    """A compute target: its name, its kind, and the settings for its plugin."""
 
     name: str
     kind: str
@@ -94,19 +96,20 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One submitted run, and the surroundings that it runs in: always the submitter's.
+    """One submitted run, with the submitter's surroundings, in which it runs.
 
-    ``environ`` is the submitter's whole environment, ``agent_python`` its interpreter,
-    ``import_path`` the folder that it imports amlflow from, if it is not installed, and
-    ``submitted_from`` its working folder. ``specification`` says which packages the script needs,
-    where an environment has to be made for them, and ``environment_note`` names the environment in
-    the run. ``dockerfile`` is what the image is built from
-    (:class:`amlflow.environments.dockerfile.Dockerfile`). ``room`` is that of the environment that
-    the submitter itself runs in. ``data`` is what the script gets and writes
-    (:class:`amlflow.data.script_data.ScriptData`). ``snapshot`` is the digest of the stored
-    snapshot, which a cluster's node takes from the tracker. ``distribution`` says which processes
-    the script is run by, if there is more to it than one. ``others`` are the ids of the runs that
-    were submitted to a cluster together with this one, and whose jobs have the same folder.
+    ``environ`` has all environment variables of the submitter, ``agent_python`` is its interpreter,
+    and ``submitted_from`` its working folder. ``import_path`` is the folder from which it imports
+    amlflow, if amlflow is not installed. ``room`` is the room of the environment in which the
+    submitter itself runs.
+
+    ``specification`` names the packages of the script's environment, if one must be made.
+    ``environment_note`` names the environment in the run. ``dockerfile`` is the source of the image
+    (:class:`amlflow.environments.dockerfile.Dockerfile`). ``data`` has the script's inputs and
+    outputs (:class:`amlflow.data.script_data.ScriptData`). ``snapshot`` is the digest of the stored
+    snapshot, which a cluster's node takes from the tracker. ``distribution`` describes the
+    processes, if the script has several. ``others`` are the ids of runs that were submitted to a
+    cluster together with this one: their jobs share the folder.
     """
 
     name: str
@@ -135,15 +138,15 @@ class Job:
 
     @property
     def run_ids(self) -> list[str]:
-        """The ids of the runs that have this job's folder."""
+        """The ids of the runs that share this job's folder."""
         return [self.run_id, *self.others]
 
     @classmethod
     def from_content(cls, content: Mapping[str, Any]) -> Job:
-        """The inverse of :func:`dataclasses.asdict`.
+        """Make a job from the result of :func:`dataclasses.asdict`.
 
         Raises:
-            KeyError: it names no target.
+            KeyError: the target is missing.
             TypeError: it is not a job of this release.
         """
         target, stated = Target(**content["target"]), content.get("distribution")
@@ -151,7 +154,7 @@ class Job:
         return cls(**{**content, "target": target, "distribution": distribution})
 
     def work(self, folder: JobFolder) -> Work:
-        """What the compute target is to run."""
+        """Return the work for the compute target."""
         return Work(
             name=self.name,
             command=self.command,
@@ -192,29 +195,32 @@ class JobFolder:
         self._alive = self.path / "alive"
 
     def make(self) -> None:
-        """Make the folder for its owner alone."""
+        """Make the folder. Only this user may read it."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path.mkdir(mode=0o700)
         handle = os.open(self.secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(secrets.token_bytes(32))
         self.journal.mkdir(mode=0o700)
-        self.sending.mkdir(mode=0o700)  # now, since a disk may be full later
+        self.sending.mkdir(mode=0o700)  # made now, since the disk may be full later
 
     def write(self, job: Job) -> None:
-        """Write the job whole or not at all; it holds the environment, so it is the user's own."""
+        """Write the job completely or not at all.
+
+        Only this user may read it, since the environment variables may contain secrets.
+        """
         self.put(self.job, dataclasses.asdict(job))
 
     def put(self, path: Path, content: dict[str, Any]) -> None:
-        """Write a JSON file of the folder whole or not at all."""
+        """Write a JSON file of the folder completely or not at all."""
         whole_files.write_text(path, json.dumps(content), whole_files.OWN)
 
     def read(self) -> Job:
-        """The job.
+        """Read the job.
 
         Raises:
-            FileNotFoundError: it is not there, or not any more.
-            OSError: it cannot be read, or is not one of this release.
+            FileNotFoundError: the job is not written yet, or was removed.
+            OSError: the job cannot be read, or is from another release.
         """
         text = self.job.read_text(encoding="utf-8")
         try:
@@ -222,15 +228,15 @@ class JobFolder:
         except (ValueError, TypeError, KeyError) as error:
             raise OSError(f"{self.job} is not a job of this release of amlflow.") from error
         if job.name != self.name:
-            raise OSError(f"{self.job} is about another job.")
+            raise OSError(f"{self.job} is the file of another job.")
         return job
 
     def process_log(self, number: int) -> Path:
-        """The log of a process of a distributed script."""
+        """Return the path of the log of a distributed script's process."""
         return self.log if number == 0 else self.processes / f"{number}.txt"
 
     def process_logs(self) -> dict[str, Path]:
-        """The logs of a distributed script's processes, by their names in the run."""
+        """Return the paths of the logs of a distributed script, by their names in the run."""
         if not self.processes.is_dir():
             return {}
         numbers = [int(path.stem) for path in self.processes.glob("*.txt") if path.stem.isdecimal()]
@@ -241,21 +247,28 @@ class JobFolder:
         }
 
     def unsent_files(self) -> list[str]:
-        """Of each file that the agent could not send, why. Raises OSError: it cannot be read."""
+        """Return a sentence for each file that the agent could not send.
+
+        Raises:
+            OSError: the list cannot be read.
+        """
         try:
             return [str(text) for text in json.loads(self.unsent.read_bytes())["files"]]
         except (ValueError, TypeError, KeyError) as error:
-            raise OSError(f"{self.unsent} is not what an agent writes.") from error
+            raise OSError(f"{self.unsent} is not a list of texts, as agents write it.") from error
 
     def nudge(self) -> None:
-        """Tell the agent, if it is on this machine, to look into the tracker now."""
-        with contextlib.suppress(FileNotFoundError):  # it has just ended
+        """Ask the agent to look into the tracker now. It must be on this machine."""
+        with contextlib.suppress(FileNotFoundError):  # the agent has just ended
             self.end.touch(0o600)
 
     def take(self) -> int | None:
-        """Lock the job for an agent: the lock's file descriptor, or None if another has it."""
+        """Lock the job for an agent.
+
+        Returns the lock's file descriptor, or None if another process holds the lock.
+        """
         return file_lock.take(self._alive)
 
     def has_agent(self) -> bool:
-        """Whether an agent for the job is alive on this machine, or it is being submitted."""
+        """Whether the job has a living agent on this machine, or is being submitted."""
         return file_lock.is_taken(self._alive)

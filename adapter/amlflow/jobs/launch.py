@@ -1,4 +1,4 @@
-"""Starts an agent that lives on when this process ends."""
+"""Starts an agent that goes on when this process ends."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ LOCK = "AMLFLOW_AGENT_LOCK"
 
 
 def launch(folder: JobFolder, lock: int) -> None:
-    """Start the agent of a job whose lock is held; the agent holds it from now on.
+    """Start the agent of a job. The caller holds the job's lock, and the agent takes it over.
 
-    Its interpreter and environment are those of the job's submitter, which need not be this
-    process. Raises OSError: the job cannot be read, or its interpreter not be started.
+    The agent gets the interpreter and the environment of the job's submitter, which may be another
+    process than this one.
+
+    Raises:
+        OSError: the job cannot be read, or its interpreter cannot be started.
     """
     job = folder.read()
     environ = {**job.environ, JOB: folder.name, LOCK: str(lock)}
@@ -36,18 +39,18 @@ def launch(folder: JobFolder, lock: int) -> None:
             start_new_session=True,
             pass_fds=(lock,),
         )
-    # The agent forks at once and its parent ends; waiting for that leaves no zombie.
+    # The process forks the agent at once, and ends. Waiting for its end leaves no zombie.
     threading.Thread(target=process.wait, daemon=True).start()
 
 
 def import_path() -> str | None:
-    """The folder that this process imports amlflow from, if others have to be told."""
+    """Return the folder from which this process imports amlflow; None if amlflow is installed."""
     folder = str(Path(__file__).resolve().parents[2])
     return folder if folder in sys.path else None
 
 
 def importable(environ: Mapping[str, str], folder: str | None) -> dict[str, str]:
-    """The environment in which amlflow is found in a folder, unless that is None."""
+    """Return the environment with a folder in which Python finds amlflow, unless it is None."""
     path = environ.get("PYTHONPATH", "")
     if folder is not None and folder not in path.split(os.pathsep):
         return {**environ, "PYTHONPATH": os.pathsep.join(filter(None, (path, folder)))}
@@ -55,11 +58,11 @@ def importable(environ: Mapping[str, str], folder: str | None) -> dict[str, str]
 
 
 def script_variables(job: Job, folder: JobFolder, here: bool) -> dict[str, str]:
-    """The variables of a script that name paths of the machine that it runs on.
+    """Return the variables of a script that name paths of its machine.
 
-    ``here`` says whether it runs with this machine's Pythons. A script in a folder of the snapshot
-    imports from the snapshot's root, as v1's scripts do; for one at the root itself, Python does
-    it. What the script has logged and not sent when it is ended is found in the job's folder.
+    ``here`` says whether it runs with this machine's Pythons. As in v1, a script in a subfolder
+    imports from the snapshot's root. For a script in the root, Python itself does that. The
+    script's journal is in the job's folder, so that the agent finds records that were not sent.
     """
     own = {JOURNALS: str(folder.journal)}
     if not job.is_script or os.path.dirname(os.path.normpath(job.command[0])) == "":
@@ -70,11 +73,11 @@ def script_variables(job: Job, folder: JobFolder, here: bool) -> dict[str, str]:
 
 
 def runs_here(compute: Compute) -> bool:
-    """Whether the scripts of a compute target run with this machine's Pythons."""
+    """Whether a compute target runs scripts with this machine's Pythons."""
     return bool(getattr(compute, "runs_here", True))
 
 
 def images_of(compute: Compute) -> Images | None:
-    """The images of a compute target; None if packages cannot be added to images there."""
+    """Return the images of a compute target; None if it cannot add packages to images."""
     images: Images | None = getattr(compute, "images", None)
     return images

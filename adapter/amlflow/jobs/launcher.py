@@ -1,10 +1,11 @@
 """Starts the processes of a distributed script on one machine.
 
-It runs alone, with the script's Python and nothing of amlflow beside it: in a container, too.
+It runs with the script's Python, also in a container, and imports nothing of amlflow.
 
-``launcher.py PLAN`` starts all processes of a plan. The first that fails ends the others, and is
-named in the plan's file for that. Processes of MPI are started by mpiexec if the machine has it.
-``launcher.py PLAN --one`` starts the one process whose number MPI has put into the environment.
+``launcher.py PLAN`` starts all processes of a plan. If a process fails, the others are ended, and a
+file that the plan names gets the failed process's number. Processes of MPI are started by mpiexec
+if the machine has it. ``launcher.py PLAN --one`` starts one process: MPI has put its number into
+the environment.
 """
 
 from __future__ import annotations
@@ -21,15 +22,16 @@ from types import FrameType
 from typing import Any
 
 GRACE_S = 5.0
-"""Between asking the other processes to end and ending them by force."""
+"""Seconds between asking the other processes to end and ending them by force."""
 LOOK_S = 0.5
-"""Between two looks whether another process has failed."""
+"""Seconds between two looks for another process that has failed."""
 NUMBERS = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID")
-"""The variables with a process's number, of Open MPI, PMIx, MPICH and Slurm."""
+"""The variables in which Open MPI, PMIx, MPICH and Slurm put a process's number."""
 NOT_FOUND = 127
-"""The exit code of a shell for a program that does not exist."""
+"""The exit code of shells for a program that does not exist."""
 MPIEXEC = {
-    # This machine alone, also within a job of Slurm, with more processes than processors.
+    # Start all processes on this machine, even in a job of Slurm, and even if it has fewer
+    # processors.
     "HYDRA_LAUNCHER": "fork",
     "HYDRA_RMK": "user",
     "OMPI_MCA_plm": "isolated",
@@ -38,11 +40,11 @@ MPIEXEC = {
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
 }
-"""What is set for mpiexec unless the script's environment says otherwise."""
+"""Variables for mpiexec. Those of the script's environment replace them."""
 
 
 def main() -> None:
-    """Run a plan; the exit code is that of the process that failed first, or 0."""
+    """Run a plan, and exit with the code of the process that failed first, or 0."""
     with open(sys.argv[1], encoding="utf-8") as file:
         plan = json.load(file)
     if sys.argv[2:] == ["--one"]:
@@ -55,14 +57,14 @@ def main() -> None:
             environment = {**MPIEXEC, **os.environ}
             os.execve(mpiexec, [*command, sys.argv[1], "--one"], environment)  # noqa: S606
         say(
-            "mpiexec is not in PATH here, so the processes get MPI's numbers in variables "
-            "(OMPI_COMM_WORLD_RANK …), but a program that calls MPI itself finds one process."
+            "mpiexec is not in PATH. The processes get their numbers in variables "
+            "(OMPI_COMM_WORLD_RANK …), but a program that calls MPI itself finds one process only."
         )
     sys.exit(run_all(plan))
 
 
 def start_or_exit(plan: dict[str, Any], number: int) -> subprocess.Popen[bytes]:
-    """Start a process; if that fails, note it and exit."""
+    """Start a process. If it cannot be started, note that as its failure and exit."""
     try:
         return start(plan, number)
     except OSError:
@@ -71,7 +73,7 @@ def start_or_exit(plan: dict[str, Any], number: int) -> subprocess.Popen[bytes]:
 
 
 def run_one(plan: dict[str, Any]) -> int:
-    """Run the process of this environment's number; its exit code."""
+    """Run the process whose number is in the environment, and return its exit code."""
     number = int(next(os.environ[name] for name in NUMBERS if name in os.environ))
     told: list[int] = []
     started: list[subprocess.Popen[bytes]] = []
@@ -90,7 +92,7 @@ def run_one(plan: dict[str, Any]) -> int:
             code = process.wait(LOOK_S)
             break
         except subprocess.TimeoutExpired:
-            # Not every mpiexec ends the others when one fails that has not called MPI.
+            # Some mpiexecs do not end the others if a process fails that has not called MPI.
             if not told and os.path.exists(plan["failure"]):
                 end(0, None)
     if code and not told:
@@ -99,7 +101,7 @@ def run_one(plan: dict[str, Any]) -> int:
 
 
 def run_all(plan: dict[str, Any]) -> int:
-    """Run all processes; the exit code of the one that failed first, or 0."""
+    """Run all processes. Returns the exit code of the one that failed first, or 0."""
     numbers = [process["number"] for process in plan["processes"]]
     servers = {process["number"] for process in plan["processes"] if process["is_server"]}
     running: dict[int, int] = {}
@@ -118,7 +120,7 @@ def run_all(plan: dict[str, Any]) -> int:
     while running:
         pid, status = os.wait()
         number = running.pop(pid, None)
-        if number is None:  # an orphan that this process has been given
+        if number is None:  # an orphan that the system has given to this process
             continue
         code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
         has_failed = code != 0 and not is_ending.is_set()
@@ -132,9 +134,10 @@ def run_all(plan: dict[str, Any]) -> int:
 
 
 def start(plan: dict[str, Any], number: int) -> subprocess.Popen[bytes]:
-    """Start a process; what it writes goes straight into its own log.
+    """Start a process. Its output goes to its own log.
 
-    Raises OSError: the program cannot be started, which the log says, too.
+    Raises:
+        OSError: the program cannot be started. The log gets the reason, too.
     """
     process = plan["processes"][number]
     command = (
@@ -142,10 +145,10 @@ def start(plan: dict[str, Any], number: int) -> subprocess.Popen[bytes]:
         if plan["is_script"]
         else plan["command"]
     )
-    # What an MPI has set for the process is right; the plan's is for who has none.
+    # Variables that MPI has set for the process win over those of the plan.
     own = {name: text for name, text in os.environ.items() if name.startswith("OMPI_")}
     environment = {**os.environ, **process["environment"], **own}
-    environment.setdefault("NCCL_SOCKET_IFNAME", "")  # scripts of v1 read it; empty is as unset
+    environment.setdefault("NCCL_SOCKET_IFNAME", "")  # v1's scripts read it; empty means unset
     log = os.open(process["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         return subprocess.Popen(
@@ -155,7 +158,7 @@ def start(plan: dict[str, Any], number: int) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            close_fds=False,  # MPI's own connection is one of them
+            close_fds=False,  # one of them may be MPI's connection
         )
     except OSError as error:
         os.write(log, f"{command[0]!r} could not be started: {error.strerror}.\n".encode())
@@ -165,7 +168,7 @@ def start(plan: dict[str, Any], number: int) -> subprocess.Popen[bytes]:
 
 
 def end_soon(running: dict[int, int]) -> None:
-    """Ask processes to end, and later end those that are left by force."""
+    """Ask processes to end. Some seconds later, end by force those that still run."""
     send(running, signal.SIGTERM)
     timer = threading.Timer(GRACE_S, send, (running, signal.SIGKILL))
     timer.daemon = True
@@ -173,29 +176,29 @@ def end_soon(running: dict[int, int]) -> None:
 
 
 def send(running: dict[int, int], signum: int) -> None:
-    """Send a signal to the processes that run."""
+    """Send a signal to the running processes."""
     for pid in list(running):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signum)
 
 
 def note_failure(plan: dict[str, Any], number: int, code: int) -> None:
-    """Name the process that failed, if no other has failed before it."""
+    """Write the number of the failed process to the plan's file, unless another failed before."""
     part = f"{plan['failure']}.{number}"
     with open(part, "w", encoding="utf-8") as file:
         json.dump({"number": number, "code": code}, file)
     with contextlib.suppress(FileExistsError):
-        os.link(part, plan["failure"])  # whole, and only if there is none
+        os.link(part, plan["failure"])  # the complete file, and only if it does not exist yet
     os.unlink(part)
 
 
 def to_exit_code(code: int) -> int:
-    """The exit code by which a shell tells that a process was ended by a signal."""
+    """Return the exit code of shells for a process that a signal has ended; other codes as is."""
     return 128 - code if code < 0 else code
 
 
 def say(text: str) -> None:
-    """Write a line of amlflow's into the run's log."""
+    """Write a line of amlflow to the run's log."""
     sys.stderr.write(f"amlflow: {text}\n")
     sys.stderr.flush()
 

@@ -1,7 +1,7 @@
 """Reads a run's logs while they grow.
 
-On the job's own machine they are read from their files, else as the tracker has them: whole, and
-then in the parts that the agent sends of a long one.
+On the job's own machine, the log files are read. Elsewhere, the tracker's copies are read: first
+the whole log, and then the parts that the agent sends of a long log.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from amlflow.spec import FileNotInRun, RunRecord, Tracker
 from amlflow.tracker_data import parse_line, to_whole
 
 SHARE = 10
-"""A log is fetched whole again after so many times as long as it took."""
+"""The pause before a whole log is fetched again, as a multiple of the time of the last fetch."""
 MIN_INTERVAL_S = 0.5
 CHUNK = 1 << 20
 
 
 class LogReader:
-    """A log of one submitted run, in pieces, none twice and none left out.
+    """Reads a log of one submitted run in pieces. No piece comes twice, and none is left out.
 
-    It is what the script writes, or with the name :data:`BUILD_LOG` what was done to make its
+    The log is the script's output, or with the name :data:`BUILD_LOG` the log of making its
     environment.
     """
 
@@ -44,13 +44,13 @@ class LogReader:
         self._part = 0
 
     def new(self, last: bool) -> Iterator[str]:
-        """What has come since; with ``last``, all that is left."""
+        """Yield the new text since the last call. With ``last``, all the rest."""
         try:
             if not last and self._path is not None:
                 with self._path.open("rb") as file:
                     yield from self._read(file)
                 return
-        except FileNotFoundError:  # its end is being stored, or it has not begun
+        except FileNotFoundError:  # the job's folder was removed, or the script has not started
             pass
         if last or time.monotonic() >= self._next:
             before = self._offset
@@ -63,9 +63,9 @@ class LogReader:
             yield from self._read_parts()
 
     def so_far(self) -> Iterator[str]:
-        """All that there is now."""
+        """Yield all the text that there is now."""
         yield from self.new(last=False)
-        if self._next:  # it was not this machine's file
+        if self._next:  # the log was not read from this machine's file
             yield from self._read_parts()
 
     def _read_whole(self) -> Iterator[str]:
@@ -85,13 +85,13 @@ class LogReader:
                     return
                 start = parse_line(self._run_id, name, file, to_whole)
                 if start is None or not 0 <= start <= self._offset:
-                    return  # what lies between is in the whole log alone
+                    return  # only the whole log has the text in between
                 self._part += 1
                 yield from self._read(file, file.tell() - start)
 
     @contextlib.contextmanager
     def _fetch(self, name: str) -> Iterator[IO[bytes] | None]:
-        """A file of the run, or None where it has none of this name."""
+        """Open a file of the run. Yields None if the run has no file of this name."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "file"
             try:
@@ -103,7 +103,7 @@ class LogReader:
                 yield file
 
     def _read(self, file: IO[bytes], ahead: int = 0) -> Iterator[str]:
-        """What a file holds of the log from the offset on; it begins so many bytes ahead."""
+        """Yield a file's text from the offset on. The file begins at ``ahead`` bytes of the log."""
         file.seek(self._offset + ahead)
         while chunk := file.read(CHUNK):
             self._offset += len(chunk)

@@ -1,9 +1,9 @@
-"""The queue of a compute target: at most N jobs run at once, the others wait in their order.
+"""The queue of a compute target: at most N jobs run at once, and the others wait in order.
 
-No daemon runs. A queue is a folder beside the jobs, with a file ``waiting-<time>-<job>`` for
-each job that waits and ``running-<job>`` for each that was started. A lock says whether a job's
-agent is alive (:meth:`JobFolder.has_agent`). Agents that end start the next job, and so do their
-submitter's commands.
+No daemon runs. A queue is a folder beside the jobs. It has a file ``waiting-<time>-<job>`` for
+each waiting job, and a file ``running-<job>`` for each job that was started. A lock says whether a
+job's agent is alive (:meth:`JobFolder.has_agent`). An agent that ends starts the next job, and so
+do the submitter's commands.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ logger = logging.getLogger("amlflow")
 
 
 class NoQueue:
-    """In the place of a queue, for a job that a cluster has started."""
+    """Takes the place of a queue for a cluster's job: the cluster has its own queue."""
 
     def advance(self) -> None:
-        """The cluster starts the next job."""
+        """Do nothing: the cluster starts the next job."""
 
     def leave(self, name: str) -> None:
-        """The cluster sees that the job has ended."""
+        """Do nothing: the cluster notices that the job has ended."""
 
 
 class Queue(NoQueue):
@@ -44,28 +44,28 @@ class Queue(NoQueue):
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Lock the queue, so that no other process adds or starts a job meanwhile.
+        """Lock the queue, so that no other process adds or starts a job.
 
-        Raises UserErrorException where its folder is not one that only this user may write to.
+        Raises UserErrorException if other users may write to its folder.
         """
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         fault = fault_of(self._folder)
         if fault is not None:
             raise UserErrorException(
-                f"The queue's folder {str(self._folder)!r} is not used: {fault}. Remove it, or let "
-                "AMLFLOW_JOBS name another folder, beside which queues are kept."
+                f"The queue's folder {str(self._folder)!r} is not used: {fault}. Remove it, or set "
+                "AMLFLOW_JOBS to another folder. Queues are beside it."
             )
-        from filelock import FileLock  # only who submits or ends a job needs it
+        from filelock import FileLock  # only needed when a job is submitted or ends
 
         with FileLock(self._folder / "lock"):
             yield
 
     def is_full(self) -> bool:
-        """Whether a job that is added now has to wait. Call it inside :meth:`lock`."""
+        """Whether a new job has to wait. Call it inside :meth:`lock`."""
         return bool(self._waiting()) or self._room() <= 0
 
     def add(self, name: str) -> None:
-        """Put a job at the end. Call it inside :meth:`lock`."""
+        """Add a job at the end of the queue. Call it inside :meth:`lock`."""
         (self._folder / f"waiting-{time.time_ns():020}-{name}").touch()
 
     def start(self) -> None:
@@ -80,7 +80,7 @@ class Queue(NoQueue):
             self._advance()
 
     def leave(self, name: str) -> None:
-        """A job has ended, or never starts: the next may start."""
+        """Remove a job that has ended or never starts, and start the next one."""
         with self.lock():
             (self._folder / f"running-{name}").unlink(missing_ok=True)
             for ticket in self._folder.glob(f"waiting-*-{name}"):
@@ -111,14 +111,14 @@ class Queue(NoQueue):
             folder = JobFolder(name, self._jobs)
             is_job = NAME.fullmatch(name) and fault_of(folder.path) is None
             lock = folder.take() if is_job else None
-            if lock is None:  # it is gone, or was started by hand
+            if lock is None:  # the job was removed, or was started by hand
                 ticket.unlink()
                 continue
             os.rename(ticket, self._folder / f"running-{name}")
             try:
                 launch(folder, lock)
             except OSError as failure:
-                # Its submitter's next command says so of its run, and the others' turn has come.
+                # The submitter's next command ends this job's run. The next job can start.
                 folder.agent_log.write_text(f"{failure}\n", encoding="utf-8")
                 logger.warning("The agent of the job %s could not be started: %s", name, failure)
                 continue

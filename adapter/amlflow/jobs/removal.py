@@ -12,9 +12,9 @@ from amlflow.jobs.job import JobFolder
 
 
 def remove(folder: JobFolder, keep: Collection[Path] = ()) -> None:
-    """Remove the folder; for others it is there whole or not at all.
+    """Remove a job's folder. Other processes see it completely or not at all.
 
-    Paths to ``keep`` stay where they are, and nothing else. What is left then is not a job.
+    Only the paths to ``keep`` stay where they are. The rest of the folder is not a job any more.
     """
     if keep:
         folder.job.unlink(missing_ok=True)
@@ -27,7 +27,7 @@ def remove(folder: JobFolder, keep: Collection[Path] = ()) -> None:
 
 
 def _prune(folder: Path, keep: Collection[Path]) -> None:
-    """Remove what is in a folder, but not the paths to keep and the folders above them."""
+    """Remove the content of a folder, except the paths to keep and the folders above them."""
     for path in folder.iterdir():
         if path in keep:
             continue

@@ -1,4 +1,4 @@
-"""The notes of a submitted run: what its agent and its watchers write into ``system``."""
+"""The notes of a submitted run, in ``system``: its agent and other processes write them."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ JOB_NOTE = parse_job.key
 END = parse_end_request.key
 """``{"status": how the run is to end, "error": v1's error or null}``: asks the agent to end it."""
 HEARTBEAT = parse_heartbeat.key
-"""When the agent last wrote, ISO 8601."""
+"""The time of the agent's last heartbeat, in ISO 8601."""
 HEARTBEAT_INTERVAL = parse_heartbeat_seconds.key
 """The seconds between two heartbeats."""
 SILENT = parse_silence.key
-"""``{"heartbeat": the last one, "since": when it was noted as too old}``."""
+"""``{"heartbeat": the last heartbeat, "since": when somebody noted that it is too old}``."""
 ERROR = parse_error.key
 CLUSTER = parse_cluster.key
-"""The kind of the cluster that runs the job. Without it, the job is one machine's."""
+"""The kind of the cluster that runs the job. Without this note, the job runs on one machine."""
 WAITING = parse_waiting.key
-"""``{"reason", "before", "id", "attempt"}``: why a cluster's job waits."""
+"""``{"reason", "before", "id", "attempt"}``: why a cluster's job waits, and its place."""
 WARNINGS = parse_warnings.key
 ENVIRONMENT = parse_environment.key
 """``{"name", "version", "key"}`` of the script's environment."""
@@ -47,22 +47,25 @@ ENVIRONMENT = parse_environment.key
 DEFAULT_HEARTBEAT_S = 10.0
 HEARTBEAT_SETTING = "AMLFLOW_HEARTBEAT_SECONDS"
 MAX_MISSED = 3
-"""After this many missed heartbeats an agent does not respond; after as many again it is lost."""
+"""After this many missed heartbeats, an agent is not responding.
+
+After twice as many, it is lost.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class EndRequest:
-    """How a run is to end, and v1's error if there is one."""
+    """How a run must end: its status, and v1's error if it has one."""
 
     status: str
     error: dict[str, Any] | None = None
 
     def note(self) -> dict[str, str]:
-        """The request as ``system`` keeps it for the agent."""
+        """Return the note in ``system`` that tells the agent the request."""
         return {END: json.dumps({"status": self.status, "error": self.error})}
 
     def change(self, ended: datetime | None = None) -> RunChange:
-        """The change that ends the run so."""
+        """Return the change that ends the run."""
         system = {LAUNCHED: "ended"}
         if self.error is not None:
             system[ERROR] = json.dumps(self.error)
@@ -72,7 +75,7 @@ class EndRequest:
 
 
 def requested_end_of(record: RunRecord) -> EndRequest | None:
-    """How the run was asked to end, or has ended; None if neither."""
+    """Return how the run must end, or has ended; None if no end was requested and it goes on."""
     if record.status in FINAL:
         return EndRequest(record.status)
     request = parse_end_request(record)
@@ -80,22 +83,22 @@ def requested_end_of(record: RunRecord) -> EndRequest | None:
 
 
 def is_submitted(record: RunRecord) -> bool:
-    """Whether an agent runs the script, or will."""
+    """Whether the run was submitted and has not ended: an agent runs its script, or will."""
     return record.system.get(LAUNCHED) == "yes"
 
 
 def is_launched(record: RunRecord) -> bool:
-    """Whether the run was submitted, and may have ended."""
+    """Whether the run was submitted. It may have ended."""
     return LAUNCHED in record.system
 
 
 def is_clusters(record: RunRecord) -> bool:
-    """Whether the run's job is a cluster's."""
+    """Whether a cluster runs the run's job."""
     return CLUSTER in record.system
 
 
 def waiting_text(record: RunRecord) -> str | None:
-    """What the job of a queued run waits for, such as "waiting: Resources, 3 jobs before it"."""
+    """Say what a queued run's job waits for, such as "waiting: Resources, 3 jobs before it"."""
     waiting = parse_waiting(record)
     if waiting is None or record.status != Status.QUEUED:
         return None
@@ -111,30 +114,30 @@ def has_agent(record: RunRecord) -> bool:
 
 
 def latest_attempt(record: RunRecord) -> int:
-    """The highest attempt that has claimed a run; 0 if none has."""
+    """Return the number of the latest attempt that has claimed a run; 0 if none has."""
     return max((attempt_of(key) or 0 for key in record.properties), default=0)
 
 
 def fail_as_lost(message: str) -> EndRequest:
-    """The end of a run whose agent is gone."""
+    """Return the end of a run whose agent is gone: Failed, with this message."""
     return EndRequest(Status.FAILED, to_error(message, "ServiceError"))
 
 
 def beat(now: datetime | None = None) -> dict[str, str]:
-    """The note of a heartbeat."""
+    """Return the note of a heartbeat."""
     return {HEARTBEAT: (now or datetime.now(timezone.utc)).isoformat()}
 
 
 def with_warnings(change: RunChange, warnings: Sequence[str]) -> RunChange:
-    """The change, which also notes the first ten warnings of the run."""
+    """Add the first ten warnings to a change of the run."""
     texts = [text[:300] for text in warnings[:10]]
     return dataclasses.replace(change, system={**change.system, WARNINGS: json.dumps(texts)})
 
 
 def left_out_warning(name: str) -> str:
-    """The warning that a file of the working folder is not among the run's."""
+    """Return the warning that a file of the working folder is not stored in the run."""
     return (
-        f"{name!r} was not stored: it is a link that leads out of the run's working folder, "
-        "nowhere or in a circle, a folder that cannot be read, a name with a backslash, or the "
-        "tracker's own database."
+        f"{name!r} was not stored. It is one of these: a link that leads out of the run's working "
+        "folder, to nothing or in a circle; a folder that cannot be read; a name with a "
+        "backslash; or the tracker's own database."
     )

@@ -1,9 +1,9 @@
-"""Snapshots: a source folder as one zip archive, named after its content.
+"""Snapshots: packs a source folder into one zip archive, whose name is a digest of the content.
 
-The same files give the same digest, so a folder that has not changed is stored once. What stays
-out: what ``.amlignore`` says, or else ``.gitignore`` (pathspec reads both as git does), and always
-version control, caches, virtual environments, links that leave the folder, and what the tracker,
-the journal and the jobs keep.
+The same files give the same digest, so a folder that has not changed is stored only once. Files
+that ``.amlignore`` (or else ``.gitignore``) names are left out. pathspec reads both as git does.
+Always left out are version control, caches, virtual environments, links that leave the folder, and
+files of the tracker, the journal and the jobs.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ _ALWAYS_OUT = frozenset(
 
 
 def store(tracker: Tracker, path: Path) -> str:
-    """Store a folder (or one file) in the tracker, unless it is there; its digest is returned.
+    """Store a folder or file in the tracker, unless it has it already. Returns the digest.
 
     Raises:
-        SnapshotException: there is nothing at the path, or it is too large.
+        SnapshotException: the path does not exist, or the folder is too large.
     """
     files = collect(path, own_paths(tracker))
     root = path if path.is_dir() else path.parent
@@ -56,44 +56,45 @@ def store(tracker: Tracker, path: Path) -> str:
     if not tracker.has_snapshot(digest):
         with tempfile.TemporaryDirectory() as folder:
             archive = Path(folder) / "snapshot.zip"
-            # A file may have changed since: what is packed is what counts.
+            # A file may have changed in the meantime, so take the digest of the packed files.
             digest = pack(root, files, archive)
             tracker.put_snapshot(digest, archive)
     return digest
 
 
 def own_paths(tracker: Tracker) -> list[Path]:
-    """The local paths that belong to the tracker, the journal and the jobs."""
+    """Return the local paths that belong to the tracker, the journal and the jobs."""
     return [*tracker.own_paths(), journals_folder(), jobs_folder()]
 
 
 def keep(tracker: Tracker, digest: str, archive: Path) -> None:
-    """Store an archive that is packed already, unless the tracker has it."""
+    """Store a packed archive, unless the tracker has it already."""
     if not tracker.has_snapshot(digest):
         tracker.put_snapshot(digest, archive)
 
 
 def check_digest(digest: str) -> str:
-    """The id of a snapshot, if it is one. Everybody who may edit a run can change it.
+    """Return the id of a snapshot if it is valid. Everybody who may edit a run can change it.
 
     Raises:
-        SnapshotException: it is not of letters and digits.
+        SnapshotException: it has other characters than letters and digits.
     """
     if not (isinstance(digest, str) and re.fullmatch("[0-9A-Za-z]{1,128}", digest)):
         raise SnapshotException(
-            f"{str(digest)[:100]!r} is not the id of a snapshot, which has letters and digits."
+            f"{str(digest)[:100]!r} is not the id of a snapshot: it must have letters and digits "
+            "only."
         )
     return digest
 
 
 def collect(path: Path, own: Iterable[Path] = ()) -> list[str]:
-    """The names (with ``/``, in order) of the files that belong to the snapshot of a folder.
+    """Return the sorted names (with ``/``) of the files that belong to a folder's snapshot.
 
-    Files and folders of ``own`` are left out, under whatever name they are there, and so are
-    databases that are open in this process. None of them is opened.
+    The files and folders of ``own`` are left out, even if the folder has them under other names by
+    links. Databases that are open in this process are left out, too. None of these is opened.
 
     Raises:
-        SnapshotException: there is nothing at the path, or there are too many files or bytes.
+        SnapshotException: the path does not exist, or there are too many files or bytes.
     """
     if path.is_file():
         real_path, status = path.resolve(), path.stat()
@@ -102,12 +103,12 @@ def collect(path: Path, own: Iterable[Path] = ()) -> list[str]:
             or identity(status) in open_databases()
         ):
             raise SnapshotException(
-                f"The file {str(path)!r} is the tracker's own or a database that is open in this "
-                "process, and is not put into a snapshot."
+                f"The file {str(path)!r} cannot be put into a snapshot: it belongs to the tracker, "
+                "or is a database that is open in this process."
             )
         return [path.name]
     if not path.is_dir():
-        raise SnapshotException(f"The folder {str(path)!r} to take a snapshot of does not exist.")
+        raise SnapshotException(f"The folder {str(path)!r} for the snapshot does not exist.")
     sizes: dict[str, int] = {}
     files_limit, bytes_limit = max_files(), max_bytes()
     total = 0
@@ -117,16 +118,17 @@ def collect(path: Path, own: Iterable[Path] = ()) -> list[str]:
         total += size
         if len(sizes) > files_limit:
             raise SnapshotException(
-                f"The folder {str(path)!r} has more than {files_limit} files, too many for a "
-                f"snapshot. List what a run does not need in .amlignore, or set {FILES_SETTING}."
+                f"The folder {str(path)!r} has more than {files_limit} files, which is too many "
+                f"for a snapshot. List files that the run does not need in .amlignore, or set "
+                f"{FILES_SETTING}."
             )
     if total > bytes_limit:
         largest = sorted(sizes, key=lambda name: -sizes[name])[:3]
         listing = ", ".join(f"{name} ({sizes[name] / 2**20:.1f} MB)" for name in largest)
         raise SnapshotException(
-            f"The folder {str(path)!r} has {total / 2**20:.1f} MB, and a snapshot at most "
-            f"{bytes_limit >> 20} MB; the largest files are {listing}. List what a run does not "
-            f"need in .amlignore, or set {SIZE_SETTING}."
+            f"The folder {str(path)!r} has {total / 2**20:.1f} MB, but a snapshot may have "
+            f"{bytes_limit >> 20} MB at most. The largest files are {listing}. List files that the "
+            f"run does not need in .amlignore, or set {SIZE_SETTING}."
         )
     for reason, names in walk.left_out.items():
         logger.warning("%s are not in the snapshot of %s: %s.", reason, path, shorten_list(names))
@@ -134,7 +136,7 @@ def collect(path: Path, own: Iterable[Path] = ()) -> list[str]:
 
 
 def _read_ignored(path: Path) -> pathspec.PathSpec[Any] | None:
-    import pathspec  # only packing a folder has to wait for it
+    import pathspec  # only needed to pack a folder
 
     for name in (".amlignore", ".gitignore"):
         if (path / name).is_file():
@@ -146,13 +148,13 @@ def _read_ignored(path: Path) -> pathspec.PathSpec[Any] | None:
     return None
 
 
-LINKS = "Links that lead out, nowhere or in a circle"
+LINKS = "Links that lead out of it, to nothing or in a circle"
 DATABASES = "Databases that are open in this process"
-NAMES = "Files whose names another system takes for another path"
+NAMES = "Files whose names are other paths on other systems"
 
 
 class _Walk:
-    """One walk through a folder that is packed; ``left_out`` has names by what they are."""
+    """One walk through a folder. ``left_out`` has the names of left out files by the reason."""
 
     def __init__(self, ignored: pathspec.PathSpec[Any] | None, own: OwnPaths) -> None:
         self._ignored, self._own = ignored, own
@@ -165,11 +167,13 @@ class _Walk:
     def files(
         self, folder: Path, within: tuple[Path, ...], prefix: str
     ) -> Iterator[tuple[str, int]]:
-        """The files of a folder and their sizes; ``within`` are the folders that lead to it, itself
-        at the end, as they are without links."""
+        """Yield the files of a folder and their sizes.
+
+        ``within`` are the resolved paths of the folders that lead to it, and of the folder itself.
+        """
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-        except FileNotFoundError:  # it vanished
+        except FileNotFoundError:  # it was removed in the meantime
             return
         except OSError as error:
             raise _read_error(prefix, error) from None
@@ -194,7 +198,7 @@ class _Walk:
                         self._leave_out(LINKS, name)
                         continue
                 status = entry.stat()
-            except OSError:  # it vanished
+            except OSError:  # it was removed in the meantime
                 continue
             if self._own.has(real_path, status):
                 continue
@@ -218,7 +222,7 @@ def _check_utf8(name: str) -> str:
         name.encode()
     except UnicodeEncodeError:
         raise SnapshotException(
-            f"The file {name!r} has a name that is not UTF-8, which an archive cannot keep. Rename "
+            f"The name of the file {name!r} is not UTF-8, so an archive cannot contain it. Rename "
             "it, or list it in .amlignore."
         ) from None
     return name
@@ -229,7 +233,7 @@ def _is_environment(folder: Path) -> bool:
 
 
 def digest_of(root: Path, files: list[str]) -> str:
-    """The digest of names, contents and executable bits: 64 hexadecimal digits."""
+    """Make the digest of names, contents and executable bits: 64 hexadecimal digits."""
     digest = _Digest()
     for name in files:
         try:
@@ -243,7 +247,7 @@ def digest_of(root: Path, files: list[str]) -> str:
 
 
 class _Digest:
-    """The digest of several files, fed in their order."""
+    """Makes the digest of several files, which are fed in their order."""
 
     def __init__(self) -> None:
         self._whole = hashlib.sha256()
@@ -274,15 +278,15 @@ def _is_executable(file: IO[bytes]) -> bool:
 
 def _read_error(name: str, error: OSError) -> SnapshotException:
     return SnapshotException(
-        f"The file {name!r} could not be read for the snapshot: {error.strerror}. If it comes and "
-        "goes while the folder is packed, list it in .amlignore."
+        f"The file {name!r} could not be read for the snapshot: {error.strerror}. If the run does "
+        "not need it, list it in .amlignore."
     )
 
 
 def pack(root: Path, files: list[str], archive: Path) -> str:
-    """Write the files to a zip archive; their digest is returned.
+    """Write the files to a zip archive, and return their digest.
 
-    The same files give the same bytes.
+    The same files make the same bytes.
     """
     digest = _Digest()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:
@@ -295,7 +299,7 @@ def pack(root: Path, files: list[str], archive: Path) -> str:
                 raise _read_error(name, error) from None
             with source:
                 executable = _is_executable(source)
-                info.file_size = os.fstat(source.fileno()).st_size  # above 2 GB it is told before
+                info.file_size = os.fstat(source.fileno()).st_size  # zipfile needs it above 2 GB
                 info.external_attr = (0o100755 if executable else 0o100644) << 16
                 digest.begin(name, executable)
                 with target.open(info, "w") as entry:

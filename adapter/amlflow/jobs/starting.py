@@ -1,4 +1,4 @@
-"""How a job is started once its run has been made: by this machine's queue, or by a cluster."""
+"""Starts a job after its run was created: by a queue of this machine, or by a cluster."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ class Start(Protocol):
 
     @property
     def notes(self) -> Mapping[str, str]:
-        """What the run notes of it."""
+        """The notes that the run gets."""
 
     @contextlib.contextmanager
     def prepare(self) -> Iterator[str]:
-        """Yields the status that the run is made with; :meth:`start` is called within."""
+        """Yield the status with which the run is created. Call :meth:`start` inside of this."""
 
     def start(
         self, tracker: Tracker, job: Job, folder: JobFolder, lock: contextlib.ExitStack
     ) -> None:
-        """Start the job, whose folder is written. ``lock`` is closed when others may see it."""
+        """Start the job. Its folder is written, and ``lock`` has the folder's lock."""
 
 
 class StartHere:
-    """By the target's queue on this machine."""
+    """Starts a job by the target's queue on this machine."""
 
     notes: Mapping[str, str] = {}
 
@@ -44,21 +44,24 @@ class StartHere:
 
     @contextlib.contextmanager
     def prepare(self) -> Iterator[str]:
-        """The queue is locked meanwhile."""
+        """Lock the queue, and yield Queued or Starting."""
         with self._queue.lock():
             yield Status.QUEUED if self._queue.is_full() else Status.PREPARING
 
     def start(
         self, tracker: Tracker, job: Job, folder: JobFolder, lock: contextlib.ExitStack
     ) -> None:
-        """Put the job at the queue's end, and start the jobs whose turn it is."""
-        self._queue.add(job.name)  # other processes see the job as locked, and then as waiting
+        """Add the job to the queue, and start the jobs that may start."""
+        self._queue.add(job.name)  # before the lock is released, so the job never looks dead
         lock.close()
         self._queue.start()
 
 
 class StartOnCluster:
-    """By a cluster. The job's folder on this machine is removed as soon as the cluster has it."""
+    """Submits a job to a cluster.
+
+    When the cluster has it, the folder on this machine is removed.
+    """
 
     def __init__(self, cluster: Cluster, job: Job) -> None:
         self._cluster = cluster
@@ -66,7 +69,7 @@ class StartOnCluster:
 
     @contextlib.contextmanager
     def prepare(self) -> Iterator[str]:
-        """A cluster's job waits at first."""
+        """Yield Queued: a cluster's job waits at first."""
         yield Status.QUEUED
 
     def start(

@@ -1,7 +1,7 @@
-"""What the submitter's own commands do for jobs whose agent is gone, on the submitter's machine.
+"""Cleans up after jobs whose agent is gone. The submitter's commands do this on its machine.
 
-* If the agent could not tell the tracker how its script ended, another agent is started to do it.
-* If the agent was killed, its script is ended and what the script wrote is sent.
+* If the agent could not report how its script ended, another agent is started to report it.
+* If the agent was killed, its script is ended, and the script's files and records are sent.
 * If the job never starts, it is removed.
 * The next jobs of its queue are started.
 
@@ -57,17 +57,15 @@ from amlflow.spec import (
 logger = logging.getLogger("amlflow")
 
 UNWRITTEN_S = 60.0
-"""Age of a folder without a job from which its submitter counts as killed, if it has no lock."""
+"""If a folder without a job and without a lock is older than this, its submitter was killed."""
 PAUSE_S = 2.0
-"""Between two agents that try to tell how a script ended."""
+"""Seconds between two agents that try to report how a script ended."""
 
 
 def tend_run(tracker: Tracker, record: RunRecord) -> bool:
-    """Tend a run's job, if it is this user's and on this machine.
+    """Tend a run's job, if it is on this machine and belongs to this user.
 
-    Returns whether the run has changed.
-
-    Raises what the tracker raises.
+    Returns whether the run has changed. Raises the tracker's exceptions.
     """
     folder = find_job(tracker.uri, record)
     if folder is None or folder.has_agent():
@@ -78,7 +76,7 @@ def tend_run(tracker: Tracker, record: RunRecord) -> bool:
 def tend_all(open_tracker: Callable[[str], Tracker]) -> None:
     """Tend all jobs of this user on this machine.
 
-    What cannot be done for a job is logged, and the other jobs are tended.
+    If it fails for a job, that is logged, and the other jobs are tended.
     """
     for folder in own_jobs():
         if folder.has_agent():
@@ -93,7 +91,7 @@ def tend_all(open_tracker: Callable[[str], Tracker]) -> None:
                     _tend(folder, tracker, record.id)
             except (RunNotFound, Refused) as refusal:
                 _drop_without_run(folder, job, refusal)
-        except FileNotFoundError:  # it has ended just now, or was never written
+        except FileNotFoundError:  # the job has just ended, or was never written
             _drop_unwritten(folder)
         except (AzureMLException, OSError) as failure:
             logger.warning("The job in %s cannot be tended now: %s", folder.path, failure)
@@ -101,15 +99,15 @@ def tend_all(open_tracker: Callable[[str], Tracker]) -> None:
 
 def _tend(folder: JobFolder, tracker: Tracker, run_id: str) -> bool:
     lock = folder.take()
-    if lock is None:  # another process does it, or it is gone
+    if lock is None:  # another process tends the job, or the job was removed
         return False
     try:
-        record = tracker.get_run(run_id)  # what its agent had told before it let go of the lock
+        record = tracker.get_run(run_id)  # with the agent's last report before the lock was free
         try:
             job = folder.read()
         except FileNotFoundError:
             message = "The process that submitted the run ended before the run was started."
-            if is_clusters(record):  # the folder may be that of other runs, too
+            if is_clusters(record):  # other runs may share the folder
                 return _end_unstarted(tracker, record, message)
             return _give_up(tracker, record, folder, None, message)
         if not is_launched(record):
@@ -140,10 +138,10 @@ def _tend(folder: JobFolder, tracker: Tracker, run_id: str) -> bool:
 def _tend_submitted(
     cluster: Cluster, tracker: Tracker, record: RunRecord, job: Job, folder: JobFolder
 ) -> bool:
-    """Tend a cluster's jobs whose submitter was killed before it knew that they are queued.
+    """Tend a cluster's jobs if their submitter was killed before it knew whether they are queued.
 
-    Returns whether the run of the record has changed. Raises :class:`Unavailable` where the cluster
-    does not answer.
+    Returns whether the record's run has changed. Raises :class:`Unavailable` if the cluster does
+    not answer.
     """
     proof = proof_of(folder)
     names = {run_id: make_cluster_name(run_id, proof) for run_id in job.run_ids}
@@ -152,7 +150,7 @@ def _tend_submitted(
     for run_id, name in names.items():
         if jobs[name].state is not JobState.UNKNOWN:
             continue
-        with contextlib.suppress(RunNotFound):  # somebody has deleted another of its runs
+        with contextlib.suppress(RunNotFound):  # another run that shares the folder was deleted
             own = record if run_id == record.id else tracker.get_run(run_id)
             if not has_agent(own) and own.status not in FINAL:
                 message = "The process that submitted the run ended before the cluster had the job."
@@ -172,7 +170,7 @@ def _give_up(
 
 
 def _end_unstarted(tracker: Tracker, record: RunRecord, message: str) -> bool:
-    """End a run that never starts, and keep agents from claiming it; False if one has."""
+    """End a run that never starts, so that no agent claims it. Returns False if one has it."""
     change = fail_as_lost(f"{message} Submit it again.").change()
     if record.status in FINAL:
         change = RunChange()
@@ -180,7 +178,7 @@ def _end_unstarted(tracker: Tracker, record: RunRecord, message: str) -> bool:
         change = dataclasses.replace(change, properties=claim_for_nobody())
         try:
             tracker.update_run(record.id, change)
-        except PropertyConflict:  # an agent has it after all
+        except PropertyConflict:  # an agent has claimed it in the meantime
             return False
     elif record.status not in FINAL:
         tracker.update_run(record.id, change)
@@ -188,7 +186,7 @@ def _end_unstarted(tracker: Tracker, record: RunRecord, message: str) -> bool:
 
 
 def _drop(folder: JobFolder, job: Job | None) -> None:
-    """Remove a job, and take it out of its queue."""
+    """Remove a job from the disk and from its queue."""
     remove(folder)
     if job is not None:
         Queue(job.target, folder.path.parent).leave(folder.name)
@@ -205,7 +203,7 @@ def _last_words_of_agent(folder: JobFolder) -> str:
 
 
 def _resume(folder: JobFolder, lock: int) -> None:
-    """Start an agent that tells the tracker how the script ended."""
+    """Start an agent that reports to the tracker how the script ended."""
     with contextlib.suppress(FileNotFoundError):
         if time.time() - folder.outcome.stat().st_mtime >= PAUSE_S:
             os.utime(folder.outcome)
@@ -213,13 +211,13 @@ def _resume(folder: JobFolder, lock: int) -> None:
                 launch(folder, lock)
             except OSError as failure:
                 raise ComputeTargetException(
-                    f"The script of the job in {str(folder.path)!r} has ended, and the agent that "
-                    f"is to tell how could not be started: {failure}."
+                    f"The script of the job in {str(folder.path)!r} has ended, but the agent that "
+                    f"reports its end could not be started: {failure}."
                 ) from failure
 
 
 def _clean(tracker: Tracker, record: RunRecord, job: Job, folder: JobFolder) -> bool:
-    """End the script of a killed agent, send what the script wrote, and end the run."""
+    """End the script of a killed agent, send the script's files and records, and end the run."""
     with contextlib.suppress(AzureMLException):
         open_compute(job.target.kind, job.target.settings).clean(job.name)
     Queue(job.target, folder.path.parent).leave(job.name)
@@ -231,16 +229,16 @@ def _clean(tracker: Tracker, record: RunRecord, job: Job, folder: JobFolder) -> 
         warnings.insert(0, warn_of_kept_files(tracker_files))
     changed = record.status not in FINAL
     if changed:
-        # A request to end is met: nothing of the script is left.
+        # If an end was requested, the run ends as requested: the script has been ended.
         end = requested_end_of(record) or fail_as_lost(
-            "The agent of the run was killed, or its machine was restarted. What was left of the "
-            "script has been ended."
+            "The agent of the run was killed, or its machine was restarted. Processes of the "
+            "script that still ran were ended."
         )
         change = end.change()
         tracker.update_run(record.id, with_warnings(change, warnings) if warnings else change)
-    if process_folders(journal):  # one that could not be ended may log still
+    if process_folders(journal):  # a process that could not be ended may still log
         return changed
-    if _has_records(folder):  # which the tracker refused, or which are another tracker's
+    if _has_records(folder):  # the tracker refused them, or they are for another tracker
         folder.put(folder.unsent, {"files": []})
     else:
         remove(folder, tracker_files)
@@ -248,7 +246,7 @@ def _clean(tracker: Tracker, record: RunRecord, job: Job, folder: JobFolder) -> 
 
 
 def _drop_without_run(folder: JobFolder, job: Job, refusal: AzureMLException) -> None:
-    """Remove a job whose run is deleted or takes nothing more, if its script has left nothing."""
+    """Remove a job whose run was deleted or accepts no changes, if its script has left nothing."""
     lock = folder.take()
     if lock is None:
         return
@@ -257,8 +255,8 @@ def _drop_without_run(folder: JobFolder, job: Job, refusal: AzureMLException) ->
             open_compute(job.target.kind, job.target.settings).clean(job.name)
         if folder.outcome.exists() or _has_files(folder) or _has_records(folder):
             logger.warning(
-                "What the script of run %s left cannot be sent: %s It is in %s. If you restore "
-                "the run, `amlflow sync` sends it. Or drop it: rm -r %s",
+                "The files and records that the script of run %s left cannot be sent: %s They are "
+                "in %s. If you restore the run, `amlflow sync` sends them. To drop them: rm -r %s",
                 job.run_id, refusal.message, folder.path, shlex.quote(str(folder.path)),
             )  # fmt: skip
             return
@@ -268,9 +266,9 @@ def _drop_without_run(folder: JobFolder, job: Job, refusal: AzureMLException) ->
 
 
 def _drop_unwritten(folder: JobFolder) -> None:
-    """Remove a folder whose submitter was killed before it had written the job."""
+    """Remove a folder if its submitter was killed before it had written the job."""
     if folder.work.exists() or folder.job.exists():
-        return  # what a tracker keeps there (tracker_files.py), or it is written now
+        return  # it has a tracker's files (tracker_files.py), or is being written
     with contextlib.suppress(FileNotFoundError):
         if time.time() - folder.path.stat().st_mtime < UNWRITTEN_S:
             return
@@ -290,16 +288,16 @@ def _drop_unwritten(folder: JobFolder) -> None:
 
 
 def _end_unsent(folder: JobFolder, job: Job) -> None:
-    """Remove a job of which something could not be sent, once that has gone elsewhere."""
+    """Remove a job with unsent files and records when somebody has removed these; else warn."""
     unsent = folder.unsent_files()
     if _has_records(folder):
-        unsent.append(f"What the script logged is in {folder.journal}.")
+        unsent.append(f"Records of the script are in {folder.journal}.")
     if not unsent:
         remove(folder)
         return
     logger.warning(
-        "Not all of run %s could be sent. %s To try again, remove %s and run `amlflow sync`. When "
-        "you have taken what you need, drop the rest: rm -r %s",
+        "Some files or records of run %s could not be sent. %s To try again, remove %s and run "
+        "`amlflow sync`. To drop them: rm -r %s",
         job.run_id, " ".join(unsent), folder.unsent, shlex.quote(str(folder.path)),
     )  # fmt: skip
 
@@ -309,7 +307,7 @@ def _has_files(folder: JobFolder) -> bool:
 
 
 def _has_records(folder: JobFolder) -> bool:
-    """Whether a journal of the job holds records for any tracker."""
+    """Whether the job's journal has records for any tracker."""
     if not folder.journal.is_dir():
         return False
     return any(

@@ -1,7 +1,7 @@
-"""Finds what a tracker keeps inside a job's folder, so that it outlives the job.
+"""Finds files of the tracker inside a job's folder, so that they stay when the job is removed.
 
-A script's working folder is the job's. An experiment that keeps its files in a relative folder, or
-that the script makes with one, has its files there, and its runs point to them.
+A script's working folder is inside of the job's folder. If an experiment stores its files in a
+relative folder, they may be there, and the experiment's runs refer to them.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from amlflow.spec import RunKeeper
 
 
 def find_tracker_files(folder: JobFolder, keeper: RunKeeper) -> list[Path]:
-    """The folders and files below a job's working folder that its tracker counts as its own.
+    """Return the files and folders below a job's working folder that belong to its tracker.
 
-    ``keeper`` is the job's tracker, or its keeper; one that does not say what is its own has
-    nothing there. Raises what :meth:`amlflow.spec.Tracker.own_paths` raises.
+    ``keeper`` is the job's tracker, or its RunKeeper. If it does not implement ``own_paths``, no
+    files belong to it. Raises the exceptions of :meth:`amlflow.spec.Tracker.own_paths`.
     """
     own_paths: Callable[[], Sequence[Path]] | None = getattr(keeper, "own_paths", None)
     if own_paths is None or not folder.work.is_dir():
@@ -27,7 +27,7 @@ def find_tracker_files(folder: JobFolder, keeper: RunKeeper) -> list[Path]:
     candidates = set[Path]()
     for path in own_paths():
         candidates.add(resolve_links(path))
-        # A relative path is given as seen from here, and the script saw it from its own folder.
+        # The tracker returns a path relative to this process's folder, and not to the script's.
         if path.is_relative_to(here) and path != here:
             candidates.add(resolve_links(work / path.relative_to(here)))
     return sorted(path for path in candidates if work in path.parents and _has_file(path))
@@ -38,9 +38,9 @@ def _has_file(path: Path) -> bool:
 
 
 def warn_of_kept_files(paths: Sequence[Path]) -> str:
-    """The warning that a job's folder stays because of what the tracker keeps there."""
+    """Return the warning that a job's folder stays, because it has files of the tracker."""
     names = " and ".join(map(str, paths[:3]))
     return (
-        f"An experiment keeps its files below the job's folder, so these stay: {names}. Give "
+        f"An experiment stores its files below the job's folder, so these stay: {names}. Give "
         "experiments an absolute artifact location."
     )

@@ -1,7 +1,7 @@
-"""Unpacks a snapshot's archive, which everybody who may write to the tracker can choose.
+"""Unpacks a snapshot's archive safely: everybody who may write to the tracker can replace it.
 
-What counts is what comes out of the archive, and not what its headers say. It is unpacked beside
-its folder and moved there at the end, so nothing half-written is left behind.
+The limits count the unpacked bytes, and not the sizes in the archive's headers. The archive is
+unpacked into a temporary folder and moved at the end, so that nothing half-written is left behind.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ from amlflow.jobs.limits import FILES_SETTING, SIZE_SETTING, max_bytes, max_file
 from amlflow.local_paths import UnsafeName, local_path_for
 
 MAX_RATIO = 1100
-"""Unpacked bytes for a byte of the archive. Deflate itself makes at most 1,032 of one, so whatever
-has more is a trick, such as members that share their bytes."""
+"""How many unpacked bytes one byte of the archive may make. Deflate makes at most 1,032 of one,
+so an archive with more is a trick, such as members that share their bytes."""
 MAX_FOLDERS_PER_FILE = 10
-"""Of the limit of files, so that deep names do not make any number of folders."""
+"""How many folders are made for each file that is allowed. So deep names cannot make too many."""
 MAX_ENTRY_BYTES = 5000
-"""That the archive's directory may take for a member: its name, and some numbers."""
+"""How many bytes of the archive's directory a member may take: its name, and some numbers."""
 _CHUNK = 1 << 20
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""What snapshots are packed with. The others' decoders give any amount of memory at once."""
+"""The methods that snapshots are packed with. Other decoders could use any amount of memory."""
 ENCRYPTED = 0x1
 """The flag of a member that is encrypted."""
 BROKEN = (
     zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, struct.error,
     ValueError, OverflowError, KeyError, IndexError,
 )  # fmt: skip
-"""What Python's zipfile raises for an archive that is not whole."""
+"""The exceptions of Python's zipfile for a damaged archive."""
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack a snapshot into a folder, all of it or nothing.
+    """Unpack a snapshot into a folder, completely or not at all.
 
-    Files of the same names that are in the folder are replaced, once all are unpacked.
+    When all files are unpacked, they replace files of the same names in the folder.
 
     Raises:
-        SnapshotException: the archive is broken, larger than the settings allow, or holds
-            something that is not a file below the folder.
+        SnapshotException: the archive is damaged, is larger than the settings allow, or has a
+            member that is not a file below the folder.
     """
     staging: Path | None = None
     try:
@@ -67,10 +67,10 @@ def unpack(archive: Path, folder: Path) -> None:
             f"The snapshot could not be unpacked into {str(folder)!r}: {error.strerror or error}."
         ) from error
     except UnsafeName as refusal:
-        raise SnapshotException(f"The snapshot is not unpacked: {refusal.message}") from None
+        raise SnapshotException(f"The snapshot was not unpacked: {refusal.message}") from None
     except BROKEN as error:
         raise SnapshotException(
-            f"The snapshot {str(archive)!r} is not a whole zip archive: {error}."
+            f"The snapshot {str(archive)!r} is not a valid zip archive: {error}."
         ) from error
     finally:
         if staging is not None:
@@ -79,9 +79,10 @@ def unpack(archive: Path, folder: Path) -> None:
 
 @contextlib.contextmanager
 def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    """The archive of a snapshot, opened for reading.
+    """Open the archive of a snapshot for reading.
 
-    Raises :class:`SnapshotException` if its directory is too large, and one of :data:`BROKEN`.
+    Raises :class:`SnapshotException` if its directory is too large, or an exception of
+    :data:`BROKEN` if it is damaged.
     """
     max_read = max(2 * _CHUNK, max_files() * MAX_ENTRY_BYTES)
     with _BoundedReads(path, max_read) as file, zipfile.ZipFile(file) as archive:
@@ -89,7 +90,7 @@ def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def _merge(content: Path, names: list[str], folder: Path) -> None:
-    """Move the files to a folder that is there; first it is seen that each can go there."""
+    """Move the files to a folder that exists, after a check that each of them can be moved."""
     targets = {name: local_path_for(name, folder) for name in names}
     for name, target in targets.items():
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +98,7 @@ def _merge(content: Path, names: list[str], folder: Path) -> None:
 
 
 class _BoundedReads(io.FileIO):
-    """An archive that refuses to read too much at once, above all a directory that is too large."""
+    """An archive that refuses to read too much at once, such as a directory that is too large."""
 
     def __init__(self, path: Path, max_size: int) -> None:
         super().__init__(path)
@@ -106,14 +107,14 @@ class _BoundedReads(io.FileIO):
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > self._max_size:
             raise SnapshotException(
-                "The snapshot's directory is larger than that of as many files as are unpacked; "
-                f"{FILES_SETTING} allows more."
+                "The snapshot's directory is too large for the allowed number of files. If you "
+                f"trust the snapshot, set {FILES_SETTING}."
             )
         return super().read(-1 if size is None else size)
 
 
 class _Unpacking:
-    """One archive on its way into a new folder."""
+    """Unpacks one archive into a new folder."""
 
     def __init__(self, archive: Path, base: Path) -> None:
         self._archive, self._base = archive, base
@@ -135,7 +136,7 @@ class _Unpacking:
                 names.append(info.filename)
                 if len(names) > self._max_files:
                     raise SnapshotException(
-                        f"The snapshot has more than {self._max_files} files and is not unpacked. "
+                        f"The snapshot was not unpacked: it has more than {self._max_files} files. "
                         f"If you trust it, set {FILES_SETTING}."
                     )
                 self._write(source, info, path)
@@ -145,16 +146,16 @@ class _Unpacking:
         kind = stat.S_IFMT(info.external_attr >> 16)
         reason = None
         if info.orig_filename != info.filename:
-            reason = "its name has a NUL"
+            reason = "its name has a NUL character"
         elif kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-            reason = "it is a link or a device, and snapshots hold files"
+            reason = "it is a link or a device, and snapshots have files only"
         elif info.flag_bits & ENCRYPTED:
             reason = "it is encrypted"
         elif info.compress_type not in METHODS:
-            reason = "it is not packed as snapshots are"
+            reason = "it is packed in another way than snapshots are"
         if reason is not None:
             raise SnapshotException(
-                f"The snapshot holds {info.orig_filename[:200]!r} and is not unpacked: {reason}."
+                f"The snapshot was not unpacked because of {info.orig_filename[:200]!r}: {reason}."
             )
 
     def _make_folder(self, folder: Path, name: str) -> None:
@@ -170,8 +171,9 @@ class _Unpacking:
             self._folders.add(path)
         if len(self._folders) > MAX_FOLDERS_PER_FILE * self._max_files:
             raise SnapshotException(
-                f"The snapshot has more than {MAX_FOLDERS_PER_FILE * self._max_files} folders and "
-                f"is not unpacked. If you trust it, set {FILES_SETTING}."
+                "The snapshot was not unpacked: it has more than "
+                f"{MAX_FOLDERS_PER_FILE * self._max_files} folders. If you trust it, set "
+                f"{FILES_SETTING}."
             )
 
     def _write(self, source: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> None:
@@ -191,18 +193,18 @@ class _Unpacking:
         self._ratio_left -= size
         if self._bytes_left < 0:
             raise SnapshotException(
-                f"The snapshot has more than {self._max_bytes >> 20} MB and is not unpacked. If "
+                f"The snapshot was not unpacked: it has more than {self._max_bytes >> 20} MB. If "
                 f"you trust it, set {SIZE_SETTING}."
             )
         if self._ratio_left < 0:
             raise SnapshotException(
-                f"The snapshot unpacks to more than {MAX_RATIO} times its size, which no archive "
-                "of files does, and is not unpacked."
+                f"The snapshot was not unpacked: it would unpack to more than {MAX_RATIO} times "
+                "its size. An archive of real files does not do that."
             )
 
     @staticmethod
     def _duplicate_error(name: str) -> SnapshotException:
         return SnapshotException(
-            f"The snapshot holds {name[:200]!r} twice, or as a file and a folder, or in capital "
-            "and small letters on a system that takes them for one, and is not unpacked."
+            f"The snapshot was not unpacked: it has {name[:200]!r} twice, as a file and a folder, "
+            "or in capital and small letters on a system where these are the same."
         )

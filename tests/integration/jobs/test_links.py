@@ -64,7 +64,7 @@ def test_a_folder_that_is_replaced_by_a_link(experiment: Any, secrets: Path, nam
     assert wait_for_end(run) == "Completed"
     assert run.get_file_names() == ["user_logs/std_log.txt"]
     [warning] = run.get_details()["warnings"]
-    assert warning.startswith(f"{name!r} was not stored: it is a link that leads out")
+    assert warning.startswith(f"{name!r} was not stored. It is one of these: a link that leads out")
 
 
 def test_a_link_that_is_put_there_while_the_agent_sends(experiment: Any, secrets: Path) -> None:

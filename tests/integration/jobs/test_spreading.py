@@ -67,7 +67,7 @@ def test_the_end_of_a_process_is_heard_whatever_it_wrote() -> None:
     output = "\ufffd" * 4000 + "\nthe last line"  # of bytes that are not UTF-8
     error = error_of(outcome_of(NodeMessage(number=0, event=ENDED, code=1, output=output)))
     assert error.endswith("\nthe last line")
-    assert "ended and not said how" not in error
+    assert "without reporting a result" not in error
 
 
 def test_processes_hear_of_the_nodes_of_the_run_alone() -> None:

@@ -176,7 +176,7 @@ def test_jobs_that_are_submitted_together_share_what_they_have_in_common() -> No
 
 
 def test_a_process_without_a_job() -> None:
-    with pytest.raises(ComputeTargetException, match="is started by the cluster"):
+    with pytest.raises(ComputeTargetException, match="Only a cluster can start its jobs"):
         take_job({})
 
 

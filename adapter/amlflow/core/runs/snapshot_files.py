@@ -47,7 +47,7 @@ def open_snapshot(tracker: Tracker, digest: str | None) -> Iterator[zipfile.ZipF
             content = stack.enter_context(open_archive(archive))
         except BROKEN as error:
             raise SnapshotException(
-                f"Snapshot {digest} is not a whole zip archive: {error}. Store it again with "
+                f"Snapshot {digest} is not a valid zip archive: {error}. Store it again with "
                 "run.take_snapshot()."
             ) from error
         yield content
@@ -120,7 +120,7 @@ def _read_lines(archive: zipfile.ZipFile | None, entry: zipfile.ZipInfo | None) 
     if entry.flag_bits & ENCRYPTED:
         return "it is encrypted"
     if entry.compress_type not in METHODS:
-        return "it is not packed as snapshots are"
+        return "it is packed in another way than snapshots are"
     try:
         with archive.open(entry) as file:
             content = file.read(MAX_TEXT + 1)  # the size in the archive may be wrong

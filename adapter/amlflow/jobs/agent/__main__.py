@@ -1,7 +1,7 @@
-"""Runs one job, in a process of its own.
+"""The agent's program, which runs one job.
 
-``python -m amlflow.jobs.agent <job folder>`` runs a job of this machine; launch.py starts it.
-``python -m amlflow.jobs.agent --cluster`` runs the job of a cluster, whose node starts it.
+``python -m amlflow.jobs.agent <job folder>`` runs a job on this machine. launch.py starts it.
+``python -m amlflow.jobs.agent --cluster`` runs a cluster's job. The cluster starts it on a node.
 ``python -m amlflow.jobs.agent --process`` runs one process of a distributed job on its node.
 """
 
@@ -12,7 +12,7 @@ import sys
 
 
 def main() -> None:
-    """Run the job: in this process on a cluster, and else after leaving the one that waits."""
+    """Run the job. On a cluster, this process runs it. Elsewhere, a fork of this process does."""
     if sys.argv[1] == "--cluster":
         from amlflow.jobs.agent.on_cluster import run_cluster_job
 
@@ -26,7 +26,7 @@ def main() -> None:
     if os.fork():
         os._exit(0)
     os.umask(0o077)
-    # After the fork, so that the process that waits for it goes on at once.
+    # Imported after the fork, so that the process that waits for the parent goes on at once.
     from amlflow.jobs.agent.supervise import supervise
 
     supervise(sys.argv[1])

@@ -1,4 +1,4 @@
-"""What a later attempt of a cluster's job keeps or restores: logs and files of earlier attempts."""
+"""Keeps the log of a cluster job's earlier attempt, and restores the files that it has written."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from amlflow.local_paths import local_path_for
 from amlflow.spec import FileNotInRun, Tracker
 
 EARLIER_LOG = "user_logs/std_log_attempt_{attempt}.txt"
-"""The name in the run of the log of an attempt after which there was another."""
+"""The name that the log of an earlier attempt gets in the run."""
 RESTORE = "AMLFLOW_RESTORE_OUTPUTS"
-"""The variable of a script that is "1" if its outputs/ begin as the attempt before left them."""
+"""If this variable of a script is "1", the script gets outputs/ as the attempt before left it."""
 OUTPUTS = "outputs/"
 
 
 def keep_earlier_log(tracker: Tracker, run_id: str, folder: JobFolder, attempt: int) -> None:
-    """Give the log of the attempt before this one a name of its own in the run."""
+    """Copy the log of the attempt before this one to a file of its own in the run."""
     path = folder.path / "earlier_log"
-    with contextlib.suppress(FileNotInRun):  # it wrote none
+    with contextlib.suppress(FileNotInRun):  # the earlier attempt has written no log
         tracker.get_file(run_id, LOG, path)
         name = EARLIER_LOG.format(attempt=attempt - 1)
         tracker.put_files(run_id, {name: path}, replace=True)
@@ -29,10 +29,10 @@ def keep_earlier_log(tracker: Tracker, run_id: str, folder: JobFolder, attempt: 
 def restore_outputs(
     tracker: Tracker, run_id: str, variables: Mapping[str, str], work: Path
 ) -> None:
-    """Write the run's outputs into the working folder, if the script's variables ask for it.
+    """Download the run's outputs into the working folder, if the script's variables ask for it.
 
     Raises:
-        UserErrorException: a name of a file leads out of the folder.
+        UserErrorException: the name of a file would lead out of the folder.
     """
     if variables.get(RESTORE) != "1":
         return

@@ -1,4 +1,4 @@
-"""The data of a job: put in place before the script starts, and kept when it has ended."""
+"""Provides a job's data before the script starts, and stores its outputs when it has ended."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ class JobData:
         return open_direct(self._job.tracking_uri)
 
     def provide(self, work: Work, cancelled: Callable[[], bool]) -> Work:
-        """Put the inputs in place; the work with their paths.
+        """Provide the inputs, and return the work with their paths.
 
         Raises:
-            ProvidingCanceled: ``cancelled`` said so meanwhile.
+            ProvidingCanceled: ``cancelled`` returned True.
             UserErrorException: an input cannot be read.
         """
         folder = self._folder
         self._provided = provide(self._data, self._stores, folder.work, folder.data, cancelled)
         taken = {**self._job.environ, **work.environment}
-        # An input may have the name of a variable that the script needs, such as PATH.
+        # An input must not replace a variable that the script needs, such as PATH.
         variables = {
             name: value for name, value in self._provided.variables.items() if name not in taken
         }
@@ -50,7 +50,11 @@ class JobData:
         )
 
     def keep(self, outcome: EndRequest) -> tuple[EndRequest, RunChange | None]:
-        """Store what the script wrote; how the run ends then, and what its notes say of it."""
+        """Store the data that the script wrote.
+
+        Returns how the run ends, and a change for its notes. A run that would be Completed fails if
+        the data cannot be stored.
+        """
         if not self._data.outputs:
             return outcome, None
         is_completed = outcome.status == Status.COMPLETED
@@ -65,8 +69,8 @@ class JobData:
             )
         except (AzureMLException, OSError) as failure:
             reason = getattr(failure, "message", None) or str(failure)
-            if not is_completed:  # why it failed says more
+            if not is_completed:  # the reason why the script failed is more important
                 return outcome, None
-            message = f"The script has ended, and its data was not stored: {reason}"
+            message = f"The script has ended, but its data could not be stored: {reason}"
             return EndRequest(Status.FAILED, to_error(message)), None
         return outcome, RunChange(system=output_notes(registered)) if registered else None

@@ -9,16 +9,16 @@ from amlflow.plugins import explain_failure
 
 LAST_LINES = 20
 MAX_READ = 1 << 16
-"""Bytes of a log's end that are looked at."""
+"""How many bytes of a log's end are read."""
 
 
 def last_lines(text: str) -> str:
-    """The last lines of an output."""
+    """Return the last lines of a text."""
     return "\n".join(text.splitlines()[-LAST_LINES:])
 
 
 def read_last_lines(log: Path, errors_end: int | None = None) -> str:
-    """The end of a log, or of that part of it that standard error ends."""
+    """Read the last lines of a log, or of its part up to ``errors_end``, the end of the errors."""
     try:
         with log.open("rb") as file:
             end = errors_end or os.fstat(file.fileno()).st_size
@@ -30,9 +30,12 @@ def read_last_lines(log: Path, errors_end: int | None = None) -> str:
 
 
 def add_last_lines(message: str, lines: str, which: str) -> str:
-    """The message with the lines, if there are some, and with what plugins say of them."""
+    """Add the lines to a message, and what plugins know about these lines. Without lines, nothing.
+
+    ``which`` names the lines, such as "the log".
+    """
     if not lines:
         return message
     message = f"{message} The last lines of {which}:\n{lines}"
-    # Behind them: of a long message the end is kept.
+    # The plugins' text comes last, since only the end of a long message is kept.
     return "\n".join([message, *explain_failure(lines)])

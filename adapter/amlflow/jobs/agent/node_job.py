@@ -1,4 +1,4 @@
-"""A cluster's job on one of its nodes: what the node makes of the job that it was given."""
+"""Adapts a cluster's job to the node on which it runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from amlflow.spec import Tracker
 
 
 def adapt_to_node(job: Job, folder: JobFolder) -> Job:
-    """The job with what its script needs on this node, where it has this folder."""
+    """Return the job with the variables and paths that its script needs on this node."""
     variables = script_variables(job, folder, here=True)
     return dataclasses.replace(
         job,
@@ -22,11 +22,11 @@ def adapt_to_node(job: Job, folder: JobFolder) -> Job:
 
 
 def make_working_folder(tracker: Tracker, job: Job, folder: JobFolder, attempt: int) -> None:
-    """Make the script's working folder of the tracker's snapshot and what an attempt before left.
+    """Make the script's working folder: the snapshot, and outputs of an earlier attempt.
 
     Raises:
         SnapshotException: the snapshot cannot be unpacked.
-        UserErrorException: the name of an output leads out of the folder.
+        UserErrorException: the name of an output would lead out of the folder.
     """
     if job.snapshot is not None:
         tracker.get_snapshot(job.snapshot, folder.snapshot)

@@ -1,4 +1,4 @@
-"""What one process of each node does for all processes of the node: it prepares, and it sends."""
+"""Prepares a node of a distributed job, and sends its files. One process of each node does this."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class NodeReport(Report):
     """Sends a node's logs while they grow. The agent on the first node reports the run's status."""
 
     def follow(self) -> None:
-        """Until :meth:`stop`: send what is new in the logs."""
+        """Send new lines of the logs until :meth:`stop` is called."""
         while not self._stopped:
             try:
                 self._send_logs()
@@ -38,7 +38,7 @@ class NodeReport(Report):
             self._look.clear()
 
     def send_all(self) -> list[str]:
-        """Send all that is left; what could not be sent is returned."""
+        """Send the rest of the logs and files. Returns a sentence for each that was not sent."""
         return [*self._send_journal(), *self._send_files()]
 
 
@@ -54,9 +54,9 @@ class Upkeep:
     def prepare(
         self, is_to_end: Callable[[], bool], is_to_leave: Callable[[], bool]
     ) -> Iterator[Work]:
-        """The work that each process of the node runs; afterwards all it left is sent.
+        """Prepare the work that each process of the node runs. At the end, send its files.
 
-        Raises what preparing it raises, and OSError if something could not be sent.
+        Raises the exceptions of preparing, and OSError if a file could not be sent.
         """
         job, folder = self._job, self._folder
         make_working_folder(open_direct(job.tracking_uri), job, folder, self._attempt)

@@ -6,8 +6,8 @@ It differs from an agent of the submitter's machine in these points:
   the node.
 * The script gets the node's environment, with the cluster's variables for the job.
 * The cluster may end it and start it again elsewhere. Each attempt claims the run for itself.
-* If the cluster ends it, the job may start again later. So it sends what there is, and reports the
-  run's end only if somebody has requested it or the cluster has named a reason.
+* If the cluster ends it, the job may start again later. So it sends all logs and files, and reports
+  the run's end only if a user has requested it or the cluster has named a reason.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class ClusterAgent(Agent):
         super()._tell(outcome, ended)
 
     def _end_by_cluster(self) -> EndRequest | None:
-        """The end of the run, if the cluster has said why it ends the job."""
+        """How the run ends, if the cluster says why it ends the job. Otherwise None."""
         target = self._job.target
         try:
             cluster = open_cluster(target.kind, target.settings)
@@ -122,8 +122,8 @@ class ClusterAgent(Agent):
         cluster = open_cluster(target.kind, target.settings)
         if cluster is None:
             raise ComputeTargetException(
-                f"The node has no plugin for compute targets of the kind {target.kind!r}; install "
-                "it in the Python that the job runs."
+                f"The node has no plugin for compute targets of the kind {target.kind!r}. Install "
+                "it in the Python that runs the job."
             )
         return cluster
 

@@ -1,9 +1,9 @@
-"""A process of a distributed job, on whichever of the job's nodes it is.
+"""Runs one process of a distributed job on its node.
 
-The first process of a node makes what all of them there need: the folder with the snapshot, the
-script's environment and its data. When they have ended, it sends their logs, files and records to
-the tracker. Each process reports its end to the agent on the job's first node (spreading.py), which
-also tells all processes when to end.
+The first process of a node makes the folder with the snapshot, the script's environment and its
+data, for all processes of the node. When they have ended, it sends their logs, files and records to
+the tracker. Each process reports its end to the agent on the job's first node (spreading.py). That
+agent also tells the processes when to end.
 """
 
 from __future__ import annotations
@@ -41,21 +41,23 @@ from amlflow.spec import JOB, PROCESS
 
 ADDRESSES = "AMLFLOW_NODE_ADDRESSES"
 PORT = "AMLFLOW_NODE_PORT"
-"""The variables with the addresses of the nodes and a free port of the first, for the processes."""
+"""Variables of a process: the addresses of the nodes, and a free port of the first node."""
 TICK_S = 0.1
 GRACE_S = 2.5
-"""Between asking the script's process to end and ending it by force."""
+"""Seconds between asking the script's process to end and ending it by force."""
 MAX_OUTPUT = 4000
-"""Characters of the end of its output that are sent if it fails."""
+"""How many characters of the end of a failed process's output are sent."""
 
 
 def run_process() -> None:
-    """Run the process of this environment's number to its end, and report how it ended."""
+    """Run the process whose number is in this environment, and report how it ended."""
     os.umask(0o077)
     job = take_job(os.environ)
     distribution = job.distribution
     if distribution is None:
-        raise ComputeTargetException("The job is one process, which its agent starts itself.")
+        raise ComputeTargetException(
+            "The job has only one process. Its agent starts that, so --process is not needed."
+        )
     processes = rank_by_node(distribution)
     process = processes[int(os.environ.pop(PROCESS))]
     requests = Requests()
@@ -75,7 +77,11 @@ def run_process() -> None:
 
 
 class Requests:
-    """The requests to this process: its input asks it to ``end``, a signal to ``leave``, too."""
+    """The requests to this process.
+
+    ``end`` is set when the agent asks for the end or a signal comes. ``leave`` is set by a signal
+    only: the cluster ends this process soon.
+    """
 
     def __init__(self) -> None:
         self.end, self.leave = threading.Event(), threading.Event()
@@ -84,7 +90,7 @@ class Requests:
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
-        os.read(0, 1)  # it returns when the agent asks for the end, or has ended itself
+        os.read(0, 1)  # returns when the agent asks for the end, or when the agent has ended
         self.end.set()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
@@ -108,7 +114,7 @@ def _run(plan: dict[str, Any], folder: JobFolder, process: Process, end: threadi
     code = started.poll()
     if code is None:
         _end(started)
-        return  # how it ended says nothing
+        return  # the process was ended on request, so its exit code is not reported
     output = read_last_lines(folder.process_log(process.number))[-MAX_OUTPUT:] if code else ""
     send(NodeMessage(number=process.number, event=ENDED, code=code, output=output))
 
@@ -135,13 +141,17 @@ class NodeFolder:
         self._failed = self.folder.processes / "failed"
 
     def read_plan(self) -> dict[str, Any]:
-        """What the processes of this node run."""
+        """Read the plan: what the processes of this node run."""
         plan: dict[str, Any] = json.loads(self._plan.read_bytes())
         return plan
 
     @contextlib.contextmanager
     def prepare(self, requests: Requests) -> Iterator[bool]:
-        """Whether the folder is there; the first process makes it, and sends what is left."""
+        """Prepare the folder. Yields whether the script can run.
+
+        The first process of the node makes the folder, and at the end sends its files. The others
+        wait for it.
+        """
         if self._process.local:
             try:
                 yield self._wait_for_plan(requests.end)
@@ -149,7 +159,7 @@ class NodeFolder:
                 with contextlib.suppress(OSError):
                     self._over(self._process.local).touch()
             return
-        # The agent on the first node and the others on this one have no use for the trackers.
+        # Only the first process of a node uses the tracker, so only it imports it.
         from amlflow.jobs.agent.node_upkeep import Upkeep
 
         self._base.mkdir(mode=0o700)
@@ -181,13 +191,13 @@ class NodeFolder:
         return self.folder.processes / f"{local}.over"
 
     def _wait_for_plan(self, end: threading.Event) -> bool:
-        """Whether there is a plan; the node's first process makes none if it fails."""
+        """Wait for the plan. Returns False if the node's first process could not make it."""
         while not end.wait(TICK_S):
             if self._plan.exists():
-                # Somebody else could have made a folder of this name.
+                # Another user could have made a folder of this name.
                 status = os.lstat(self._base)
                 if status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode):
-                    raise OSError(f"{self._base} is not this user's own folder.")
+                    raise OSError(f"The folder {self._base} belongs to another user.")
                 return True
             if self._failed.exists():
                 return False

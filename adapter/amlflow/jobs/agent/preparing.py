@@ -1,4 +1,4 @@
-"""What a script needs before it starts: the environment with its packages."""
+"""Prepares a script's environment before the script starts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from amlflow.spec import Compute, Images, Work
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """The work that can start now, and what the run has to tell of its environment."""
+    """The work, which can start now, with the notes and warnings for the run."""
 
     work: Work
     notes: dict[str, str]
@@ -36,7 +36,7 @@ class Preparation:
 
 
 def needs_preparation(job: Job, compute: Compute) -> bool:
-    """Whether an environment is made, or looked for, before the script starts."""
+    """Whether an environment must be made or found before the script starts."""
     if job.specification is None and job.dockerfile is None:
         return False
     return runs_here(compute) or images_of(compute) is not None
@@ -49,14 +49,14 @@ def prepare_work(
     cancelled: Callable[[], bool],
     stack: contextlib.ExitStack,
 ) -> Preparation:
-    """The work of a job, whose environment is made if it runs with a Python of this machine.
+    """Prepare the work of a job, and make its environment.
 
-    A script in such an environment has no client of the tracker: until ``stack`` is closed, its
-    calls are made here.
+    A script in such an environment does not have the tracker's client. This process makes its calls
+    until ``stack`` is closed.
 
     Raises:
-        EnvironmentBuildException: it cannot be made.
-        EnvironmentBuildCanceled: ``cancelled`` said so while it was made.
+        EnvironmentBuildException: the environment cannot be made.
+        EnvironmentBuildCanceled: ``cancelled`` returned True.
         OSError: the folders that the script needs cannot be written.
     """
     work = job.work(folder)
@@ -85,7 +85,7 @@ def prepare_work(
 
 @contextlib.contextmanager
 def _naming_log() -> Iterator[None]:
-    """Have the error of a build name its log."""
+    """Add the name of the build's log to the message of an EnvironmentBuildException."""
     try:
         yield
     except EnvironmentBuildException as failure:
@@ -102,7 +102,7 @@ def _prepare_container(
     cancelled: Callable[[], bool],
     stack: contextlib.ExitStack,
 ) -> Preparation:
-    """The work of a job that runs in a container, whose image is made if it is not there."""
+    """Prepare the work of a job in a container. Make its image if there is none."""
     environment = _make_image(job, folder, work, images, cancelled)
     if environment is None:
         return Preparation(work, {}, [])
@@ -127,7 +127,7 @@ def _make_image(
         if job.dockerfile is not None:
             dockerfile = Dockerfile.from_json(job.dockerfile)
             image = ensure_built(dockerfile, images, folder.path, log, cancelled)
-        if image is None:  # starting it says so
+        if image is None:  # starting the container will raise an error for the missing image
             return None
         return ensure_in_image(specification, images, image, program, log, cancelled)
 
@@ -139,7 +139,7 @@ def _relay(
     variables: Mapping[str, str],
     stack: contextlib.ExitStack,
 ) -> Work:
-    """The work with what a script needs to find amlflow, and to reach the tracker through here."""
+    """Return the work with variables by which the script's calls come to this process."""
     uri = job.tracking_uri
     relay = RelayServer(folder.relay, uri, lambda: open_unjournaled(uri))
     relay.start()
@@ -149,8 +149,8 @@ def _relay(
 
 
 def _record(job: Job, folder: JobFolder, key: str, packages: Sequence[str]) -> dict[str, str]:
-    """Write the list of packages for the run; the run's note of its environment is returned."""
-    if not key:  # nothing had to be made
+    """Write the list of packages for the run, and return the run's note of its environment."""
+    if not key:  # no environment had to be made
         return {}
     note = {**(job.environment_note or {}), "key": key}
     version = f", version {note['version']}" if note.get("version") else ""

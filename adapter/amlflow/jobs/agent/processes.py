@@ -1,4 +1,4 @@
-"""The agent's part in a distributed run: the launcher's plan, and the process that failed."""
+"""Writes the launcher's plan for a distributed run, and reads which process failed."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from amlflow.tracker_data import Malformed, is_whole, parse, to_object
 
 HERE = "127.0.0.1"
 MAX_FAILURE = 1000
-"""Bytes of the note that names the process that failed."""
+"""How many bytes the note about the failed process has at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The process that failed first, and its exit code; below 0 it is a signal's number."""
+    """The process that failed first, and its exit code. ``-N`` means that signal ``N`` ended it."""
 
     number: int
     code: int
 
     @property
     def output(self) -> str:
-        """What a message calls the output of the process."""
+        """The name of the process's output, for a message."""
         return f"that process's output ({PROCESS_LOG.format(number=self.number)})"
 
     def describe(self, count: int) -> str:
-        """What has happened, as a sentence."""
+        """Describe the failure in a sentence."""
         how = f"ended with exit code {self.code}"
         if self.code < 0:
             how = f"was ended by the signal {_signal_name(-self.code)}"
@@ -44,9 +44,9 @@ class Failure:
 
 
 def distribute_here(work: Work, distribution: Distribution, folder: JobFolder) -> Work:
-    """The work that starts the processes of a distributed work on this machine.
+    """Return the work that starts all processes of a distributed work on this machine.
 
-    It runs the launcher, which is written into the job's folder with its plan.
+    It runs the launcher, which this writes into the job's folder with its plan.
     """
     processes = rank_here(distribution)
     addresses = [HERE] * (processes[-1].node + 1)
@@ -81,7 +81,7 @@ def distribute_here(work: Work, distribution: Distribution, folder: JobFolder) -
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of this machine that nothing uses now."""
+    """Return ports of this machine that are free now."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for opened in sockets:
@@ -93,9 +93,9 @@ def free_ports(count: int) -> list[int]:
 
 
 def failure_in(folder: JobFolder, count: int) -> Failure | None:
-    """The process that failed first; None if none of the ``count`` processes is named.
+    """Return the process that failed first; None if the note names none of ``count`` processes.
 
-    The note is in a folder that the script can write to, so it is parsed as any input.
+    The script can write to the note's folder, so the note is parsed like any input.
     """
     try:
         with folder.failure.open("rb") as file:

@@ -1,6 +1,6 @@
-"""What an agent sends to the tracker (heartbeats, logs, the end) and reads there (requests to end).
+"""Sends an agent's heartbeats, logs and the end to the tracker, and reads requests to end.
 
-While the tracker is away the script goes on; what was not sent is sent when it is back.
+While the tracker is away, the script goes on. When the tracker is back, the rest is sent.
 """
 
 from __future__ import annotations
@@ -57,25 +57,26 @@ from amlflow.spec import (
 logger = logging.getLogger("amlflow.agent")
 
 POLL_INTERVAL_S = 1.0
-"""Between two looks into the tracker for a request to end, and two uploads of a log that grows."""
+"""Seconds between two looks for a request to end, and between two uploads of a growing log."""
 SHARE = 10
-"""An upload of whole logs waits so many times as long as the last one took: a long log is sent
-whole more seldom, and in between in parts."""
+"""The pause before whole logs are sent again, as a multiple of the time of the last upload.
+
+So a long log is sent whole less often. In between, its new parts are sent."""
 MAX_PART = 8 << 20
-"""Bytes of a part of a log."""
+"""How many bytes a part of a log has at most."""
 RETRY_LIMIT_S = 24 * 60 * 60
-"""How long an agent waits for a tracker that is away. What it could not send stays in the job's
-folder then, for the submitter's next command."""
+"""How long an agent waits for a tracker that is away. After that, the rest stays in the job's
+folder, and the submitter's next command sends it."""
 MAX_PAUSE_S = 5.0
-"""Between two tries."""
+"""Seconds between two tries."""
 
 
 class Superseded(Exception):
-    """A later attempt of the job has the run: this one has no more to say."""
+    """A later attempt of the job has claimed the run, so this one must not report any more."""
 
 
 class Report:
-    """Sends one job's news to the tracker."""
+    """Reports one job to the tracker."""
 
     def __init__(self, folder: JobFolder, job: Job, queue: NoQueue, attempt: int = 1) -> None:
         self._folder, self._job, self._queue, self._attempt = folder, job, queue, attempt
@@ -96,13 +97,13 @@ class Report:
         self.is_following = False
         """Whether a thread is in :meth:`follow`."""
         self.is_superseded = False
-        """Whether a later attempt has the run."""
+        """Whether a later attempt has claimed the run."""
         self.end_request: EndRequest | None = None
-        """How the run is to end, once that has been requested."""
+        """How the run must end, if that has been requested."""
         self.unsent_files: list[str] = []
-        """Of each file that could not be sent, why, once :meth:`finish` has tried."""
+        """A sentence for each file that :meth:`finish` could not send."""
         self.tracker_files: list[Path] = []
-        """What the tracker keeps in the job's folder, once :meth:`finish` has looked."""
+        """The tracker's own files in the job's folder. :meth:`finish` finds them."""
 
     def _open(self) -> RunKeeper:
         if self._keeper is None:
@@ -110,7 +111,7 @@ class Report:
         return self._keeper
 
     def _retry(self, call: Callable[[], None], limit_s: float = RETRY_LIMIT_S) -> None:
-        """Call again while the tracker is away, until :meth:`leave`."""
+        """Repeat a call while the tracker is away, up to the limit or until :meth:`leave`."""
         deadline = time.monotonic() + limit_s
         pause = 0.2
         while True:
@@ -126,15 +127,17 @@ class Report:
             pause = min(pause * 2, MAX_PAUSE_S)
 
     def leave(self) -> None:
-        """Wait no longer for a tracker that is away."""
+        """Stop waiting for a tracker that is away."""
         self._leaving.set()
 
     # before the script
 
     def claim(self, agent: str) -> None:
-        """Make this the run's agent. Raises :class:`PropertyConflict` if it has another.
+        """Make this the run's agent.
 
-        Of several attempts the latest counts: one before it raises :class:`Superseded`.
+        Raises:
+            PropertyConflict: the run has another agent.
+            Superseded: a later attempt of the job has claimed the run.
         """
         if self._attempt > 1:
             self._retry(self._hear)
@@ -144,16 +147,19 @@ class Report:
         self._retry(self._hear)
 
     def preparing(self) -> None:
-        """The script's environment is made now."""
+        """Report that the script's environment is being made."""
         change = RunChange(status=Status.PREPARING, system=beat())
         if self._is_queued:
             self._retry(lambda: self._open().update_run(self._job.run_id, change))
 
     def running(self, notes: Mapping[str, str], warnings: Sequence[str]) -> None:
-        """The script starts now. The notes are the run's; the warnings are sent with its end."""
+        """Report that the script starts, with notes for the run.
+
+        The warnings are sent with the run's end.
+        """
         self._status = Status.RUNNING
         self._warnings = list(warnings)
-        # Who follows the run reads the whole log of the build once the status is Running.
+        # When the status is Running, a follower of the run expects the whole log of the build.
         self._retry(self._send_build_log)
         change = RunChange(
             status=Status.RUNNING, started=datetime.now(timezone.utc), system={**beat(), **notes}
@@ -170,21 +176,21 @@ class Report:
     # while it runs
 
     def note(self, change: RunChange | None) -> None:
-        """Store notes of the run."""
+        """Store a change of the run, such as notes. None changes nothing."""
         if change is not None:
             self._retry(lambda: self._open().update_run(self._job.run_id, change))
 
     def look(self) -> None:
-        """Look into the tracker now."""
+        """Look for requests in the tracker now."""
         self._look.set()
 
     def stop(self) -> None:
-        """The script has ended: :meth:`follow` returns."""
+        """Make :meth:`follow` return, since the script has ended."""
         self._stopped = True
         self._look.set()
 
     def follow(self) -> None:
-        """Until :meth:`stop`: hear requests to end, send heartbeats and what is new in the logs."""
+        """Read requests to end, and send heartbeats and new lines, until :meth:`stop` is called."""
         next_beat = time.monotonic() + self._interval_s
         pause = POLL_INTERVAL_S
         while not self._stopped:
@@ -197,14 +203,14 @@ class Report:
                 self._send_logs()
                 pause = POLL_INTERVAL_S
             except Superseded:
-                self.end_request = EndRequest(Status.CANCELED)  # of which nothing is told
+                self.end_request = EndRequest(Status.CANCELED)  # this end is not reported
                 return
             except RunNotFound:
-                self.end_request = EndRequest(Status.CANCELED)  # it is gone for good
+                self.end_request = EndRequest(Status.CANCELED)  # the run was deleted for good
             except AzureMLException as away:
                 logger.warning("%s", away.message)
                 pause = min(pause * 2, MAX_PAUSE_S)
-            except OSError as failure:  # a full disk, a file that went away
+            except OSError as failure:  # such as a full disk, or a file that was removed
                 logger.warning("%s", failure)
             self._look.wait(pause)
             self._look.clear()
@@ -217,7 +223,7 @@ class Report:
         self.end_request = requested_end_of(record)
         self._is_queued = record.status == Status.QUEUED
         if record.status == Status.NOT_RESPONDING and self.end_request is None:
-            # Somebody looked while the tracker was away from here.
+            # Another process has noted this while this agent could not reach the tracker.
             change = RunChange(status=self._status, system=beat())
             self._open().update_run(self._job.run_id, change)
 
@@ -240,8 +246,8 @@ class Report:
         self._next_log = time.monotonic() + SHARE * (time.monotonic() - now)
 
     def _send_part(self) -> None:
-        """Send what the script has written since, and not what was sent already."""
-        if not self._folder.log.exists():  # its environment is being made
+        """Send the part of the log that the script has written since the last part."""
+        if not self._folder.log.exists():  # the environment is still being made
             return
         with self._folder.log.open("rb") as log:
             log.seek(self._sent_bytes)
@@ -263,7 +269,7 @@ class Report:
             DEFINITION_FILE: folder.definition,
             PACKAGES_FILE: folder.packages,
         }
-        # A build log is empty where the environment was there already.
+        # A build log is empty if the environment was made before.
         own = {
             name: path
             for name, path in files.items()
@@ -272,7 +278,7 @@ class Report:
         return {**own, **folder.process_logs(), **self._find_files("logs")}
 
     def _find_files(self, folder: str) -> dict[str, Path]:
-        """The files below a folder of the working folder, by their names in the run."""
+        """Return the files below a folder of the working folder, by their names in the run."""
         work = self._folder.work
         below = files_below(work / folder, work)
         for name in below.left_out:
@@ -285,7 +291,7 @@ class Report:
             logger.warning("%s", self._left_out[name])
 
     def _put(self, files: Mapping[str, Path]) -> None:
-        """Store files of the run; the script may put links in their places meanwhile."""
+        """Store files of the run. The script may replace them by links while they are sent."""
         folder = self._folder
         with pin_files(files, folder.work, folder.sending, self._leave_out) as safe:
             if safe:
@@ -296,12 +302,12 @@ class Report:
         status = path.stat()
         return status.st_size, status.st_mtime_ns
 
-    # after it
+    # after the script
 
     def leave_open(self) -> None:
-        """Send all that is left, and not how the run ends: the cluster decides that.
+        """Send the rest, but do not end the run: the cluster may start the job again.
 
-        A tracker that is away is not waited for, since the node ends this process soon.
+        If the tracker is away, this does not wait, since the node ends this process soon.
         """
         self.leave()
         try:
@@ -311,13 +317,13 @@ class Report:
         except Superseded:
             return
         except AzureMLException as failure:
-            logger.error("What the script left did not reach the tracker: %s", failure.message)
+            logger.error("The script's files could not be sent: %s", failure.message)
 
     def finish(self, outcome: EndRequest, ended: datetime) -> list[str] | None:
-        """Send all that is left, and the end of the run.
+        """Send the rest, and the end of the run.
 
-        What could not be sent is returned, and is in the run's warnings, too; None where the end
-        itself has not arrived.
+        Returns a sentence for each thing that could not be sent. These are also the run's warnings.
+        Returns None if the end itself could not be sent.
         """
         try:
             self._retry(self._start_finalizing)
@@ -335,7 +341,7 @@ class Report:
             self.unsent_files.append(f"The end of the run was refused: {refusal.message}")
             return self.unsent_files
         except AzureMLException as failure:
-            logger.error("The run's end did not reach the tracker: %s", failure.message)
+            logger.error("The run's end could not be sent to the tracker: %s", failure.message)
             return None
         return unsent
 
@@ -346,15 +352,16 @@ class Report:
         return [warn_of_kept_files(self.tracker_files)] if self.tracker_files else []
 
     def _send_journal(self) -> list[str]:
-        """Send what the script had logged when it ended; what could not be sent is told."""
+        """Send the records that the script left in its journal. Returns warnings."""
         uri = self._job.tracking_uri
         own_folder = tracker_folder(self._folder.journal, uri)
         warnings = []
         for other in set(self._folder.journal.iterdir()) - {own_folder}:
             for journal in process_folders(other):
                 warnings.append(
-                    f"What the script logged to {journal.about().get('tracker')} and did not send "
-                    f"is in {journal.path}; `amlflow sync` sends it with that tracking URI."
+                    f"Records that the script logged to {journal.about().get('tracker')} were not "
+                    f"sent and are in {journal.path}. To send them, run `amlflow sync` with that "
+                    "tracking URI."
                 )
         return warnings + (self._send_records() if process_folders(own_folder) else [])
 
@@ -368,7 +375,7 @@ class Report:
                 self._job.tracking_uri,
                 os.getcwd(),
             ],
-            cwd=self._folder.path,  # where modules of other folders cannot be imported
+            cwd=self._folder.path,  # so that no module of another folder is imported
             env=importable(os.environ, import_path()),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -376,7 +383,7 @@ class Report:
             check=False,
         )
         if process.returncode:
-            warning = f"What the script logged last could not be stored: {process.stderr.strip()}"
+            warning = f"The script's last records could not be sent: {process.stderr.strip()}"
             logger.warning("%s", warning)
             self._log_lines.append(warning)
             return [warning]
@@ -389,7 +396,7 @@ class Report:
         if not counts["refused"]:
             return []
         warning = (
-            f"The tracker refused {counts['refused']} records that the script had logged; they "
+            f"The tracker refused {counts['refused']} records that the script had logged. They "
             f"are kept in {self._folder.journal}."
         )
         logger.warning("%s", warning)
@@ -397,7 +404,7 @@ class Report:
         return [warning]
 
     def _write_log_lines(self) -> None:
-        """End the run's log with what the agent has to say of what the script left."""
+        """Add the agent's own lines to the end of the run's log."""
         lines = [*self._log_lines, *self._left_out.values()]
         if not lines:
             return
@@ -408,7 +415,7 @@ class Report:
                     if log.read(1) != b"\n":
                         log.write(b"\n")
                 log.writelines(f"amlflow: {text}\n".encode() for text in lines)
-        except OSError as failure:  # a full disk
+        except OSError as failure:  # such as a full disk
             logger.warning("%s", failure)
 
     def _start_finalizing(self) -> None:
@@ -421,7 +428,7 @@ class Report:
         self._open().update_run(self._job.run_id, change)
 
     def _send_files(self) -> list[str]:
-        """Send logs and outputs; what could not be sent is told."""
+        """Send logs and outputs. Returns a warning for each file that could not be sent."""
         files = {**self._find_files("outputs"), **self._find_logs()}
         self._write_log_lines()
         pending = {
@@ -434,7 +441,7 @@ class Report:
         except RunNotFound:
             raise
         except (AzureMLException, OSError):
-            for name, path in pending.items():  # one of them is to blame; the others are kept
+            for name, path in pending.items():  # one by one, so that only the bad one is left out
                 try:
                     self._retry(functools.partial(self._put, {name: path}))
                 except (AzureMLException, OSError) as failure:

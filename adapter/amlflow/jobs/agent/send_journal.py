@@ -1,7 +1,7 @@
-"""``python -m amlflow.jobs.agent.send_journal <journal> <URI> <folder>``: sends what a script left.
+"""``python -m amlflow.jobs.agent.send_journal <journal> <URI> <folder>``: sends a script's journal.
 
-An agent runs it once its script has ended: the tracker's client, which this needs, takes more
-memory than an agent keeps. What it has done is printed as JSON.
+An agent runs this when its script has ended. It is a process of its own, since the tracker's client
+would take memory of the agent for good. It prints its result as JSON.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from amlflow.journal.folder import tracker_folder
 from amlflow.journal.recovery import failure, recover
 from amlflow.layers.stack import open_direct
 
-DIED = "The process that logged to the run has died, and was not there to end it."
+DIED = "The process that logged to the run has died without ending the run."
 
 
 def main(journal: str, uri: str, folder: str) -> int:
-    """Send it, and end the runs that the script has started and not ended; the exit code.
+    """Send a journal, and end the runs that the script has not ended. Returns the exit code.
 
-    ``folder`` is what a relative path of the tracker's is relative to.
+    Relative paths in the tracker's URI are relative to ``folder``.
     """
     os.chdir(folder)
-    # The tracker's own words on what it refuses are in what is kept of it.
+    # The kept records contain the tracker's own message about a refusal.
     logging.getLogger("amlflow").setLevel(logging.CRITICAL)
     try:
         counts = recover(

@@ -28,7 +28,7 @@ from amlflow.spec import Cluster, Status
 
 TICK_S = 0.2
 END_S = 30.0
-"""How long the nodes may take to end their processes and send what these left."""
+"""How many seconds the nodes may take to end their processes and send their files."""
 
 
 class Spreading:
@@ -78,9 +78,10 @@ class Spreading:
     def wait(
         self, on_start: Callable[[], None], requested_end: Callable[[float], EndRequest | None]
     ) -> EndRequest:
-        """How the run ends; ``requested_end`` is asked with the seconds since the script's start.
+        """Wait until all processes have ended, and return how the run ends.
 
-        ``on_start`` is called once the first process has started.
+        ``on_start`` is called when the first process has started. ``requested_end`` is called with
+        the seconds since then, and returns an EndRequest if the processes must end.
         """
         start = time.monotonic()
         is_running = False
@@ -100,12 +101,12 @@ class Spreading:
             time.sleep(TICK_S)
 
     def _end(self) -> None:
-        """Ask all processes to end, and wait until all nodes have sent what there is."""
+        """Ask all processes to end, and wait until all nodes have sent their files."""
         if self._process.stdin is not None:
             try:
                 self._process.stdin.write(END)
                 self._process.stdin.close()
-            except OSError:  # it has ended
+            except OSError:  # the process has ended
                 pass
         try:
             self._process.wait(END_S)
@@ -137,7 +138,7 @@ class Spreading:
             return EndRequest(Status.COMPLETED)
         if first is None:
             lines = "\n".join(self._errors)
-            message = f"The processes on the job's nodes have ended and not said how: {lines}"
+            message = f"The processes on the job's nodes ended without reporting a result: {lines}"
             return EndRequest(Status.FAILED, to_error(message, "ServiceError"))
         failure = Failure(first.number, first.code)
         node = rank_by_node(self._distribution)[first.number].node

@@ -1,7 +1,7 @@
-"""What an agent does: it runs one script, ends it on request, and tells the tracker.
+"""The agent: it runs one script, ends it on request, and reports to the tracker.
 
-One thread watches the script (this file). Another talks to the tracker (report.py), so that a slow
-tracker does not delay the script.
+One thread watches the script (this file). Another thread calls the tracker (report.py), so that a
+slow tracker does not delay the script.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger("amlflow.agent")
 
 GRACE_S = 2.5
-"""Between asking the script to end and ending it by force."""
+"""Seconds between asking the script to end and ending it by force."""
 TICK_S = 0.2
 FIRST_TICKS = (0.01, 0.02, 0.03, 0.05, 0.05, 0.1, 0.1)
-"""Short scripts end in between these."""
+"""Seconds between two looks at the script: at first short, for scripts that end soon."""
 FULL = 1 << 16
-"""Bytes that a full disk may still have."""
+"""A disk with fewer free bytes counts as full."""
 
 
 def supervise(path: str) -> None:
@@ -59,11 +59,11 @@ def supervise(path: str) -> None:
     folder = JobFolder(path_of_job.name, path_of_job.parent)
     job = folder.read()
     queue = Queue(job.target, path_of_job.parent)
-    # The lock is inherited, or taken if this is started by hand; two agents never share a folder.
+    # The lock is inherited, or taken if you start this by hand. Two agents never share a folder.
     inherited = os.environ.get(LOCK)
     lock = int(inherited) if inherited is not None else folder.take()
     if lock is None:
-        logger.error("Another agent has the job %s.", folder.name)
+        logger.error("Another agent already runs the job %s.", folder.name)
         return
     os.set_inheritable(lock, False)
     _enter(job, folder)
@@ -77,10 +77,10 @@ def supervise(path: str) -> None:
 
 
 def _enter(job: Job, folder: JobFolder) -> None:
-    """Go to the submitter's folder: a tracker may keep files in a folder relative to that."""
+    """Change to the submitter's working folder, since the tracker's URI may be relative to it."""
     try:
         os.chdir(job.submitted_from or folder.path)
-    except OSError:  # it is gone
+    except OSError:  # the folder was removed
         os.chdir(folder.path)
 
 
@@ -93,16 +93,16 @@ class Agent:
         self._signalled: EndRequest | None = None
 
     def run(self) -> None:
-        """Claim the run, run the script, and see that all of it reaches the tracker."""
+        """Claim the run, run the script, and send everything to the tracker."""
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
-        if self._folder.outcome.exists():  # an agent before this one could not tell it
+        if self._folder.outcome.exists():  # an earlier agent could not report the end
             self._tell(*_read_outcome(self._folder))
             return
         try:
             self._report.claim(uuid.uuid4().hex)
         except (PropertyConflict, RunNotFound, Superseded):
-            # It was cancelled while it waited, another agent has it, or it has been deleted.
+            # The run was cancelled while it waited, has another agent, or was deleted.
             remove(self._folder)
             return
         except AzureMLException as failure:
@@ -130,15 +130,15 @@ class Agent:
                 self._folder.outcome,
                 {"status": outcome.status, "error": outcome.error, "ended": ended.isoformat()},
             )
-        except OSError as failure:  # a full disk: this agent has to tell it
-            logger.warning("The outcome could not be noted: %s", failure)
+        except OSError as failure:  # such as a full disk: no later agent can report the end
+            logger.warning("The outcome could not be written: %s", failure)
         self._tell(outcome, ended)
 
     def _tell(self, outcome: EndRequest, ended: datetime) -> None:
-        _enter(self._job, self._folder)  # the folder may have been removed since
+        _enter(self._job, self._folder)  # the current folder may have been removed
         unsent = self._report.finish(outcome, ended)
-        if unsent:  # another agent could not send it either
-            with contextlib.suppress(OSError):  # a full disk
+        if unsent:  # a later agent could not send it either
+            with contextlib.suppress(OSError):  # such as a full disk
                 self._folder.put(self._folder.unsent, {"files": self._report.unsent_files})
         elif unsent is not None:
             remove(self._folder, self._report.tracker_files)
@@ -150,7 +150,7 @@ class Agent:
         self._signalled = EndRequest(Status.FAILED, to_error(message, "ServiceError"))
 
     def _run_script(self) -> EndRequest:
-        """Run the script; how the run ends."""
+        """Run the script, and return how the run ends."""
         request = self._requested_end()
         if request is not None:
             return request
@@ -158,7 +158,7 @@ class Agent:
         compute = self._open_compute()
         with contextlib.ExitStack() as reporting:
             data = open_data(self._job, self._folder)
-            if data is not None or needs_preparation(self._job, compute):  # it may take minutes
+            if data is not None or needs_preparation(self._job, compute):  # may take minutes
                 self._report.preparing()
                 reporting.enter_context(self._reporting())
             preparation = prepare_work(self._job, self._folder, compute, self._is_to_end, reporting)
@@ -178,24 +178,24 @@ class Agent:
                     reporting.enter_context(self._reporting())
                 outcome = self._wait_for_end(script)
             finally:
-                # Also what a script that has ended left behind.
+                # This also ends processes that a script has left behind.
                 try:
                     script.end(GRACE_S)
-                except AzureMLException as failure:  # how the script itself ended is known
+                except AzureMLException as failure:  # the script's own end is known already
                     logger.warning("%s", failure.message)
-            if data is not None:  # it may take long, and heartbeats go on
+            if data is not None:  # may take long, so heartbeats go on
                 outcome, change = data.keep(outcome)
                 self._report.note(change)
             return outcome
 
     def _distribute(self, work: Work) -> Work:
-        """The work that starts all processes of the script, if there is more to it than one."""
+        """Return the work that starts all processes of the script. One process needs no change."""
         distribution = self._job.distribution
         return distribute_here(work, distribution, self._folder) if distribution else work
 
     @contextlib.contextmanager
     def _reporting(self) -> Iterator[None]:
-        """Send heartbeats and logs, and hear requests to end, in a thread."""
+        """Send heartbeats and logs, and read requests to end, in a thread."""
         self._report.is_following = True
         reporter = threading.Thread(target=self._report.follow, name="report", daemon=True)
         reporter.start()
@@ -219,7 +219,7 @@ class Agent:
         return self._requested_end() is not None
 
     def _heed_nudge(self) -> None:
-        """Look into the tracker at once if another process of this machine says so."""
+        """Look into the tracker at once if another process of this machine asks for it."""
         if self._folder.end.exists():
             self._folder.end.unlink(missing_ok=True)
             self._report.look()
@@ -229,7 +229,7 @@ class Agent:
         start = time.monotonic()
         ticks = iter(FIRST_TICKS)
         while True:
-            # A script that has ended by itself has ended so, whatever is requested.
+            # If the script has ended by itself, that counts, and not a request to end.
             ending = script.ending()
             if ending is not None:
                 return self._ending_to_result(ending)
@@ -243,11 +243,11 @@ class Agent:
             time.sleep(next(ticks, TICK_S))
 
     def _end_for_time(self, seconds: float) -> EndRequest | None:
-        """The end of a run whose script has taken so many seconds, if that is too long."""
+        """Return how the run ends if its script has run for too many seconds, or None."""
         limit = self._job.max_seconds
         if limit is None or seconds <= limit:
             return None
-        message = f"The run took longer than max_run_duration_seconds={limit:g} allows."
+        message = f"The run took longer than max_run_duration_seconds={limit:g}."
         return EndRequest(Status.CANCELED, to_error(message))
 
     def _ending_to_result(self, ending: Ending) -> EndRequest:
@@ -274,7 +274,7 @@ def unpack_snapshot(folder: JobFolder) -> None:
     try:
         unpack(folder.snapshot, folder.work)
         for name in ("outputs", "logs"):
-            if not (folder.work / name).exists():  # or it is a file of the user's
+            if not (folder.work / name).exists():  # the user may have a file of this name
                 (folder.work / name).mkdir()
     except OSError as failure:
         raise SnapshotException(
@@ -284,7 +284,7 @@ def unpack_snapshot(folder: JobFolder) -> None:
 
 
 def open_data(job: Job, folder: JobFolder) -> JobData | None:
-    """The job's data; None if it has none."""
+    """Return the job's data; None if it has none."""
     if job.data is None:
         return None
     # fsspec and pyarrow take long to import, and most scripts get no data.

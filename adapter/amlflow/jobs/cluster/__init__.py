@@ -1,1 +1,1 @@
-"""Jobs of clusters: what they get from the submitter, and how a run's status follows the job's."""
+"""Jobs of clusters: passes them to a cluster, and updates a run's status by the job's state."""

@@ -1,4 +1,4 @@
-"""Takes the job of a run that is to end out of its cluster's queue, from where that is reached."""
+"""Removes the job of a canceled run from its cluster's queue, if the cluster can be reached."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from amlflow.spec import FINAL, JobState, RunRecord, Tracker, Unavailable
 
 
 def cancel_at_cluster(tracker: Tracker, record: RunRecord, open_cluster: OpenCluster) -> None:
-    """See that no job of a run waits, after the run's end has been requested.
+    """Cancel a run's waiting job, after the run's end has been requested.
 
-    One that runs is ended by its agent, which hears the request from the tracker. If the cluster
-    does not answer, the job ends as soon as it is started.
+    A running job is ended by its agent, which reads the request from the tracker. If the cluster
+    does not answer, the waiting job ends as soon as it starts.
     """
     name = cluster_name_of(record)
     cluster = open_cluster()

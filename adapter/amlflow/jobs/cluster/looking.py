@@ -1,6 +1,6 @@
-"""Looks at the run of a cluster's job: the state that the cluster reports decides the run's.
+"""Looks at the run of a cluster's job: the job's state in the cluster decides the run's status.
 
-A look reads. What it may write is a status and a note in the tracker.
+A look reads. It may write a status and a note in the tracker, and nothing else.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ OpenCluster = Callable[[], Cluster | None]
 
 
 def look_at_cluster(tracker: Tracker, record: RunRecord, open_cluster: OpenCluster) -> bool | None:
-    """Note in the tracker what the cluster says of a run's job.
+    """Ask the cluster for the state of a run's job, and note it in the tracker.
 
-    Returns whether the run has changed. None: nothing is known, because this machine does not know
-    the cluster, or the cluster does not answer.
+    Returns whether the run has changed. Returns None if the state is not known, because this
+    machine does not know the cluster or the cluster does not answer.
     """
     name = cluster_name_of(record)
     cluster = open_cluster()
@@ -53,7 +53,7 @@ def look_at_cluster(tracker: Tracker, record: RunRecord, open_cluster: OpenClust
         return None
     try:
         job = cluster.look([name]).get(name)
-    except Unavailable:  # which is not a state of the job
+    except Unavailable:  # this says nothing about the job
         return None
     if job is None:
         return None
@@ -62,30 +62,30 @@ def look_at_cluster(tracker: Tracker, record: RunRecord, open_cluster: OpenClust
     else:
         change = cluster_change(record, job)
     if change is not None and change.status in FINAL:
-        # What its agent told the tracker before it ended counts more.
+        # The agent may have reported the end just before: its report counts.
         record = tracker.get_run(record.id)
         change = cluster_change(record, job)
     return change is not None and note_change(tracker, record, change)
 
 
 def cluster_change(record: RunRecord, job: ClusterJob) -> RunChange | None:
-    """What a look has to change in a run by its job's state. None: nothing.
+    """Return the change of a run for its job's state. None means that nothing changes.
 
     =========  ====================================================================
     job        the run that has not ended
     =========  ====================================================================
     QUEUED     Queued, with what the job waits for, unless its end is requested
     PREPARING  Preparing, if it was Queued
-    RUNNING    --: the agent tells it, and its silence is NotResponding
-    ENDING     --: the agent may be telling it
-    COMPLETED  Failed, since the agent ended without telling how the script did
+    RUNNING    --: the agent reports the run. If it is silent, NotResponding
+    ENDING     --: the agent may still report the end
+    COMPLETED  Failed, since the agent ended without reporting the script's end
     FAILED     Failed, with the cluster's reason
     CANCELED   Canceled, with the cluster's reason
-    UNKNOWN    Failed, if it had an agent or had been seen in the queue; else it may be
-               on its way there
+    UNKNOWN    Failed, if it had an agent or was seen in the queue. Otherwise --, since
+               it may not be in the queue yet
     =========  ====================================================================
 
-    A run whose end is requested ends as requested once its job has ended.
+    If the end of the run was requested, it ends as requested when its job has ended.
     """
     if record.status in FINAL:
         return None
@@ -105,12 +105,15 @@ def cluster_change(record: RunRecord, job: ClusterJob) -> RunChange | None:
 
 
 def _silence_change(tracker: Tracker, record: RunRecord) -> RunChange | None:
-    """What to note of a running job whose agent has not been heard of for some time."""
+    """Return the change for a running job whose agent is silent.
+
+    None means that nothing changes.
+    """
     if record.status not in (Status.RUNNING, Status.FINALIZING):
-        return None  # the heartbeat may be that of an earlier attempt
+        return None  # the heartbeat may be from an earlier attempt
     if agent_change(record, Agent.ELSEWHERE, datetime.now(timezone.utc)) is None:
         return None
-    # The cluster may have taken a minute to answer: a heartbeat that was young is not.
+    # The cluster may have taken a minute to answer, so read the heartbeat again.
     record = tracker.get_run(record.id)
     return agent_change(record, Agent.ELSEWHERE, datetime.now(timezone.utc))
 
@@ -131,11 +134,11 @@ def _end_of(job: ClusterJob) -> EndRequest:
         return EndRequest(Status.CANCELED, to_error(f"{reason}{known}", "ServiceError"))
     if job.state is JobState.UNKNOWN:
         return fail_as_lost(
-            "The cluster no longer knows the run's job, which did not tell how it ended."
+            "The cluster no longer knows the run's job, and the job did not report how it ended."
         )
     code = "" if job.exit_code is None else f" with exit code {job.exit_code}"
     reason = job.reason or (
-        f"The run's agent ended{code} and did not tell how the script did. What the agent printed "
-        "is in the file that the target's setting 'output' names."
+        f"The run's agent ended{code} without reporting how the script ended. The agent's own "
+        "output is in the file that the target's setting 'output' names."
     )
     return EndRequest(Status.FAILED, to_error(f"{reason}{known}", "ServiceError"))

@@ -1,4 +1,4 @@
-"""Starts jobs that are submitted to a cluster together."""
+"""Submits several jobs to a cluster together."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from amlflow.spec import Cluster
 def start_many(
     cluster: Cluster, jobs: Sequence[Job], folder: JobFolder, lock: contextlib.ExitStack
 ) -> None:
-    """Submit jobs that have one folder, which is removed then; ``lock`` is its lock.
+    """Submit jobs that share one folder, and remove the folder. ``lock`` is the folder's lock.
 
-    All of them are in the cluster's queue then, or none. If this process is killed, the folder says
-    whose jobs have to be looked for.
+    Either all of them are in the cluster's queue afterwards, or none. If this process is killed,
+    the folder names the runs whose jobs may be in the queue.
     """
     run_ids = [job.run_id for job in jobs]
     folder.write(dataclasses.replace(jobs[0], others=run_ids[1:]))
@@ -32,7 +32,7 @@ def start_many(
     try:
         cluster.submit(works)
     except BaseException:
-        with contextlib.suppress(AzureMLException):  # an agent that starts ends at once
+        with contextlib.suppress(AzureMLException):  # if it starts, its agent ends at once
             cluster.cancel([work.name for work in works])
         raise
     remove(folder)

@@ -1,7 +1,7 @@
 """The messages between the processes of a distributed job and the agent on its first node.
 
-They share no folder. A process writes lines to its standard output, and reads its standard
-input, both of which the cluster passes on.
+The nodes need not share a folder. A process writes its messages as lines to standard output, and
+reads standard input. The cluster passes both on.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from typing import IO
 from amlflow.tracker_data import Malformed, is_whole, to_object
 
 MARK = "amlflow-process "
-"""A line that begins so is a message; others are the cluster's own."""
+"""The beginning of a line with a message. Other lines are the cluster's own."""
 END = "end\n"
-"""Asks all processes to end."""
+"""This text on standard input asks all processes to end."""
 MAX_MESSAGE = 20_000
-"""Characters of a message's JSON."""
+"""How many characters the JSON of a message has at most."""
 MAX_LINE = 2 * MAX_MESSAGE
-"""Characters of a line that is looked at."""
+"""How many characters of a line are read."""
 STARTED = "started"
 ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeMessage:
-    """That a process has started, or how it has ended.
+    """The message that a process has started, or how it has ended.
 
-    ``code`` is its exit code; below 0 it is a signal's number. ``error`` says why it could not be
-    started, and ``output`` is the end of what it wrote.
+    ``code`` is its exit code; ``-N`` means that signal ``N`` ended it. ``error`` says why it could
+    not be started, and ``output`` is the end of its output.
     """
 
     number: int
@@ -42,15 +42,15 @@ class NodeMessage:
 
 
 def send(message: NodeMessage) -> None:
-    """Send it to the agent on the first node."""
+    """Send a message to the agent on the first node."""
     sys.stdout.write(f"{to_line(message)}\n")
     sys.stdout.flush()
 
 
 def to_line(message: NodeMessage) -> str:
-    """The line of a message. Of texts that are too long for one, the end is kept."""
+    """Make the line of a message. If a text is too long, only its end is kept."""
     content = json.dumps(asdict(message))
-    while len(content) > MAX_MESSAGE:  # a character may take 12
+    while len(content) > MAX_MESSAGE:  # JSON may need 12 characters for one
         error, output = _last_half(message.error or ""), _last_half(message.output)
         message = replace(message, error=error or None, output=output)
         content = json.dumps(asdict(message))
@@ -62,7 +62,10 @@ def _last_half(text: str) -> str:
 
 
 def read_lines(stream: IO[str] | None) -> Iterator[str]:
-    """The lines of a stream, each cut to :data:`MAX_LINE` characters: a script may end none."""
+    """Yield the lines of a stream. A line is cut to :data:`MAX_LINE` characters.
+
+    Without the limit, a script that never ends a line would fill the memory.
+    """
     is_rest = False
     while stream is not None and (line := stream.readline(MAX_LINE)):
         if not is_rest:
@@ -71,9 +74,9 @@ def read_lines(stream: IO[str] | None) -> Iterator[str]:
 
 
 def parse_message(line: str, count: int) -> NodeMessage | None:
-    """The message in a line of one of ``count`` processes; None if it is none.
+    """Parse a line of one of ``count`` processes. Returns None if it is not a message.
 
-    A script can write such lines itself, so they are parsed as any input.
+    A script can write such lines itself, so they are parsed like any input.
     """
     if not line.startswith(MARK):
         return None

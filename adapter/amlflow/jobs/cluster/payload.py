@@ -3,8 +3,9 @@
 The cluster passes the variables to the job's first node, where no other user can read them. They do
 not contain the snapshot, which the node takes from the tracker.
 
-Of jobs that are submitted together, one variable has what they have in common, and another what is
-a job's own. So they can be an array of the cluster's, which keeps the first once.
+If jobs are submitted together, one variable has the values that they share, and another variable
+has the values of one job. So the cluster can run them as an array, and stores the first variable
+only once.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from amlflow.spec import ATTEMPT, ClusterWork
 
 VARIABLE = "AMLFLOW_CLUSTER_JOB"
 OWN_VARIABLE = "AMLFLOW_CLUSTER_RUN"
-"""What is a job's own, if others were submitted together with it."""
+"""The variable with the values of one job, if others were submitted together with it."""
 ENVIRONMENT = "environment"
-"""The field of a job with its script's variables, of which some are its own."""
+"""The field of a job with its script's variables. Jobs may share only some of them."""
 MODULE = "amlflow.jobs.agent"
 MAX_ATTEMPT = 99_999
 NODE_KIND = "local"
@@ -33,12 +34,12 @@ NODE_KIND = "local"
 
 
 def to_work(job: Job) -> ClusterWork:
-    """What the cluster is to run for a job: an agent."""
+    """Return what the cluster must run for a job: an agent."""
     return _to_work(job, {VARIABLE: encode_job(job)})
 
 
 def to_works(jobs: Sequence[Job]) -> list[ClusterWork]:
-    """The same for jobs that are submitted together."""
+    """Return what the cluster must run for each of several jobs that are submitted together."""
     if len(jobs) == 1:
         return [to_work(jobs[0])]
     contents = [_content_of(job) for job in jobs]
@@ -79,7 +80,7 @@ def _to_work(job: Job, variables: Mapping[str, str]) -> ClusterWork:
 
 
 def _room_for(job: Job) -> dict[str, int]:
-    """The nodes of a distributed job, and the processes on each."""
+    """Return the numbers of nodes, and of processes on a node, for a distributed job."""
     distribution = job.distribution
     if distribution is None:
         return {}
@@ -87,7 +88,7 @@ def _room_for(job: Job) -> dict[str, int]:
 
 
 def encode_job(job: Job) -> str:
-    """A job as the variable has it."""
+    """Encode a job for the variable."""
     return _encode(_content_of(job))
 
 
@@ -105,20 +106,21 @@ def _decode(text: str) -> dict[str, Any]:
 
 
 def attempt_of(environ: Mapping[str, str]) -> int:
-    """How often the cluster has started this job."""
+    """Return how often the cluster has started this job: 1 for the first time."""
     text = environ.get(ATTEMPT, "1")
     return min(int(text), MAX_ATTEMPT) if text.isascii() and text.isdigit() else 1
 
 
 def take_job(environ: MutableMapping[str, str]) -> Job:
-    """The job of this process, whose variables are removed: the script does not get them.
+    """Decode the job of this process, and remove its variables, so that the script lacks them.
 
-    Raises :class:`ComputeTargetException` if there is none.
+    Raises :class:`ComputeTargetException` if the variable is not set.
     """
     content = environ.pop(VARIABLE, None)
     if content is None:
         raise ComputeTargetException(
-            f"The variable {VARIABLE} is not set: a cluster's job is started by the cluster."
+            f"The environment variable {VARIABLE} is not set. Only a cluster can start its jobs: "
+            "do not run this program yourself."
         )
     fields, own_content = _decode(content), environ.pop(OWN_VARIABLE, None)
     if own_content is not None:
