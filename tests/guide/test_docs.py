@@ -165,7 +165,7 @@ def test_a_created_cluster_runs_the_script_here(project: Path, tmp_path: Path) -
     (project / "train.py").write_text("print('trained')")
     done = run("-c", block("create-compute"), folder=project, AMLFLOW_JOBS=str(tmp_path / "jobs"))
     assert "trained" in done.stdout
-    assert done.stderr.count("amlflow makes no cluster 'cpu-cluster' in Azure") == 1
+    assert done.stderr.count("amlflow does not make the cluster 'cpu-cluster' in Azure") == 1
     declaration = project / ".azureml" / "compute.yaml"
     assert declaration.read_text() == block("created-compute")
 
@@ -192,7 +192,7 @@ def test_a_target_stands_in_for_an_unknown_one(project: Path, tmp_path: Path) ->
     command = block("default-target").strip().removeprefix("$ ")
     done = shell(command, project, AMLFLOW_JOBS=str(tmp_path / "jobs"))
     assert done.stdout.splitlines()[-1] == "local"
-    assert "'local' stands in for it" in done.stderr
+    assert "'local' is used instead" in done.stderr
 
 
 def test_quickstart_tells_the_story_and_how_to_open_the_page(project: Path) -> None:

@@ -125,7 +125,7 @@ def test_the_defaults_of_the_file_say_which_kind(ws: Workspace) -> None:
     assert (kept["cpu-cluster"]["kind"], kept["cpu-cluster"]["image"]) == ("docker", "my-image")
     assert kept["cpu-cluster"]["max_runs"] == 4
     assert kept["defaults"] == {"kind": "docker", "image": "my-image", "max_runs": 9}
-    with pytest.raises(ComputeTargetException, match="'defaults' is not a name"):
+    with pytest.raises(ComputeTargetException, match="'defaults' is not a valid name"):
         create(ws, "defaults")
 
 
@@ -219,7 +219,7 @@ def test_wrong_arguments(ws: Workspace) -> None:
     for arguments in ((None, "a", right), (ws, 3, right), (ws, "a", {"max_nodes": 1})):
         with pytest.raises(Exception, match=r"ComputeTarget\.create"):
             ComputeTarget.create(*arguments)  # type: ignore[arg-type]
-    with pytest.raises(ComputeTargetException, match=r"'\.\./up' is not a name"):
+    with pytest.raises(ComputeTargetException, match=r"'\.\./up' is not a valid name"):
         ComputeTarget.create(ws, "../up", right)
 
 
@@ -301,7 +301,7 @@ def test_a_stand_in_for_unknown_names(
     with caplog.at_level(logging.WARNING):
         targets = [resolve_target(ws, configured("gpu-cluster")) for _ in range(2)]
     assert {(target.name, target.kind) for target in targets} == {("local", "local")}
-    assert caplog.text.count("'local' stands in for it") == 1
+    assert caplog.text.count("'local' is used instead") == 1
     for found in (ComputeTarget(ws, "gpu-cluster"), ws.compute_targets["gpu-cluster"]):
         assert (type(found), found.name) == (AmlCompute, "gpu-cluster")
     assert "gpu-cluster" not in ws.compute_targets
@@ -310,6 +310,8 @@ def test_a_stand_in_for_unknown_names(
 
 def test_a_stand_in_that_is_unknown_itself(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AMLFLOW_DEFAULT_TARGET", "nowhere")
-    with pytest.raises(ComputeTargetException, match="neither does 'nowhere'"):
+    with pytest.raises(
+        ComputeTargetException, match="=nowhere, which would replace it, does not exist"
+    ):
         ComputeTarget(ws, "gpu-cluster")
     assert ComputeTarget(ws, "local").type == "local"

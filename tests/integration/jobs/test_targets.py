@@ -110,11 +110,11 @@ def test_an_attached_target_runs_until_it_is_detached(experiment: Any) -> None:
     ("text", "said"),
     [
         ("x:\n  kind: moon\n", "'moon'"),
-        ("x:\n  max_runs: 1\n", "no 'kind'"),
+        ("x:\n  max_runs: 1\n", "lacks 'kind'"),
         ("x:\n  kind: local\n  max_runs: 0\n", "max_runs: 0"),
         ("x:\n  kind: local\n  colour: red\n", "'colour'"),
         ("x: local\n", "'x' is not a compute target"),
-        ("- x\n", "holds no compute targets"),
+        ("- x\n", "must map the name of each compute target"),
         ("x: [\n", "is not YAML"),
     ],
 )

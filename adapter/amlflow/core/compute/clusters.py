@@ -1,12 +1,12 @@
-"""Clusters that v1's code asks for: what they are made from, and how they become targets.
+"""Turns the clusters that v1's code creates into declared compute targets.
 
-No cluster is made. ``ComputeTarget.create`` declares a target in ``.azureml/compute.yaml``, of the
-kind that the file's ``defaults`` name, or else of this machine::
+amlflow does not make clusters. ``ComputeTarget.create`` declares a target in
+``.azureml/compute.yaml``. Its kind is that of the file's ``defaults``, or else ``local``::
 
     cpu-cluster:
       kind: local
       max_runs: 4                       # the cluster's max_nodes
-      cluster:                          # what the code asked for, and what it may ask again
+      cluster:                          # the code's other arguments, which it may read again
         type: AmlCompute
         vm_size: STANDARD_D2_V2
         min_nodes: 0
@@ -31,10 +31,10 @@ _IDENTITIES = ("SystemAssigned", "UserAssigned")
 
 @dataclass(kw_only=True)
 class ProvisioningConfiguration:
-    """What v1 makes a cluster or a compute instance from.
+    """v1's configuration of a cluster or compute instance.
 
-    ``type`` is v1's name of the kind. Attributes are v1's, and only those that mean something here
-    are kept: no password, no key and no network is written anywhere.
+    ``type`` is v1's name of the kind. Attributes are v1's. Passwords, keys and networks are not
+    stored, since they mean nothing here.
     """
 
     type: str
@@ -48,21 +48,21 @@ class ProvisioningConfiguration:
     location: str = ""
 
     def validate_configuration(self) -> None:
-        """Raise :class:`ComputeTargetException` for what v1 refuses, and for a size of 0."""
+        """Raise :class:`ComputeTargetException` for values that v1 refuses, and for no nodes."""
         for name in ("min_nodes", "max_nodes", "idle_seconds_before_scaledown"):
             _check_count(name, getattr(self, name))
         if self.max_nodes < max(self.min_nodes, 1):
             raise ComputeTargetException(
-                f"max_nodes={self.max_nodes} is too few: it is at least 1 and at least min_nodes, "
-                f"which is {self.min_nodes}."
+                f"max_nodes={self.max_nodes} is too small: it must be at least 1, and at least "
+                f"min_nodes, which is {self.min_nodes}."
             )
         check_choice("vm_priority", self.vm_priority, _PRIORITIES)
 
     def settings(self) -> dict[str, Any]:
-        """What is kept of it in the target's declaration; what is empty is left out."""
+        """The settings for the target's declaration. Empty ones are left out."""
         members = vars(self)
         kept = {name: value for name, value in members.items() if value not in ("", {}, None)}
-        kept.pop("max_nodes")  # which is the target's max_runs
+        kept.pop("max_nodes")  # stored as the target's max_runs
         if "tags" in kept:
             kept["tags"] = {str(key): str(value) for key, value in self.tags.items()}
         return kept
@@ -70,22 +70,22 @@ class ProvisioningConfiguration:
 
 def _check_count(name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ComputeTargetException(f"{name}={value!r} is not a whole number from 0 on.")
+        raise ComputeTargetException(f"{name}={value!r} is not a whole number of 0 or more.")
 
 
 def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    """Raise :class:`ComputeTargetException` for a value that is none of v1's."""
+    """Raise :class:`ComputeTargetException` if a value is not one of v1's choices."""
     if not isinstance(value, str) or value.lower() not in map(str.lower, choices):
         raise ComputeTargetException(f"{name}={value!r} is not one of {', '.join(choices)}.")
 
 
 def check_remote_login(access: Any) -> None:
-    """Check v1's ``remote_login_port_public_access``, which changes nothing here."""
+    """Check v1's ``remote_login_port_public_access``. It has no effect here."""
     check_choice("remote_login_port_public_access", access, _REMOTE_LOGINS)
 
 
 def check_identity(identity_type: Any, identity_id: Any) -> None:
-    """Check v1's identities, which change nothing here."""
+    """Check v1's identities. They have no effect here."""
     if identity_type is not None:
         check_choice("identity_type", identity_type, _IDENTITIES)
     if identity_type == _IDENTITIES[1] and not identity_id:
@@ -93,44 +93,44 @@ def check_identity(identity_type: Any, identity_id: Any) -> None:
 
 
 def create(workspace: WorkspaceBase, name: str, configuration: ProvisioningConfiguration) -> None:
-    """Declare the target that a cluster is to be.
+    """Declare a target for a cluster.
 
-    One that code created under this name gets the new configuration, as in v1. One that somebody
-    has declared or attached is taken as it is.
+    If code created a target of this name before, the target gets the new configuration, as in v1.
+    If a person declared or attached one, it is not changed.
 
     Raises:
-        ComputeTargetException: the configuration or the name is wrong, or compute.yaml cannot be
-            read or written.
+        ComputeTargetException: the configuration or the name is not valid, or compute.yaml cannot
+            be read or written.
     """
     configuration.validate_configuration()
     declared.check_name(name)
     existing = declared.read_declarations(workspace).get(name)
     if existing is not None and declared.CLUSTER not in existing:
         warn_once(
-            f"Compute target {name!r} is there already, of kind {existing.get('kind')!r}: amlflow "
-            "makes no cluster and uses the target as it is declared."
+            f"Compute target {name!r} is declared already, with kind {existing.get('kind')!r}: "
+            "amlflow uses it as it is, and does not make a cluster."
         )
         return
     with target_file.editing() as file:
         old = file.targets.get(name, {})
         base = {**(old or file.defaults), "max_runs": configuration.max_nodes}
         declaration = {**base, declared.CLUSTER: configuration.settings()}
-        declared.open_target(name, declaration)  # which refuses a kind or setting that is wrong
+        declared.open_target(name, declaration)  # raises for a wrong kind or setting
         file.put(name, declaration)
         path, is_new = file.path, not old
     if is_new:
         warn_once(
-            f"amlflow makes no cluster {name!r} in Azure. It is declared in {path} as a compute "
-            f"target of kind {declaration['kind']!r} that runs up to {configuration.max_nodes} "
-            "runs at once."
+            f"amlflow does not make the cluster {name!r} in Azure. It has declared it in {path} as "
+            f"a compute target of kind {declaration['kind']!r}, for up to "
+            f"{configuration.max_nodes} runs at once."
         )
 
 
 def update(workspace: WorkspaceBase, name: str, **changes: Any) -> None:
-    """Change a cluster that code created; what is None stays.
+    """Change a cluster that code created. A value that is None stays as it is.
 
     Raises:
-        ComputeTargetException: code did not create it, or a value is wrong.
+        ComputeTargetException: code did not create it, or a value is not valid.
     """
     with target_file.editing() as file:
         declaration = _read_created(workspace, name, file)
@@ -150,7 +150,7 @@ def update(workspace: WorkspaceBase, name: str, **changes: Any) -> None:
 
 
 def delete(workspace: WorkspaceBase, name: str) -> None:
-    """Take a cluster that code created out of the file; its runs go on.
+    """Remove a cluster that code created from the file. Its runs go on.
 
     Raises:
         ComputeTargetException: code did not create it.
@@ -168,17 +168,17 @@ def _read_created(
         raise declared.unknown_target(workspace, name, declared.read_declarations(workspace))
     if declared.CLUSTER not in declaration:
         raise ComputeTargetException(
-            f"Compute target {name!r} was not created by code: change its declaration in "
-            f"{file.path}."
+            f"Code did not create the compute target {name!r}. Change its declaration in "
+            f"{file.path} yourself."
         )
     return declaration
 
 
 def configuration_of(name: str, declaration: Mapping[str, Any]) -> ProvisioningConfiguration:
-    """What a declared target is as a cluster: what code asked for, or else v1's defaults.
+    """Return the configuration of a declared target: as code created it, or else v1's defaults.
 
     Raises:
-        ComputeTargetException: the declaration's ``cluster`` is not what amlflow writes there.
+        ComputeTargetException: the declaration's ``cluster`` is not valid.
     """
     content = declaration.get(declared.CLUSTER, {})
     max_runs = declaration.get("max_runs")
@@ -189,8 +189,9 @@ def configuration_of(name: str, declaration: Mapping[str, Any]) -> ProvisioningC
         )
     except TypeError:
         raise ComputeTargetException(
-            f"Compute target {name!r} has {declared.CLUSTER}: {content!r}; it says what the code "
-            "that created the target asked for, such as vm_size and min_nodes."
+            f"Compute target {name!r} has {declared.CLUSTER}: {content!r}, which is not valid. It "
+            "must map the arguments of the code that created the target, such as vm_size and "
+            "min_nodes, to their values. Remove it, or run the code again."
         ) from None
     if content:
         configuration.validate_configuration()

@@ -18,10 +18,10 @@ from amlflow.spec import FINAL
 
 
 class ComputeTarget:
-    """A compute target by its name. ``local`` is this machine and is always there.
+    """A compute target. ``local`` is this machine, and always exists.
 
-    Any other target is an :class:`AmlCompute` (or a :class:`ComputeInstance`, if code created it as
-    one), since v1's code asks whether its cluster is one. Attributes are v1's.
+    Every other target is an :class:`AmlCompute`, or a :class:`ComputeInstance` if code created it
+    as one, since v1's code checks the class of its cluster. Attributes are v1's.
 
     Source: ``azureml.core.ComputeTarget`` 1.61; names are v1's.
     """
@@ -36,7 +36,7 @@ class ComputeTarget:
     _configuration: ProvisioningConfiguration
 
     def __new__(cls, workspace: WorkspaceBase, name: str) -> ComputeTarget:
-        """The target, of the class that fits it."""
+        """Open a target. The result has the class of the target."""
         right = "ComputeTarget(workspace, name)"
         check_class(workspace, WorkspaceBase, "A compute target is in a Workspace", right)
         check_text(name, "A compute target's name", right)
@@ -46,8 +46,8 @@ class ComputeTarget:
         """Open a target that the workspace knows.
 
         Raises:
-            ComputeTargetException: it knows none of this name; the message lists those it knows,
-                and says how to declare one.
+            ComputeTargetException: the workspace does not know the name. The message lists the
+                known targets, and says how to declare one.
         """
 
     def __getnewargs__(self) -> tuple[WorkspaceBase, str]:
@@ -59,18 +59,18 @@ class ComputeTarget:
 
     @property
     def type(self) -> str:
-        """ "AmlCompute" or "ComputeInstance" if code created the target, and else its kind."""
+        """The kind; "AmlCompute" or "ComputeInstance" if code created the target."""
         kind = str(self._declaration.get("kind", ""))
         return self._configuration.type if declared.CLUSTER in self._declaration else kind
 
     @property
     def vm_size(self) -> str:
-        """The size that code asked for. It changes nothing here."""
+        """The size that code asked for. It has no effect here."""
         return self._configuration.vm_size
 
     @property
     def vm_priority(self) -> str:
-        """The priority that code asked for. It changes nothing here."""
+        """The priority that code asked for. It has no effect here."""
         return self._configuration.vm_priority
 
     @property
@@ -85,7 +85,7 @@ class ComputeTarget:
 
     @property
     def location(self) -> str:
-        """Where code asked the cluster to be; the workspace's location if it did not say."""
+        """The location that code asked for; the workspace's location without one."""
         return self._configuration.location or "local"
 
     @property
@@ -101,7 +101,7 @@ class ComputeTarget:
 
     @property
     def status(self) -> TargetStatus:
-        """As :meth:`get_status`."""
+        """The same as :meth:`get_status`."""
         return self.get_status()
 
     @staticmethod
@@ -111,13 +111,13 @@ class ComputeTarget:
         return [_open(workspace, name, declaration) for name, declaration in declarations]
 
     def get_status(self) -> TargetStatus:
-        """v1's status: "Succeeded", as one that is declared is there, and a cluster's attributes.
+        """v1's status of a target: "Succeeded", with the attributes of a cluster's status.
 
-        Nodes are the cluster's own, if the target is one that tells them. Of any other target they
-        are the runs of this machine's jobs that run on it now.
+        For a cluster, the nodes are the cluster's nodes. For any other target, they are the runs
+        that run on it now, of this machine's jobs.
 
         Raises:
-            ComputeTargetException: the declaration's kind or a setting is wrong.
+            ComputeTargetException: the declaration's kind or a setting is not valid.
             Unavailable: the cluster does not answer.
         """
         scale = self.scale_settings
@@ -125,7 +125,8 @@ class ComputeTarget:
         return TargetStatus(self.provisioning_state, scale, nodes, self.vm_size, self.vm_priority)
 
     def _count_nodes(self, minimum: int) -> NodeStateCounts:
-        from amlflow.jobs.tickets import count_running  # locks files, as only some systems can
+        # Imported here, since it locks files, which not all systems support.
+        from amlflow.jobs.tickets import count_running
 
         target = declared.open_target(self.name, self._declaration)
         cluster = declared.find_cluster(self.workspace, self.name)
@@ -140,7 +141,7 @@ class ComputeTarget:
         )
 
     def refresh_state(self) -> None:
-        """Read again what is stated of the target."""
+        """Read the target's declaration again."""
         self._read(declared.find(self.workspace, self.name).settings)
 
     def wait_for_completion(
@@ -150,12 +151,12 @@ class ComputeTarget:
         timeout_in_minutes: float = 25,
         is_delete_operation: bool = False,
     ) -> None:
-        """Return: a target is not provisioned, so there is nothing to wait for."""
+        """Return at once: nothing is provisioned, so there is nothing to wait for."""
         if show_output:
             print(self.provisioning_state)
 
     def serialize(self) -> dict[str, Any]:
-        """The target as a dict: name, type, provisioningState and what is stated of it."""
+        """Return a dict with the name, type, provisioningState and settings of the target."""
         return {
             "name": self.name,
             "type": self.type,
@@ -171,16 +172,16 @@ class ComputeTarget:
         return (run for run in runs if run.status not in FINAL)
 
     def detach(self) -> None:
-        """Forget an attached target."""
+        """Remove an attached target from the workspace."""
         declared.detach(self.workspace, self.name)
 
     def delete(self) -> None:
-        """Take a target that code created out of compute.yaml, or forget an attached one.
+        """Remove a target that code created from compute.yaml, or detach an attached one.
 
         Its runs go on.
 
         Raises:
-            ComputeTargetException: somebody else has declared it; the message names the file.
+            ComputeTargetException: a person has declared it. The message names the file.
         """
         if declared.CLUSTER in self._declaration:
             clusters.delete(self.workspace, self.name)
@@ -188,7 +189,7 @@ class ComputeTarget:
             self.detach()
 
     def list_nodes(self) -> Any:
-        """Refused: a target has no nodes."""
+        """Raise ComputeTargetException: nodes of a target have no addresses."""
         raise ComputeTargetException(
             f"Compute target {self.name!r} has no nodes with an address. "
             "get_active_runs() lists the runs that run on it."
@@ -198,14 +199,14 @@ class ComputeTarget:
     def create(
         workspace: WorkspaceBase, name: str, provisioning_configuration: ProvisioningConfiguration
     ) -> ComputeTarget:
-        """Declare the target that v1 makes a cluster for; see :mod:`amlflow.core.compute.clusters`.
+        """Declare a target in place of a cluster; see :mod:`amlflow.core.compute.clusters`.
 
-        It runs on this machine, or on what the ``defaults`` of ``.azureml/compute.yaml`` say, up to
-        ``max_nodes`` runs at once.
+        The target runs up to ``max_nodes`` runs at once: on this machine, or with the kind of the
+        ``defaults`` in ``.azureml/compute.yaml``.
 
         Raises:
-            ComputeTargetException: the configuration or the name is wrong, or compute.yaml cannot
-                be read or written.
+            ComputeTargetException: the configuration or the name is not valid, or compute.yaml
+                cannot be read or written.
         """
         right = (
             "ComputeTarget.create(workspace, name, AmlCompute.provisioning_configuration(vm_size, "
@@ -224,9 +225,9 @@ class ComputeTarget:
 
     @staticmethod
     def attach(workspace: WorkspaceBase, name: str, attach_configuration: Any) -> Any:
-        """Refused: v1's attach configurations are Azure's."""
+        """Raise ComputeTargetException: v1's attach configurations are for Azure."""
         raise ComputeTargetException(
-            f"amlflow attaches nothing of Azure. Declare the compute target {name!r} in "
+            f"amlflow cannot attach resources of Azure. Declare the compute target {name!r} in "
             f".azureml/{declared.FILE}, such as\n{name}:\n  kind: docker\n  image: my-image\n"
             f"or attach it with `amlflow computetarget attach -n {name} --kind docker`."
         )
@@ -237,7 +238,7 @@ class ComputeTarget:
 
 
 class AmlCompute(ComputeTarget):
-    """v1's cluster: here, whatever target is declared under the name."""
+    """v1's cluster. Here, it is the target that is declared under the name, of any kind."""
 
     add_identity = Absent()
     get = Absent()
@@ -267,19 +268,19 @@ class AmlCompute(ComputeTarget):
         location: str | None = None,
         enable_node_public_ip: bool = True,
     ) -> ProvisioningConfiguration:
-        """What :meth:`ComputeTarget.create` takes, checked.
+        """Check the arguments, and return the configuration for :meth:`ComputeTarget.create`.
 
         ``max_nodes`` is how many runs run at once. The administrator, the network and the
-        identities are a virtual machine's: they are left out of account, and written nowhere.
+        identities of v1's virtual machines are ignored and stored nowhere.
 
         Raises:
-            ComputeTargetException: ``max_nodes`` is left out, or a value is wrong.
+            ComputeTargetException: ``max_nodes`` is missing, or a value is not valid.
         """
         clusters.check_remote_login(remote_login_port_public_access)
         clusters.check_identity(identity_type, identity_id)
         if max_nodes is None:
             raise ComputeTargetException(
-                "max_nodes is left out. It says how many runs run at once, such as max_nodes=4."
+                "max_nodes is missing. It says how many runs run at once, such as max_nodes=4."
             )
         configuration = ProvisioningConfiguration(
             type="AmlCompute",
@@ -304,7 +305,7 @@ class AmlCompute(ComputeTarget):
         """Change how many runs run at once, for a target that code created.
 
         Raises:
-            ComputeTargetException: somebody else has declared it, or a value is wrong.
+            ComputeTargetException: a person has declared it, or a value is not valid.
         """
         clusters.update(
             self.workspace,
@@ -319,15 +320,15 @@ class AmlCompute(ComputeTarget):
     def supported_vmsizes(
         workspace: WorkspaceBase, location: str | None = None
     ) -> list[dict[str, Any]]:
-        """This machine, as v1 describes a size: its name, cores, and memory and free disk.
+        """Describe this machine in v1's form of a size: name, cores, memory and free disk.
 
-        Any other ``vm_size`` is accepted too, and means this machine as well.
+        Every other ``vm_size`` is accepted, too. It also means this machine.
         """
         return [describe_machine()]
 
 
 class ComputeInstance(ComputeTarget):
-    """v1's machine of one person: a target that runs one script at a time."""
+    """v1's machine for one person. Here, it is a target that runs one script at a time."""
 
     get = Absent()
     get_docs_url = Absent()
@@ -346,31 +347,34 @@ class ComputeInstance(ComputeTarget):
         assigned_user_object_id: str | None = None,
         assigned_user_tenant_id: str | None = None,
     ) -> ProvisioningConfiguration:
-        """What :meth:`ComputeTarget.create` takes; network, keys and users mean nothing here."""
+        """Return the configuration for :meth:`ComputeTarget.create`.
+
+        Network, keys and users have no effect here.
+        """
         return ProvisioningConfiguration(
             type="ComputeInstance", vm_size=vm_size, tags=tags or {}, description=description or ""
         )
 
     def start(self, wait_for_completion: bool = False, show_output: bool = False) -> None:
-        """Return: the machine runs."""
+        """Return at once: the machine already runs."""
 
     def stop(self, wait_for_completion: bool = False, show_output: bool = False) -> None:
-        """Return: nothing has been started that could be stopped."""
+        """Return at once: amlflow has started no machine, so it stops none."""
 
     def restart(self, wait_for_completion: bool = False, show_output: bool = False) -> None:
-        """Return: nothing has been started that could be started again."""
+        """Return at once: amlflow has started no machine, so it restarts none."""
 
     @staticmethod
     def supported_vmsizes(
         workspace: WorkspaceBase, location: str | None = None
     ) -> list[dict[str, Any]]:
-        """As :meth:`AmlCompute.supported_vmsizes`."""
+        """The same as :meth:`AmlCompute.supported_vmsizes`."""
         return [describe_machine()]
 
 
 def describe_machine() -> dict[str, Any]:
-    """This machine under the keys with which v1 describes a size of virtual machines."""
-    import psutil  # knows each system's memory and disks, and few scripts ask
+    """Describe this machine, with v1's keys for a size of virtual machines."""
+    import psutil  # few scripts ask for this
 
     return {
         "name": declared.LOCAL,
@@ -396,10 +400,10 @@ def _class_of(name: str, declaration: Mapping[str, Any]) -> type[ComputeTarget]:
 
 
 class Targets(dict[str, ComputeTarget]):
-    """A workspace's targets by name; an unknown name says which are known.
+    """The targets of a workspace by name. For an unknown name, the error lists the known ones.
 
-    ``targets[name]`` gives the target that stands in for an unknown one, if
-    ``AMLFLOW_DEFAULT_TARGET`` names one.
+    If ``AMLFLOW_DEFAULT_TARGET`` names a target, ``targets[name]`` returns that for an unknown
+    name.
     """
 
     def __init__(self, workspace: WorkspaceBase) -> None:

@@ -1,21 +1,22 @@
 """Compute targets by name: ``local``, those of ``.azureml/compute.yaml``, and attached ones.
 
-``.azureml/compute.yaml``, looked for from the working folder upwards, declares targets by name::
+``.azureml/compute.yaml`` in the working folder, or in the nearest folder above it, declares targets
+by name::
 
     gpu-cluster:
-      kind: docker          # which plugin runs it; every other key but max_runs is the plugin's
-      max_runs: 1           # so many runs at once, the others wait; left out: the kind's default
+      kind: docker          # the plugin that runs it. All keys but max_runs are for the plugin
+      max_runs: 1           # how many runs go on at once. The default depends on the kind
       image: my-image
     local:
-      kind: local           # this machine, which is there undeclared, too
+      kind: local           # this machine. You need not declare it
       max_runs: 2
 
-Attached targets (``amlflow computetarget attach``) are the workspace's for this user on this
-machine. A declared one comes before an attached one of the same name.
+Attached targets (``amlflow computetarget attach``) belong to a workspace, for this user on this
+machine. If a declared and an attached target have the same name, the declared one is used.
 
-``defaults`` is not a target: it is the kind, and its settings, of the targets that v1's code
-creates (clusters.py). Such a target has what the code asked for under ``cluster``. The environment
-variable ``AMLFLOW_DEFAULT_TARGET`` names the target that stands in for each unknown one.
+``defaults`` is not a target. It has the kind and the settings of targets that v1's code creates
+(clusters.py). Such a target has the arguments of the code under ``cluster``. The environment
+variable ``AMLFLOW_DEFAULT_TARGET`` names the target that replaces each unknown one.
 """
 
 from __future__ import annotations
@@ -41,24 +42,24 @@ if TYPE_CHECKING:
 LOCAL = "local"
 FILE = "compute.yaml"
 DEFAULTS = "defaults"
-"""The key in the file that is not a target's name: what targets that code creates are made of."""
+"""The key in the file that is not a target: it has the settings of targets that code creates."""
 CLUSTER = "cluster"
-"""The key of a target that v1's code has created: what the code asked for."""
+"""The key, in a target that v1's code has created, with the arguments of the code."""
 ATTACHED = Attached("compute")
 STAND_IN_SETTING = "AMLFLOW_DEFAULT_TARGET"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 class UnknownTarget(ComputeTargetException, KeyError):
-    """No compute target has this name. Also a KeyError, as for any dict."""
+    """No compute target has this name. It is also a KeyError: ``compute_targets`` is a dict."""
 
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
     """A target's name and settings.
 
-    ``is_cluster``: it stands for a cluster in Azure. v1 code has created it, or named a cluster
-    that another target stands in for.
+    ``is_cluster`` says that it replaces a cluster of Azure: v1's code has created it, or has named
+    an unknown cluster that ``AMLFLOW_DEFAULT_TARGET`` replaces.
     """
 
     name: str
@@ -72,12 +73,10 @@ def read_declarations(workspace: WorkspaceBase) -> dict[str, Mapping[str, Any]]:
 
 
 def find(workspace: WorkspaceBase, name: str) -> Declaration:
-    """The declaration of one target, or of the one that stands in for it.
-
-    ``AMLFLOW_DEFAULT_TARGET`` names the target that stands in for each one that is unknown.
+    """Return the declaration of a target. ``AMLFLOW_DEFAULT_TARGET`` replaces an unknown target.
 
     Raises:
-        ComputeTargetException: the target is unknown, and so is the one that is to stand in.
+        ComputeTargetException: the target is unknown, and is not replaced by a known one.
     """
     declarations = read_declarations(workspace)
     if name in declarations:
@@ -87,13 +86,13 @@ def find(workspace: WorkspaceBase, name: str) -> Declaration:
         raise unknown_target(workspace, name, declarations)
     if stand_in not in declarations:
         raise UnknownTarget(
-            f"Compute target {name!r} does not exist, and neither does {stand_in!r}, which "
-            f"{STAND_IN_SETTING} names to stand in for it; those that are there: "
+            f"Compute target {name!r} does not exist, and {STAND_IN_SETTING}={stand_in}, which "
+            f"would replace it, does not exist either. These exist: "
             f"{', '.join(sorted(declarations))}."
         )
     warn_once(
-        f"Compute target {name!r} does not exist, so {stand_in!r} stands in for it, as "
-        f"{STAND_IN_SETTING} says."
+        f"Compute target {name!r} does not exist. {stand_in!r} is used instead, because of "
+        f"{STAND_IN_SETTING}."
     )
     return Declaration(stand_in, declarations[stand_in], is_cluster=True)
 
@@ -103,27 +102,27 @@ def unknown_target(
 ) -> UnknownTarget:
     """The error for a name that no target has."""
     return UnknownTarget(
-        f"Compute target {name!r} does not exist in workspace {workspace.name!r}; those that are "
-        f"there: {', '.join(sorted(targets))}. Declare it in {FOLDER}/{FILE}, such as\n"
+        f"Compute target {name!r} does not exist in workspace {workspace.name!r}, which has: "
+        f"{', '.join(sorted(targets))}. Declare it in {FOLDER}/{FILE}, such as\n"
         f"{name}:\n  kind: local\n"
         f"or attach it with `amlflow computetarget attach -n {name} --kind local`. With "
-        f"{STAND_IN_SETTING}={LOCAL}, this machine stands in for each unknown target."
+        f"{STAND_IN_SETTING}={LOCAL}, this machine replaces each unknown target."
     )
 
 
 def open_target(name: str, declaration: Mapping[str, Any]) -> Target:
-    """A declared target as a job has it.
+    """Make the target of a job from a declaration.
 
-    Raises :class:`ComputeTargetException` for settings that are wrong.
+    Raises :class:`ComputeTargetException` if a setting is not valid.
     """
-    from amlflow.jobs.job import Target  # locks files, as only some systems can
+    from amlflow.jobs.job import Target  # it locks files, which not all systems support
 
     kind, settings, max_runs = _split(name, declaration)
-    if open_cluster(kind, settings) is not None:  # which has a queue of its own
+    if open_cluster(kind, settings) is not None:  # a cluster has its own queue
         if max_runs is not None:
             raise ComputeTargetException(
-                f"The compute target {name!r} has max_runs: {max_runs}; a cluster of the kind "
-                f"{kind!r} decides itself how many jobs run at once. Leave max_runs out."
+                f"The compute target {name!r} has max_runs: {max_runs}. Remove max_runs: a cluster "
+                f"of the kind {kind!r} itself decides how many jobs run at once."
             )
         return Target(name=name, kind=kind, settings=settings)
     compute = open_compute(kind, settings)
@@ -133,7 +132,7 @@ def open_target(name: str, declaration: Mapping[str, Any]) -> Target:
 
 
 def find_cluster(workspace: WorkspaceBase, name: str | None) -> Cluster | None:
-    """The cluster behind a target of this machine; None if the target is not a cluster."""
+    """Return the cluster of a declared target; None if the target is not a cluster."""
     declaration = read_declarations(workspace).get(name or "")
     if declaration is None:
         return None
@@ -144,9 +143,10 @@ def find_cluster(workspace: WorkspaceBase, name: str | None) -> Cluster | None:
 def attach(
     workspace: WorkspaceBase, name: str, kind: str, settings: Mapping[str, Any] | None = None
 ) -> None:
-    """Make a target known to a workspace, for this user on this machine.
+    """Attach a target to a workspace, for this user on this machine.
 
-    ``settings`` are the plugin's, and ``max_runs``. An attached target of this name is replaced.
+    ``settings`` are ``max_runs`` and the settings for the plugin. An attached target of the same
+    name is replaced.
 
     Raises:
         ComputeTargetException: the name is not valid, or the kind or a setting is unknown.
@@ -158,7 +158,7 @@ def attach(
 
 
 def detach(workspace: WorkspaceBase, name: str) -> None:
-    """Forget an attached target. Raises :class:`ComputeTargetException` if it is not attached."""
+    """Remove an attached target. Raises :class:`ComputeTargetException` if it is not attached."""
     if not ATTACHED.remove(workspace, name):
         where = f" It is declared in {FOLDER}/{FILE}." if name in _read_declared() else ""
         raise UnknownTarget(
@@ -167,11 +167,11 @@ def detach(workspace: WorkspaceBase, name: str) -> None:
 
 
 def check_name(name: str) -> None:
-    """Raise :class:`ComputeTargetException` unless a target can have this name."""
+    """Raise :class:`ComputeTargetException` if a name is not valid for a target."""
     if not _NAME.fullmatch(name) or name == DEFAULTS:
         raise ComputeTargetException(
-            f"{name!r} is not a name for a compute target: it is 1-64 letters, digits, '_', '-' "
-            f"and '.', starts with a letter or a digit, and is not {DEFAULTS!r}."
+            f"{name!r} is not a valid name for a compute target: use 1-64 letters, digits, '_', "
+            f"'-' and '.', start with a letter or a digit, and do not use {DEFAULTS!r}."
         )
 
 
@@ -181,13 +181,14 @@ def _split(name: str, declaration: Mapping[str, Any]) -> tuple[str, dict[str, An
     kind = settings.pop("kind", None)
     if not isinstance(kind, str):
         raise ComputeTargetException(
-            f"The compute target {name!r} has no 'kind', which says what runs it, such as "
+            f"The compute target {name!r} lacks 'kind'. Name the plugin that runs it, such as "
             "'local' or 'docker'."
         )
     max_runs = settings.pop("max_runs", None)
     if max_runs is not None and not (isinstance(max_runs, int) and max_runs > 0):
         raise ComputeTargetException(
-            f"The compute target {name!r} has max_runs: {max_runs!r}; it is a whole number above 0."
+            f"The compute target {name!r} has max_runs: {max_runs!r}, which is not a whole number "
+            "above 0."
         )
     return kind, settings, max_runs
 
@@ -199,10 +200,10 @@ def _read_declared() -> dict[str, Mapping[str, Any]]:
 
 
 def read_file(path: Path) -> dict[str, Mapping[str, Any]]:
-    """The content of a compute.yaml: each target, and ``defaults`` if the file has it.
+    """Read a compute.yaml: each target, and ``defaults`` if the file has it.
 
     Raises:
-        ComputeTargetException: it is not such a file.
+        ComputeTargetException: the file is not valid.
     """
     import yaml  # takes long to import, and most workspaces declare no target
 
@@ -212,12 +213,13 @@ def read_file(path: Path) -> dict[str, Mapping[str, Any]]:
         raise ComputeTargetException(f"{path} is not YAML: {error}") from None
     if not isinstance(content, dict):
         raise ComputeTargetException(
-            f"{path} holds no compute targets: it maps each target's name to its kind and settings."
+            f"{path} is a {type(content).__name__}. It must map the name of each compute target to "
+            "its kind and settings."
         )
     for name, declaration in content.items():
         if not isinstance(name, str) or not isinstance(declaration, dict):
             raise ComputeTargetException(
-                f"{path}: {name!r} is not a compute target; a target is a name with a mapping of "
-                "its kind and settings."
+                f"{path}: {name!r} is not a compute target. Write a name, and below it its kind "
+                "and settings."
             )
     return content

@@ -8,14 +8,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class ScaleSettings:
-    """How many runs a target takes at once, as a cluster's nodes."""
+    """How many runs a target runs at once, in the form of a cluster's nodes."""
 
     minimum_node_count: int
     maximum_node_count: int | None
     idle_seconds_before_scaledown: int
 
     def serialize(self) -> dict[str, Any]:
-        """The settings under v1's keys."""
+        """Return the settings with v1's keys."""
         return {
             "minNodeCount": self.minimum_node_count,
             "maxNodeCount": self.maximum_node_count,
@@ -25,7 +25,7 @@ class ScaleSettings:
 
 @dataclass(frozen=True, slots=True)
 class NodeStateCounts:
-    """How many of the nodes are in which state: one that runs a script, or one that could."""
+    """The number of nodes in each state, such as running a script, or idle."""
 
     running_node_count: int
     idle_node_count: int
@@ -35,7 +35,7 @@ class NodeStateCounts:
     unusable_node_count: int = 0
 
     def serialize(self) -> dict[str, Any]:
-        """The counts under v1's keys."""
+        """Return the counts with v1's keys."""
         return {
             "preparingNodeCount": self.preparing_node_count,
             "runningNodeCount": self.running_node_count,
@@ -47,12 +47,11 @@ class NodeStateCounts:
 
 
 class TargetStatus(str):
-    """v1's status of a target: a text, as of most kinds, with the attributes of a cluster's.
+    """v1's status of a target: a text, which also has the attributes of a cluster's status.
 
-    A declared target is there, so its state does not change: ``allocation_state`` is "Steady". A
-    node is a cluster's own, or else a place for a run: ``current_node_count`` counts the runs that
-    run now, and at least ``min_nodes``. A time or an error is None, as only a cluster in Azure has
-    them.
+    The state of a declared target does not change, so ``allocation_state`` is "Steady". For a
+    cluster, nodes are its own. For another target, ``current_node_count`` is the number of running
+    runs, but at least ``min_nodes``. Times and errors are None: only a cluster in Azure has them.
     """
 
     allocation_state = "Steady"
@@ -89,16 +88,16 @@ class TargetStatus(str):
 
     @property
     def current_node_count(self) -> int:
-        """The nodes that are there now."""
+        """How many nodes there are now."""
         return self.node_state_counts.running_node_count + self.node_state_counts.idle_node_count
 
     @property
     def target_node_count(self) -> int:
-        """The nodes that are to be there: as many as are."""
+        """The same as :attr:`current_node_count`, since amlflow does not add nodes."""
         return self.current_node_count
 
     def serialize(self) -> dict[str, Any]:
-        """The status under v1's keys."""
+        """Return the status with v1's keys."""
         return {
             "currentNodeCount": self.current_node_count,
             "targetNodeCount": self.target_node_count,

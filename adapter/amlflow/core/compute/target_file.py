@@ -1,4 +1,4 @@
-"""Writes ``.azureml/compute.yaml``: one change at a time, whole, with its comments."""
+"""Changes ``.azureml/compute.yaml``: one process at a time, completely, and with its comments."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from amlflow.whole_files import write_text
 
 LOCK_WAIT_S = 30
 MAX_WIDTH = 4096
-"""Longer lines are folded; those that a person wrote stay as they are."""
+"""Lines that are longer than this are folded, unless a person wrote them."""
 _HEAD = "# Compute targets of this project: the name of each, its kind and settings.\n"
 
 
 class TargetFile:
-    """A compute.yaml that this process has locked, as it was when it was locked.
+    """A compute.yaml that this process has locked and read.
 
     ``defaults`` are the kind and settings of a target that code creates. :meth:`put` and
     :meth:`remove` write the file.
@@ -33,7 +33,7 @@ class TargetFile:
         self.defaults = {"kind": declared.LOCAL, **self.targets.pop(declared.DEFAULTS, {})}
 
     def put(self, name: str, declaration: Mapping[str, Any]) -> None:
-        """Declare a target, in the place of one that has its name."""
+        """Declare a target. It replaces a target of the same name."""
         yaml, text = _open_yaml(), self._text()
         document = yaml.load(text)
         if document is None:  # the file has nothing but comments
@@ -44,7 +44,7 @@ class TargetFile:
         write_text(self.path, text)
 
     def remove(self, name: str) -> None:
-        """Take a target out."""
+        """Remove a target."""
         yaml = _open_yaml()
         document = yaml.load(self._text())
         del document[name]
@@ -55,7 +55,7 @@ class TargetFile:
 
 
 def _open_yaml() -> Any:
-    # Keeps the comments of whoever wrote the file, which PyYAML does not; few scripts write it.
+    # ruamel.yaml keeps the comments in the file, which PyYAML does not. Few scripts write the file.
     from ruamel.yaml import YAML
 
     yaml = YAML()
@@ -71,9 +71,10 @@ def _dump(yaml: Any, document: Any) -> str:
 
 
 def _quote(value: Any) -> Any:
-    """The value with quotes around texts that PyYAML, which reads the file, would see as others.
+    """Put quotes around texts that PyYAML, which reads the file, would not read as texts.
 
-    ruamel.yaml writes YAML 1.2, in which ``yes`` and ``12:30`` are texts; PyYAML reads YAML 1.1.
+    ruamel.yaml writes YAML 1.2, in which ``yes`` and ``12:30`` are texts. In YAML 1.1, which PyYAML
+    reads, they are not.
     """
     # As in _open_yaml().
     import yaml
@@ -90,15 +91,15 @@ def _quote(value: Any) -> Any:
 
 @contextmanager
 def editing() -> Iterator[TargetFile]:
-    """Lock the project's compute.yaml, which need not be there yet, and read it.
+    """Lock the project's compute.yaml and read it. It need not exist yet.
 
-    It is the nearest from the working folder upwards, or else beside the workspace's config.json,
-    or else in the working folder.
+    It is the nearest one in or above the working folder. If there is none, it is made beside the
+    workspace's config.json, or else in the working folder.
 
     Raises:
         ComputeTargetException: it cannot be locked, read or written.
     """
-    # Locks on every system; only code that creates targets needs it.
+    # Imported here, since only code that creates targets needs the lock.
     from filelock import FileLock, Timeout
 
     path = find_project_file(declared.FILE) or _project_folder() / FOLDER / declared.FILE
@@ -108,12 +109,12 @@ def editing() -> Iterator[TargetFile]:
             yield TargetFile(path)
     except Timeout:
         raise ComputeTargetException(
-            f"{path} is locked by another process for {LOCK_WAIT_S} seconds now. Try again."
+            f"Another process has locked {path} for {LOCK_WAIT_S} seconds. Try again."
         ) from None
     except OSError as error:
         raise ComputeTargetException(
-            f"{path} cannot be written: {error.strerror or error}. Declare the compute target "
-            "where you may write."
+            f"{path} cannot be written: {error.strerror or error}. Declare the compute target in a "
+            "folder where you may write."
         ) from error
 
 

@@ -1,1 +1,1 @@
-"""What a project's folder says: its workspace, tracking URI and git state."""
+"""Reads a project's folder: its workspace, tracking URI and git state."""

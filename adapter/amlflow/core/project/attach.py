@@ -1,4 +1,4 @@
-"""A project folder: attached to a workspace, with the files that submitting reads."""
+"""Attaches a project's folder to a workspace, and writes files that submitting reads."""
 
 from __future__ import annotations
 
@@ -73,16 +73,17 @@ def attach_folder(
     subscription_id: str | None = None,
     experiment_name: str | None = None,
 ) -> Workspace:
-    """Attach a folder to a workspace (and an experiment); what is left out stays as it is.
+    """Attach a folder to a workspace (and an experiment). An argument that is None changes nothing.
 
-    Files that are there already are kept, the config apart.
+    The config is replaced. Other files that exist already stay as they are.
 
     Raises:
-        UserErrorException: the folder does not exist, or the experiment does not and cannot be made
-            under this name.
+        UserErrorException: the folder does not exist; or the experiment does not exist, and the
+        name
+            is not valid for a new one.
     """
     if not folder.is_dir():
-        raise PathNotFound(f"{str(folder)!r} is not a folder to attach; make it first.")
+        raise PathNotFound(f"{str(folder)!r} is not a folder. Make the folder to attach first.")
     old_config = find_config(folder)
     if old_config is not None and old_config.folder != folder.absolute():
         old_config = dataclasses.replace(old_config, experiment_name=None, folder=folder.absolute())
@@ -101,7 +102,7 @@ def attach_folder(
     if experiment_name is not None:
         try:
             check_experiment_name(experiment_name)
-        except UserErrorException:  # which is for names that are created
+        except UserErrorException:  # the rules are for new names; the experiment may exist
             if not Experiment.list(workspace, experiment_name, "All"):
                 raise
     remember_workspace(workspace)

@@ -1,7 +1,8 @@
-"""What is declared for a workspace by name: in a project's file, or attached on this machine.
+"""Finds project files, and stores what a user attaches to a workspace on this machine.
 
-A declaration in a file of ``.azureml`` is the project's. What is attached is the workspace's for
-this user on this machine: a JSON file for each name, in the folder of the user's configuration.
+A file in ``.azureml`` belongs to the project. An attached thing, such as a compute target, belongs
+to a workspace, for this user on this machine. Each is a JSON file in the user's configuration
+folder.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from amlflow.whole_files import write_json
 
 
 def find_project_file(name: str) -> Path | None:
-    """The nearest ``.azureml/NAME`` from the working folder upwards."""
+    """Find ``.azureml/NAME`` in the working folder, or in the nearest folder above it."""
     start = Path.cwd()
     paths = (folder / FOLDER / name for folder in (start, *start.parents))
     return next((path for path in paths if path.is_file()), None)
 
 
 class Attached:
-    """What is attached of one kind, such as ``compute``."""
+    """The attached things of one kind, such as ``compute``."""
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
@@ -34,33 +35,33 @@ class Attached:
         return self._folder(workspace) / f"{name}.json"
 
     def _folder(self, workspace: WorkspaceBase) -> Path:
-        import platformdirs  # knows each system's folder for a user's configuration
+        import platformdirs  # only needed for attached things
 
         names = "+".join(quote(name, safe="") for name in store_of(workspace).names)
         return platformdirs.user_config_path("amlflow") / self._kind / names
 
     def read_all(self, workspace: WorkspaceBase) -> dict[str, Any]:
-        """What is attached, by name."""
+        """Read the content of all attached things, by name."""
         paths = sorted(self._folder(workspace).glob("*.json"))
         return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
 
     def has(self, workspace: WorkspaceBase, name: str) -> bool:
-        """Whether something is attached under a name."""
+        """Whether a name is attached."""
         return self._path(workspace, name).exists()
 
     def read(self, workspace: WorkspaceBase, name: str) -> Any:
-        """What is attached under a name, or None."""
+        """Read the content that is attached under a name, or None."""
         path = self._path(workspace, name)
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
     def write(self, workspace: WorkspaceBase, name: str, content: Mapping[str, Any]) -> None:
-        """Attach something, in place of what is attached under the name."""
+        """Attach content under a name. It replaces the earlier content."""
         path = self._path(workspace, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, content)
 
     def remove(self, workspace: WorkspaceBase, name: str) -> bool:
-        """Forget what is attached under a name; False if nothing is."""
+        """Remove the content of a name. Returns False if the name is not attached."""
         try:
             self._path(workspace, name).unlink()
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The workspace's config.json: where it is looked for, what it holds, how it is written."""
+"""Finds, reads and writes the workspace's config.json."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KEYS = ("subscription_id", "resource_group", "workspace_name")
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What a config file says. ``folder`` is the project's folder, to which paths are relative."""
+    """The content of a config file. Paths are relative to ``folder``, the project's folder."""
 
     subscription_id: str
     resource_group: str
@@ -32,25 +32,26 @@ class Config:
 
     @property
     def names(self) -> tuple[str, str, str]:
-        """Subscription, resource group and name of the workspace."""
+        """The subscription, resource group and name of the workspace."""
         return self.subscription_id, self.resource_group, self.workspace_name
 
 
 def find_config(path: str | os.PathLike[str] | None, file_name: str | None = None) -> Config | None:
-    """The config at a path, or the nearest from a folder upwards; None where there is none.
+    """Read the config at a path, or the nearest one in or above a folder; None without one.
 
-    In each folder, v1 looks in ``.azureml``, then ``aml_config``, then the folder itself.
+    As in v1, ``.azureml``, then ``aml_config`` and then the folder itself are searched, in each
+    folder.
 
     Raises:
-        UserErrorException: ``path`` does not exist, or what is found is not such a config.
+        UserErrorException: ``path`` does not exist, or the config is not valid.
     """
     start = Path(os.path.expanduser(path if path is not None else ".")).absolute()
     if start.is_file():
         return _read(start)
     if not start.is_dir():
         raise PathNotFound(
-            f"{str(path)!r} is not a file or folder to read the workspace's config.json from; "
-            "give the path of the file, or of a folder at or below it."
+            f"{str(path)!r} does not exist. Name the workspace's config.json, its folder, or a "
+            "folder below that."
         )
     names = (file_name,) if file_name else _NAMES
     for folder in (start, *start.parents):
@@ -73,16 +74,16 @@ def _read(path: Path) -> Config:
     except OSError as error:
         raise UserErrorException(f"{path} cannot be read: {error.strerror}.") from None
     if isinstance(content, dict) and "Scope" in content:
-        content = {**_parse_scope(str(content["Scope"])), **content}  # how project.json says it
+        content = {**_parse_scope(str(content["Scope"])), **content}  # the form of project.json
     missing_keys = [key for key in _KEYS if not isinstance(content, dict) or not content.get(key)]
     if missing_keys:
         raise UserErrorException(
-            f"{path} lacks {', '.join(map(repr, missing_keys))}: a workspace's config.json is an "
-            f"object with {', '.join(map(repr, _KEYS))} and, for amlflow, 'tracking_uri'."
+            f"{path} lacks {', '.join(map(repr, missing_keys))}. A workspace's config.json needs "
+            f"{', '.join(map(repr, _KEYS))}, and for amlflow it can have 'tracking_uri'."
         )
     for key in (*_KEYS, "tracking_uri"):
         if not isinstance(content.get(key, ""), str):
-            raise UserErrorException(f"{path}: {key!r} must be a text, and is {content[key]!r}.")
+            raise UserErrorException(f"{path}: {key!r} must be a text, but is {content[key]!r}.")
     folder = path.parent
     if folder.name in (FOLDER, OLD_FOLDER):
         folder = folder.parent
@@ -97,7 +98,7 @@ def _read(path: Path) -> Config:
 
 
 def _parse_scope(scope: str) -> dict[str, str]:
-    """The parts of ``/subscriptions/S/resourceGroups/R/…/workspaces/W``."""
+    """Parse ``/subscriptions/S/resourceGroups/R/…/workspaces/W``."""
     parts = scope.strip("/").split("/")
     values = {key.lower(): value for key, value in zip(parts[::2], parts[1::2], strict=False)}
     return {
@@ -109,18 +110,21 @@ def _parse_scope(scope: str) -> dict[str, str]:
 
 
 def project_folder(path: str | os.PathLike[str] | None) -> Path:
-    """The folder of a project that is named by itself or by the folder of its config."""
+    """Return the folder of a project.
+
+    ``path`` is that folder, or its ``.azureml`` or ``aml_config``.
+    """
     folder = Path(os.path.normpath(os.path.expanduser(path or ".")))
     return folder.parent if folder.name in (FOLDER, OLD_FOLDER) else folder
 
 
 def write_config(folder: Path, file_name: str, content: dict[str, str]) -> Path:
-    """Write ``<folder>/.azureml/<file_name>`` whole or not at all; the path is returned.
+    """Write ``<folder>/.azureml/<file_name>`` completely or not at all, and return its path.
 
-    Where there is a folder ``aml_config``, it is written there.
+    If the folder has ``aml_config``, the file is written there.
 
     Raises:
-        UserErrorException: it cannot be written.
+        UserErrorException: the file cannot be written.
     """
     target = folder / (OLD_FOLDER if (folder / OLD_FOLDER).is_dir() else FOLDER)
     try:

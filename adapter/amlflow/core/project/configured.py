@@ -1,6 +1,6 @@
-"""Which tracking store a folder's workspace is on, for who needs its URI and nothing else of it.
+"""Finds the URI of the tracking store of a folder's workspace, without opening the workspace.
 
-The studio's command needs it, and what belongs to the studio reaches nothing that starts a job.
+The studio's command needs only the URI. So the studio does not import code that starts jobs.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from amlflow.spec import redacted
 
 
 def configured_uri(path: str | os.PathLike[str]) -> str:
-    """The absolute URI of the tracking store that ``Workspace.from_config(path)`` opens.
+    """Return the absolute URI of the tracking store that ``Workspace.from_config(path)`` opens.
 
     Raises:
-        UserErrorException: ``path`` does not exist, or a config.json is not one.
+        UserErrorException: ``path`` does not exist, or the config.json is not valid.
     """
     config = find_config(path)
     if config is not None:
@@ -34,9 +34,9 @@ def configured_uri(path: str | os.PathLike[str]) -> str:
 
 
 def warn_of_new_database(path: str | os.PathLike[str], uri: str) -> None:
-    """Say where runs are looked for if no config.json says so and no database is there yet.
+    """Warn that a new database is used, if there is neither a config.json nor a database yet.
 
-    In a wrong folder, or before the first run, it says why nothing is listed.
+    So you see why no run is listed: the folder is wrong, or there are no runs yet.
     """
     if uri == embedded_uri(Path.cwd()) and not Path(EMBEDDED).exists():
         warn_once(

@@ -1,4 +1,4 @@
-"""The git work tree that a script is in, as v1 notes it in a run's properties."""
+"""Reads the state of a script's git work tree, which v1 stores in a run's properties."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def git_properties() -> dict[str, str]:
-    """v1's ``azureml.git.*`` and ``mlflow.source.git.*`` properties, empty outside of git.
+    """Return v1's ``azureml.git.*`` and ``mlflow.source.git.*`` properties; none outside of git.
 
     Credentials in the repository's address are left out.
     """
@@ -33,13 +33,13 @@ def git_properties() -> dict[str, str]:
 
 
 def _is_work_tree(folder: str) -> bool:
-    """Whether git may find a work tree; starting it takes longer than to look."""
+    """Whether git may find a work tree. This look is faster than starting git."""
     folders = (folder, *map(str, Path(folder).parents))
     return "GIT_DIR" in os.environ or any(os.path.exists(f"{path}/.git") for path in folders)
 
 
 def _git(folder: str, *arguments: str) -> str:
-    import subprocess  # takes as long to import as all of this package
+    import subprocess  # slow to import: as long as all of this package
 
     try:
         result = subprocess.run(
@@ -51,6 +51,6 @@ def _git(folder: str, *arguments: str) -> str:
             timeout=10,
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired):  # no git here, or a very slow disk
+    except (OSError, subprocess.TimeoutExpired):  # git is not installed, or the disk is slow
         return ""
     return result.stdout.strip() if result.returncode == 0 else ""

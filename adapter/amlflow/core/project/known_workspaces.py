@@ -1,4 +1,7 @@
-"""Workspaces that were made here: a file for each in the user's configuration folder."""
+"""The workspaces that were created on this machine.
+
+The user's configuration has a file for each.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,22 @@ from amlflow.exceptions import WorkspaceException
 
 
 def _notes() -> Path:
-    import platformdirs  # knows each system's folder for a user's configuration
+    import platformdirs  # only needed when a workspace is opened by its name
 
     return platformdirs.user_config_path("amlflow") / "workspaces"
 
 
 def note_path(*names: str) -> Path:
-    """The file that describes the workspace of a subscription, resource group and name."""
+    """Return the path of the file for a subscription, resource group and name."""
     return _notes() / ("+".join(quote(name, safe="") for name in names) + ".json")
 
 
 def find_known(*names: str) -> dict[str, Any] | None:
-    """What is noted of a workspace, or None. Raises WorkspaceException for a broken note."""
+    """Read the file of a workspace, or return None.
+
+    Raises:
+        WorkspaceException: the file is not valid.
+    """
     path = note_path(*names)
     if not path.is_file():
         return None
@@ -30,7 +37,7 @@ def find_known(*names: str) -> dict[str, Any] | None:
 
 
 def list_known() -> list[dict[str, Any]]:
-    """What is noted of all workspaces."""
+    """Read the files of all workspaces."""
     return [_read_note(path) for path in sorted(_notes().glob("*.json"))]
 
 
@@ -39,7 +46,7 @@ def _read_note(path: Path) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise WorkspaceException(
-            f"{path}, which describes a workspace, is not JSON ({error}); delete it, and make the "
-            "workspace again with Workspace.create()."
+            f"{path}, which describes a workspace, is not JSON ({error}). Delete it, and create "
+            "the workspace again with Workspace.create()."
         ) from None
     return content

@@ -1,4 +1,4 @@
-"""Which tracking store is meant: environment, then config, then MLflow's own default."""
+"""Finds the tracking store: from the environment, then the config, then MLflow's own default."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from amlflow import plugins
 VARIABLE = "MLFLOW_TRACKING_URI"
 EMBEDDED = "mlflow.db"
 ARTIFACT_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"
-"""Where MLflow's store puts the artifacts of new experiments; MLflow has no documented variable
-for this, and reads this one in every process that opens a database."""
+"""The variable for the place of new experiments' artifacts. MLflow does not document it, but reads
+it in every process that opens a database."""
 
 
 TRACKIO_FOLDER = "TRACKIO_DIR"
-"""Where trackio's own client keeps projects, media and artifacts."""
+"""The variable for the folder where trackio's own client stores projects, media and artifacts."""
 
 
 def resolve_uri(configured: str | None, folder: Path) -> str:
-    """The absolute URI of the tracking store.
+    """Return the absolute URI of the tracking store.
 
-    ``MLFLOW_TRACKING_URI`` comes first, then what the workspace's config says, then the file
-    ``mlflow.db`` in the folder, where ``mlflow ui`` looks too.
+    It is ``MLFLOW_TRACKING_URI``, or else the workspace config's URI, or else the file
+    ``mlflow.db`` in the folder, which ``mlflow ui`` uses, too.
     """
     from_environment = os.environ.get(VARIABLE)
     if from_environment:
@@ -35,14 +35,14 @@ def resolve_uri(configured: str | None, folder: Path) -> str:
 
 
 def embedded_uri(folder: Path) -> str:
-    """The URI of MLflow's own default in a folder."""
+    """Return the URI of MLflow's default database in a folder."""
     return absolute(f"sqlite:///{EMBEDDED}", folder)
 
 
 def absolute(uri: str, folder: Path) -> str:
-    """The URI with its path, if it is a relative one, taken from a folder.
+    """Make a URI absolute: a relative path in it is below the folder.
 
-    What a scheme alone names, such as ``trackio://``, its plugin says.
+    A scheme without a path, such as ``trackio://``, is completed by its plugin.
     """
     scheme, separator, path = uri.partition(":///")
     if separator and scheme.partition("+")[0] == "sqlite":
@@ -57,11 +57,11 @@ def absolute(uri: str, folder: Path) -> str:
 
 
 def client_variables(uri: str) -> dict[str, str]:
-    """What the tracker's own client needs in a submitted script, beside MLflow's tracking URI.
+    """Return variables for the tracker's own client in a submitted script.
 
-    The script's working folder is the job's, which is removed. In an experiment that the script
-    makes on a database file, MLflow would keep artifacts there; beside the database they stay. What
-    the script logs with trackio itself goes to the run's folder, and not to a relative one.
+    Without them, MLflow would store the artifacts of an experiment that the script makes in the
+    script's working folder, which is removed. With them, the artifacts are beside the database. The
+    same holds for the files that a script logs with trackio itself.
     """
     if uri.startswith("sqlite:///"):
         return {ARTIFACT_ROOT: str(Path(local_folders(uri)[0]) / "mlruns")}
@@ -71,11 +71,11 @@ def client_variables(uri: str) -> dict[str, str]:
 
 
 def local_folders(uri: str) -> list[str]:
-    """The folders of this machine that an absolute URI points into."""
+    """Return the folders of this machine in which the store of an absolute URI is."""
     scheme, separator, path = uri.partition(":///")
     if separator and scheme.partition("+")[0] == "sqlite":
         return [str(Path(unquote(path)).parent)]
-    # Of another plugin's tracker, its folder, if it is one.
+    # For another plugin's tracker: its path, if that is a folder.
     from urllib.request import url2pathname  # slow to import, and few ask for such a folder
 
     folder = url2pathname(f"/{path}")
