@@ -203,6 +203,15 @@ class MetricSearchTests(SuiteBase):
         # QuickSearch.first_runs: The first query.limit runs
         for run in quick.first_runs(query, "created", False) or ():
             assert NAME in run.metrics_max  # as find_runs returns it
+        # Only the fields of this query name metrics.
+        plain = RunQuery(
+            experiment_ids=[experiment.id],
+            conditions=[Condition("name", Op.EQ, "run 5")],
+            limit=1,
+            fields=frozenset({"metrics_max"}),
+        )
+        for run in quick.first_runs(plain, "created", False) or ():
+            assert dict(run.metrics_max) == {NAME: 0.25}
         every = RunQuery(experiment_ids=[experiment.id], limit=2)
         # QuickSearch.first_runs: If a run lacks
         assert quick.first_runs(every, field, False) is None
