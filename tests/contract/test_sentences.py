@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import sentences
 from amlflow.testing.cluster_suite import ClusterSuite
 from amlflow.testing.compute_suite import ComputeSuite
-from amlflow.testing.failures import comments_of
+from amlflow.testing.failures import comments_of, sentences_at
 from amlflow.testing.tracker_suite import TrackerSuite
 
 NOT_IN_THE_SUITES = {
@@ -34,12 +37,18 @@ NOT_IN_THE_SUITES = {
     "page: An older", "page: Mark a hook", "page: Make records",  # tests/contract/test_growth.py
     "Feature: A feature is", "Feature: A text", "Hooks: An implementation",  # unit/test_plugins.py
     "Feature: Name the",  # advice
+    "Feature: A tracker that claims",  # all tests
+    "check_name: Does not",  # tests/integration/test_calls.py
+    "Cluster.spread: Called", "Cluster.addresses: Called",  # where amlflow calls it
+    "Cluster.describe: The answer may",  # allows, and promises nothing
+    "Work: image is",  # tests/integration/jobs/test_docker.py
     "Tracker: amlflow opens", "Tracker: Opening", "Tracker: If it",  # tests/unit/test_plugins.py
     "Tracker: The child",  # tests/integration/test_per_process.py
     "delete_run: A tracker may",  # allows, and promises nothing
     "get_run: No other", "check_file_name: So it",  # reasons
     # amlflow's own part, and what a suite cannot bring about.
-    "own_paths: Snapshots", "own_paths: A tracker",  # tests/integration/test_own_paths.py
+    "own_paths: Snapshots", "own_paths: A tracker", "own_paths: A folder", "own_paths: A database",
+    # tests/integration/test_own_paths.py
     "redacted:", "TICK:", "ModelRecord.changed:",  # tests/unit/test_spec.py
     "Condition.holds: Whether",  # tests/unit/test_spec.py; the suites search by it
     "Unsupported:",  # tests/contract/test_trackio.py, test_layers.py
@@ -68,18 +77,21 @@ FIND_OUT_THEMSELVES = {
     "test_every_operator_on_every_field", "test_every_value_of_texts", "test_search",
     "test_hard_names_descriptions_and_notes", "test_hard_texts_of_points",
 }  # fmt: skip
-"""Tests that raise ``BrokenSentence``."""
+"""Tests that compare many cases at once: they find out which sentence the first difference breaks,
+and raise ``BrokenSentence``."""
+RAISED_BY_COMPARISONS = ("page: It never shortens",)
+"""What ``assert_same`` names instead of the comment above it, if a text is a part of the other."""
 
 SENTENCES = [
     each for each in sentences.of_contract() if not each.startswith(tuple(NOT_IN_THE_SUITES))
 ]
-NAMED = {
-    sentence: name
+TESTS = {
+    name: test
     for suite in (TrackerSuite, ComputeSuite, ClusterSuite)
     for name, test in inspect.getmembers(suite)
     if name.startswith("test_")
-    for sentence in sentences.named(test)
 }
+NAMED = {sentence: name for name, test in TESTS.items() for sentence in sentences.named(test)}
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)
@@ -95,26 +107,58 @@ def test_what_a_test_names_is_a_sentence(sentence: str, test: str) -> None:
 def test_the_comments_of_a_test_name_sentences_that_it_quotes() -> None:
     wrong = [
         (name, comment)
-        for suite in (TrackerSuite, ComputeSuite, ClusterSuite)
-        for name, test in inspect.getmembers(suite)
-        if name.startswith("test_")
+        for name, test in TESTS.items()
         for comment in comments_of(test)
         if not any(each.startswith(comment) for each in sentences.named(test))
     ]
     assert not wrong
 
 
-def test_a_test_says_which_of_its_sentences_is_broken() -> None:
+def test_each_assertion_of_a_test_names_one_sentence() -> None:
     unclear = [
-        name
-        for suite in (TrackerSuite, ComputeSuite, ClusterSuite)
-        for name, test in inspect.getmembers(suite)
-        if name.startswith("test_")
-        and len(sentences.named(test)) > 1
-        and not comments_of(test)
-        and name not in FIND_OUT_THEMSELVES
+        f"{name}, line {number}: {sentences_at(test, number)}"
+        for name, test in TESTS.items()
+        if name not in FIND_OUT_THEMSELVES
+        for number in lines_of_assertions(test)
+        if len(sentences_at(test, number)) != 1
     ]
-    assert not unclear
+    assert not unclear, "\n".join(unclear)
+
+
+def test_each_sentence_that_a_test_quotes_is_named_by_a_failure() -> None:
+    unnamed = [
+        (name, sentence)
+        for name, test in TESTS.items()
+        if name not in FIND_OUT_THEMSELVES and len(sentences.named(test)) > 1
+        for sentence in sentences.named(test)
+        if not sentence.startswith((*comments_of(test), *RAISED_BY_COMPARISONS))
+    ]
+    assert not unnamed
+
+
+def test_an_assertion_that_could_mean_two_sentences_is_seen() -> None:
+    def test_two(ended: object) -> None:
+        """
+        transition: A run has an end time only while its status is final.
+        transition: Later started corrects the start time.
+        """
+        assert ended is not None
+        # transition: A run has an end time
+        assert ended is None
+
+    first, second = lines_of_assertions(test_two)
+    assert (len(sentences_at(test_two, first)), len(sentences_at(test_two, second))) == (2, 1)
+
+
+def lines_of_assertions(test: Any) -> Iterator[int]:
+    """The lines of a test, counted from its first, at which it finds out that a sentence is broken:
+    ``assert`` and ``with pytest.raises``."""
+    lines, _ = inspect.getsourcelines(test)
+    for node in ast.walk(ast.parse("if True:\n" + "".join(lines))):
+        if isinstance(node, ast.Assert) or (
+            isinstance(node, ast.With) and "pytest.raises" in ast.unparse(node.items[0])
+        ):
+            yield node.lineno - 2
 
 
 @pytest.mark.parametrize("beginning", sorted(NOT_IN_THE_SUITES))

@@ -59,7 +59,6 @@ class ComputeSuite(ComputeSurroundingTests, ComputeEndTests):
     def test_what_it_needs_is_there(self, started: Any, tmp_path: Path) -> None:
         """
         Work: needs lists further folders of this machine that the script uses by their own paths.
-        Work: image is the container image that was requested.
         """
         folder = tmp_path / "needed ä"
         folder.mkdir()
@@ -68,8 +67,6 @@ class ComputeSuite(ComputeSurroundingTests, ComputeEndTests):
         work, run = started(code, needs=[folder])
         ending(run)
         run.end(grace=1)
-        # Work: needs lists further folders
-        # Work: image is
         assert work.output.read_text() == "here\n"
 
     def test_a_check_needs_no_folder(self, compute: Compute, work: Callable[..., Work]) -> None:
@@ -203,12 +200,14 @@ class ComputeSuite(ComputeSurroundingTests, ComputeEndTests):
             "open('left', 'w').write('here')",
             environment={"COLOUR": "green = ä"},
         )
+        # Work: folder is the working folder
         assert ending(run).code == 0, work.output.read_text()
         run.end(grace=1)
+        words = work.output.read_text().split()
         # Work: environment is added
+        assert words[:3] == ["green", "=", "ä"]
         # JOB: The name of the environment variable
-        # Work: folder is the working folder
-        assert work.output.read_text().split()[:4] == ["green", "=", "ä", work.name]
+        assert words[3] == work.name
         # Work: folder is the working folder
         assert (work.folder / "left").read_text() == "here"
         (work.folder / "left").unlink()  # it is the caller's
@@ -262,17 +261,12 @@ class ComputeSuite(ComputeSurroundingTests, ComputeEndTests):
         """
         Compute.clean: End what still runs of a work whose agent is gone; it is not an error if
             nothing runs.
-        JOB: The agent and all processes of a script have it, also those in another session or
-            process group; a script that is submitted from a submitted script has its own value.
         """
         work, run = started(TREE)
         beats = work.folder / "beats"
         until(lambda: beats.exists() and beats.stat().st_size > 10)
-        # Compute.clean: End what still runs
-        # JOB: The agent and all processes
         compute.clean(work.name)
         assert is_silent(beats)
-        # Compute.clean: End what still runs
         ending(run)
         compute.clean(work.name)
         compute.clean(uuid.uuid4().hex)
@@ -289,7 +283,6 @@ class ComputeSuite(ComputeSurroundingTests, ComputeEndTests):
         # Started.end: End all processes
         assert first.ending() is not None
         # Work: name is unique
-        # Started.end: End all processes
         assert second.ending() is None
         second.end(grace=1)
 

@@ -46,11 +46,20 @@ def broken_sentences(
     if isinstance(error, BrokenSentence):
         return [each for each in sentences if each.startswith(error.beginning)] or sentences
     line = _failed_line(function.__code__, traceback)
-    if len(sentences) < 2 or line is None:
+    if line is None:
         return sentences
-    lines, first = inspect.getsourcelines(function)
-    beginnings = _comment_above(lines, line - first)
-    return [each for each in sentences if each.startswith(tuple(beginnings))] or sentences
+    _, first = inspect.getsourcelines(function)
+    return sentences_at(function, line - first)
+
+
+def sentences_at(function: Any, index: int) -> list[str]:
+    """The sentences that are named if a test fails at a line, which is counted from its first."""
+    sentences = quoted_sentences(function)
+    if len(sentences) < 2:
+        return sentences
+    lines, _ = inspect.getsourcelines(function)
+    beginnings = tuple(_comment_above(lines, index))
+    return [each for each in sentences if each.startswith(beginnings)] or sentences
 
 
 def quoted_sentences(function: Any) -> list[str]:

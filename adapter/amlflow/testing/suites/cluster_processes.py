@@ -132,9 +132,7 @@ class ClusterProcessTests(ClusterTestsBase):
         Cluster.spread: What is written to the standard input goes to all of them, and what they
             write to their standard output comes back by lines.
         Cluster.spread: The command ends when all of them have.
-        Cluster.spread: Called on the job's first node.
         Cluster.addresses: The addresses of the nodes of the job that this process is part of.
-        Cluster.addresses: Called on the job's first node, which is the first of them.
         """
         code = f"""
 text = sys.stdin.read()
@@ -151,10 +149,7 @@ told["code"] = process.wait()
 told["ends"] = len(files("end"))
 told["lines"] = list(process.stdout)
 """
-        # ClusterWork: The job gets nodes
-        # Cluster.is_distributed: Whether
         # Cluster.spread: The words to put before
-        # Cluster.spread: Called on the job's first node.
         told = spread(code, course)
         assert told["code"] == 0
         # Cluster.spread: What is written
@@ -163,10 +158,10 @@ told["lines"] = list(process.stdout)
         assert told["ends"] == len({line[0] for line in lines})
         # Cluster.spread: The words to put before
         assert len({line[0] for line in lines}) == PROCESSES
-        # Cluster.spread: Each node gets
         # PROCESS: The name of
         assert {line[0] for line in lines} == {str(n) for n in range(PROCESSES)}
         if node_variable is not None:
+            # Cluster.spread: Each node gets
             assert {line[0]: line[4] for line in lines} == {"0": "0", "1": "0", "2": "1"}
         # Cluster.spread: The processes have
         assert {line[2] for line in lines} == {"x y"}
@@ -175,9 +170,11 @@ told["lines"] = list(process.stdout)
         for number in range(PROCESSES):
             mine = [line[1] for line in lines if line[0] == str(number)]
             assert mine == list(range(20))
-        # Cluster.addresses: The addresses of the nodes
-        # Cluster.addresses: Called on
+        # Cluster.is_distributed: Whether
+        assert told["addresses"]
         # ClusterWork: The job gets nodes
+        assert len(told["addresses"]) >= NODES
+        # Cluster.addresses: The addresses of the nodes
         assert len(told["addresses"]) == NODES
 
     def test_one_of_the_processes_fails(self, spread: Any) -> None:

@@ -60,6 +60,7 @@ class ClusterStateTests(ClusterTestsBase):
             ignored.
         """
         first, second = queue[-2:]
+        # ClusterJob: before is
         jobs = cluster.look([first, second], now=True)
         assert all(jobs[name].state is JobState.QUEUED for name in (first, second))
         # ClusterJob: reason says
@@ -80,7 +81,6 @@ class ClusterStateTests(ClusterTestsBase):
         """
         Cluster.describe: What the part of the cluster that the settings name does now; None: it
             does not tell.
-        Cluster.describe: The answer may be some seconds old.
         ClusterStatus: What a cluster does now: its partitions, and the jobs of all users in them.
         ClusterStatus: running and waiting are amlflow's jobs; others_running and others_waiting are
             all others.
@@ -91,6 +91,7 @@ class ClusterStateTests(ClusterTestsBase):
         if cluster.describe() is None:
             pytest.skip(f"{NOT_CLAIMED}nodes and queue (`describe`)")
         before = until(lambda: _after(cluster, running=0, waiting=0), PAUSE_S)
+        # ClusterStatus: What a cluster does
         assert isinstance(before, ClusterStatus)
         # Partition: A part of a cluster
         names = [part.name for part in before.partitions]
@@ -98,9 +99,7 @@ class ClusterStateTests(ClusterTestsBase):
         nodes = {part.name: part.in_use + part.idle + part.away for part in before.partitions}
         assert sum(nodes.values()) > 0
         submitted("time.sleep(600)")
-        # ClusterStatus: What a cluster does
         # ClusterStatus: running and waiting
-        # Cluster.describe: The answer may be
         now = until(lambda: _after(cluster, running=1, waiting=0), PAUSE_S)
         assert now.others_running == before.others_running
         assert now.others_waiting == before.others_waiting

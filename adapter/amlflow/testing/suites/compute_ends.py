@@ -100,9 +100,7 @@ class ComputeEndTests(ComputeBase):
         work, run = started(BEATS, command=["script.py", "beats"])
         run.end(grace=0)
         # Started.end: End all processes
-        # Started.end: Returns when no process is left.
         assert run.ending() is not None
-        # Started.end: End all processes
         # Started.end: Returns when no process is left.
         assert is_silent(work.folder / "beats")
 

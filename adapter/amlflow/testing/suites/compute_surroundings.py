@@ -36,7 +36,6 @@ class ComputeSurroundingTests(ComputeBase):
     ) -> None:
         """
         Work: environment is added to the target's own environment variables and takes precedence.
-        JOB: The name of the environment variable that holds Work.name.
         """
         monkeypatch.setenv(JOB, "outer")
         before = dict(os.environ)
@@ -44,11 +43,8 @@ class ComputeSurroundingTests(ComputeBase):
             "COLOUR": "green = ä", "EMPTY": "", "LINES": "two\nlines", "QUOTES": "'\"$HOME\\",
             "HOME": "/tmp/elsewhere", "lower": "x", "COLOURS": "other",
         }  # fmt: skip
-        # Work: environment is added
-        # JOB: The name of the environment variable
         variables = self.run_and_show(started, tmp_path, environment=awkward)
         assert {key: variables.get(key) for key in awkward} == awkward
-        # Work: environment is added
         own = self.run_and_show(started, tmp_path, environment={})
         assert "PATH" in variables
         assert variables["PATH"] == own["PATH"]

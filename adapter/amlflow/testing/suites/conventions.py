@@ -61,8 +61,8 @@ class ConventionTests(SuiteBase):
             for stored in (record.created, record.started, record.ended):
                 # RunDraft: A run whose status is final
                 assert stored is not None
+                assert abs(stored - time) < 1_000 * MILLISECOND
                 # page: A time that comes back
-                # RunDraft: A run whose status is final
                 assert abs(stored - time) < MILLISECOND
         # page: A time that comes back
         for record in tracker.find_runs(RunQuery(experiment_ids=[experiment.id])):
@@ -109,8 +109,10 @@ class ConventionTests(SuiteBase):
         """
         path = tmp_path / "file"
         path.write_text("x")
+        # check_file_name: Raise Refused
+        with pytest.raises(Refused):
+            check_file_name("..")
         for name in BAD_FILE_NAMES:
-            # check_file_name: Raise Refused
             # check_file_name: A name is a relative path
             with pytest.raises(Refused):
                 check_file_name(name)
@@ -186,10 +188,11 @@ class ConventionTests(SuiteBase):
             # RunDraft: A parent and a root are stored
             child = self.create_run(tracker, other, parent_id=family[0], root_id=family[1])
             record = tracker.get_run(child.id)
+            if family[1] is None:
+                # RunRecord: root_id is
+                assert record.root_id is None
             # RunDraft: A parent and a root are stored
-            # RunRecord: root_id is
             assert (record.parent_id, record.root_id) == family
-            # RunDraft: A parent and a root are stored
             assert record.experiment_id == other.id
 
     def test_one_id_in_two_experiments(

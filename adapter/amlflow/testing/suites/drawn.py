@@ -116,7 +116,6 @@ class DrawnTests(SuiteBase):
         transition: The record of a run after a change, which Tracker.update_run stores.
         page: A method does everything that its docstring says, or raises one of the contract's
             errors and changes nothing.
-        RunChange: A change to a run; what is not given stays as it is.
         """
 
         def check(changes: list[RunChange]) -> None:
@@ -127,6 +126,7 @@ class DrawnTests(SuiteBase):
                 is_canceled = before.status == Status.CANCELED
                 if starts and is_canceled and has_limit(tracker, RESTART):
                     continue
+                # transition: The record of a run
                 try:
                     expected = transition(before, change)
                 except PropertyConflict:
@@ -139,9 +139,12 @@ class DrawnTests(SuiteBase):
                     expected = before
                 else:
                     assert not is_conflict, f"no conflict with {before.properties}"
-                # RunChange: A change to a run
+                stored = comparable(tracker.get_run(run.id))
+                if expected is before:
+                    # page: A method does everything
+                    assert stored == comparable(before)
                 # transition: The record of a run
-                assert comparable(tracker.get_run(run.id)) == comparable(expected)
+                assert stored == comparable(expected)
 
         draw(st.lists(CHANGES, max_size=6), check)
 
@@ -205,10 +208,12 @@ class DrawnTests(SuiteBase):
                 # write_points: Store points, each identity once.
                 tracker.write_points(run.id, points[::2])
             # read_points: Values keep their types
-            # write_points: Store points, each identity once.
             stored = [
                 (point.kind, with_types(point.value)) for point in tracker.read_points(run.id)
             ]
+            # write_points: Store points, each identity once.
+            assert len(stored) == len(points)
+            # read_points: Values keep their types
             assert stored == [(point.kind, with_types(point.value)) for point in points]
 
         draw(st.lists(VALUES, max_size=8), check)
@@ -246,6 +251,7 @@ class DrawnTests(SuiteBase):
             # list_files: The names of the run's files
             assert list(stored) == sorted(stored)
             # put_files: Store local files
+            assert set(stored) == set(expected)
             # get_file: Write a file's content
             assert stored == expected
 

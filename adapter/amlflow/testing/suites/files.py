@@ -45,6 +45,8 @@ class FileTests(SuiteBase):
             files[name] = tmp_path / f"local{index}"
             files[name].write_bytes(content)
         tracker.put_files(run.id, files)
+        # put_files: Store local files
+        assert set(tracker.list_files(run.id)) == set(contents)
         # list_files: The names of the run's files
         assert tracker.list_files(run.id) == sorted(contents)
         assert tracker.list_files(run.id, "outputs/") == [
@@ -57,7 +59,6 @@ class FileTests(SuiteBase):
         assert tracker.list_files(run.id, "outputs/mod") == ["outputs/model.bin"]
         assert tracker.list_files(run.id, "outputs/[a]") == ["outputs/[a].txt"]
         assert tracker.list_files(run.id, "never/") == []
-        # put_files: Store local files
         # get_file: Write a file's content
         for name, content in contents.items():
             tracker.get_file(run.id, name, tmp_path / "back")
@@ -77,7 +78,6 @@ class FileTests(SuiteBase):
         tracker.put_files(run.id, {"dir/name": old})
         old.write_text("changed since")
         # FileInRun: The run already has
-        # put_files: With replace
         with pytest.raises(FileInRun):
             tracker.put_files(run.id, {"dir/name": new, "dir/other": new})
         # put_files: With replace
@@ -127,7 +127,6 @@ class FileTests(SuiteBase):
         tracker.put_files(run.id, {"folder/file": path})
         for name in ("never", "folder", "folder/never", "never/file"):
             # FileNotInRun: The run has no file
-            # get_file: Raises RunNotFound
             with pytest.raises(FileNotInRun):
                 tracker.get_file(run.id, name, tmp_path / "back")
         # get_file: Raises RunNotFound
@@ -170,9 +169,10 @@ class FileTests(SuiteBase):
         tracker.put_snapshot(digest, archive)
         # has_snapshot: Whether a snapshot is stored.
         assert tracker.has_snapshot(digest)
-        # put_snapshot: Store a zip archive
         # get_snapshot: Write the archive
         tracker.get_snapshot(digest, tmp_path / "back.zip")
+        assert (tmp_path / "back.zip").read_bytes() == archive.read_bytes()
+        # put_snapshot: Store a zip archive
         other = tmp_path / "other.zip"
         other.write_bytes(b"PK other")
         tracker.put_snapshot(digest[::-1], other)
@@ -201,9 +201,6 @@ class FileTests(SuiteBase):
         """
         own_paths: The absolute paths of the local files and folders in which the tracker stores its
             data.
-        own_paths: A folder includes everything below it.
-        own_paths: A database includes the files beside it whose names end in -wal, -shm and
-            -journal.
         """
         working = tmp_path_factory.mktemp("working")
         monkeypatch.chdir(working)
@@ -214,11 +211,7 @@ class FileTests(SuiteBase):
         tracker.write_points(run.id, [new_point("m", 1.0), new_point("n", "x" * 20_000)])
         tracker.put_snapshot(uuid.uuid4().hex * 2, source)
         paths = Layer(tracker).own_paths()
-        # own_paths: The absolute paths
         assert all(path.is_absolute() for path in paths), paths
-        # own_paths: The absolute paths
-        # own_paths: A folder includes
-        # own_paths: A database includes
         own = OwnPaths(paths)
         for path, state in {**states(tmp_path), **states(working)}.items():
             if state != before.get(path):

@@ -53,19 +53,16 @@ class LargeTests(SuiteBase):
         again = [*points[:3], points[POINTS // 2], points[-1]]
         tracker.write_points(run.id, again)
         stored = tracker.read_points(run.id, ["m"])
-        # read_points: The points of all writers
         # Point: position (the step
-        assert len(stored) == POINTS
+        assert len(stored) <= POINTS, "a point is stored twice"
         # read_points: The points of all writers
-        # write_points: All points have one writer
+        assert len(stored) == POINTS
         values = [point.value for point in stored]
         assert values == [point.value for point in points], "the values come in another order"
         # write_points: All points have one writer
         assert [stored[n].position for n in (0, BATCH, POINTS - 1)] == [0, BATCH, POINTS - 1]
         # read_points: The points of all writers
-        # Point: position (the step
         assert len(tracker.read_points(run.id)) == POINTS + 2
-        # read_points: The points of all writers
         assert [point.value for point in tracker.read_points(run.id, ["n"])] == [1.0, "text"]
 
     def test_sent_again_long_after(self, tracker: Tracker, run: RunRecord) -> None:
@@ -128,9 +125,11 @@ class LargeTests(SuiteBase):
         runs.sort(key=lambda run: run.created, reverse=True)
         run_ids = [run.id for run in runs]
         plain = RunQuery(experiment_ids=[experiment.id])
-        # find_runs: They come by creation time
         # find_runs: The runs that match
-        assert [run.id for run in tracker.find_runs(plain)] == run_ids
+        read_ids = [run.id for run in tracker.find_runs(plain)]
+        assert set(read_ids) == set(run_ids)
+        # find_runs: They come by creation time
+        assert read_ids == run_ids
         few = RunQuery(experiment_ids=[experiment.id], limit=3)
         # RunQuery: limit is a hint
         assert [run.id for run in itertools.islice(tracker.find_runs(few), 10)] == run_ids[:10]

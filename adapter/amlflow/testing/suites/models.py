@@ -85,17 +85,23 @@ class ModelTests(SuiteBase):
         assert [record.version for record in records] == [1, 2, 3, 4, 5]
         # ModelRecord: run_id is the tracker's id
         assert [record.run_id for record in records] == [run.id] * 2 + [None] * 3
-        # ModelDraft: Its content is a file or folder
-        # list_model_files: The names of a version's files
         # list_model_files: A name begins
-        # get_model_files: Write files
-        assert [list(self.content(tracker, record, tmp_path).items()) for record in records] == [
-            [("model.bin", b"model")],
-            [("net/a/b", b"model"), ("net/c", b"model")],
-            [("model.bin", b"model")],
-            [("net/größe 1", b"model"), ("net/x/y", b"model")],
-            [("amlflow/x", b"model")],
+        names = [tracker.list_model_files(model, record.version) for record in records]
+        for draft, some in zip(drafts, names, strict=True):
+            assert {name.partition("/")[0] for name in some} == {draft.path.rpartition("/")[2]}
+        # list_model_files: The names of a version's files
+        assert names == [sorted(some) for some in names]
+        # ModelDraft: Its content is a file or folder
+        assert names == [
+            ["model.bin"],
+            ["net/a/b", "net/c"],
+            ["model.bin"],
+            ["net/größe 1", "net/x/y"],
+            ["amlflow/x"],
         ]
+        # get_model_files: Write files
+        for record, some in zip(records, names, strict=True):
+            assert self.content(tracker, record, tmp_path) == dict.fromkeys(some, b"model")
         # register_model: Register the next version
         assert self.register(tracker, local, f"{model}-other").version == 1
         # ModelDraft: Its content is a file or folder
@@ -120,11 +126,12 @@ class ModelTests(SuiteBase):
         }
         record = self.register(tracker, tmp_path / "file", model, **values)
         for version in (record, tracker.get_model(model, 1)):
-            # get_model: A version of a model.
             # ModelDraft: system holds
+            assert "framework" not in {**version.tags, **version.properties}
             # ModelRecord: system is
-            assert {name: getattr(version, name) for name in values} == values
+            assert version.system == values["system"]
             # get_model: A version of a model.
+            assert {name: getattr(version, name) for name in values} == values
             assert (version.name, version.version) == (model, 1)
             assert abs((version.created - before).total_seconds()) < self.patience
         # get_model: A version of a model.
@@ -145,33 +152,35 @@ class ModelTests(SuiteBase):
         """
 
         def check(name: str, version: int) -> None:
-            for call in (
-                lambda: tracker.get_model(name, version),
-                lambda: tracker.update_model(name, version, ModelChange(description="x")),
-                lambda: tracker.delete_model(name, version),
-                lambda: tracker.list_model_files(name, version),
-                lambda: tracker.get_model_files(name, version, {"x": tmp_path / "x"}),
-            ):
-                # get_model: Raises ModelNotFound.
-                # update_model: Raises ModelNotFound
-                # delete_model: Raises ModelNotFound.
-                # list_model_files: Raises ModelNotFound.
-                # get_model_files: Raises ModelNotFound
-                # ModelNotFound: No version
-                with pytest.raises(ModelNotFound) as caught:
-                    call()
-                assert caught.value.message.startswith("ModelNotFound: ")
+            # get_model: Raises ModelNotFound.
+            with pytest.raises(ModelNotFound) as caught:
+                tracker.get_model(name, version)
+            # ModelNotFound: No version
+            assert caught.value.message.startswith("ModelNotFound: ")
+            # update_model: Raises ModelNotFound
+            with pytest.raises(ModelNotFound):
+                tracker.update_model(name, version, ModelChange(description="x"))
+            # delete_model: Raises ModelNotFound.
+            with pytest.raises(ModelNotFound):
+                tracker.delete_model(name, version)
+            # list_model_files: Raises ModelNotFound.
+            with pytest.raises(ModelNotFound):
+                tracker.list_model_files(name, version)
+            # get_model_files: Raises ModelNotFound
+            with pytest.raises(ModelNotFound):
+                tracker.get_model_files(name, version, {"x": tmp_path / "x"})
 
         check(model, 1)
+        # ModelNotFound: No version
         assert list(tracker.find_models([Condition("name", Op.EQ, model)])) == []
         self.register(tracker, tmp_path / "file", model)
         check(model, 99)
         check(model, 0)
         check(model, 10**30)
-        # get_model_files: Raises ModelNotFound, FileNotInModel.
         # FileNotInModel: The version of a model
         with pytest.raises(FileNotInModel):
             tracker.get_model_files(model, 1, {"never": tmp_path / "never"})
+        # get_model_files: Raises ModelNotFound, FileNotInModel.
         assert not (tmp_path / "never").exists()
         # register_model: Raises RunNotFound
         with pytest.raises(RunNotFound):
@@ -200,14 +209,14 @@ class ModelTests(SuiteBase):
             # Others may register models on the same tracker meanwhile.
             return [(m.name, m.version) for m in models if m.name.startswith(model)]
 
-        # find_models: The versions of all models
         # find_models: Of one model
+        assert [version for name, version in find() if name == model] == [3, 2, 1]
+        # find_models: The versions of all models
         assert find() == [(other.name, 1), (model, 3), (model, 2), (model, 1)]
-        # find_models: Of one model
-        # find_models: The versions of all models
         name = Condition("name", Op.EQ, model)
+        assert {each for each, _ in find(name)} == {model}
+        # find_models: Of one model
         assert find(name) == [(model, 3), (model, 2), (model, 1)]
-        # find_models: The versions of all models
         # Condition: field is the name
         assert find(Condition("run_id", Op.EQ, run.id)) == [(model, 3)]
         assert find(name, Condition("tags", Op.EQ, "a", key="area")) == [(model, 1)]
@@ -231,15 +240,21 @@ class ModelTests(SuiteBase):
             ModelChange(description="new"),
             ModelChange(),
         ]
-        # update_model: Apply a change
-        # ModelChange: A change to a version
-        # ModelChange: A tag that is both
         for change in changes:
+            before, record = record, record.changed(change)
+            # update_model: Apply a change
             tracker.update_model(model, 1, change)
-            record = record.changed(change)
-            assert tracker.get_model(model, 1) == record
-        assert (record.description, record.tags) == ("new", {"b": "2", "c": "3"})
+            stored = tracker.get_model(model, 1)
+            # ModelChange: A tag that is both
+            assert "d" not in stored.tags
+            # ModelChange: A change to a version
+            for field in ("description", "tags", "properties", "system"):
+                if not getattr(change, field):
+                    assert getattr(stored, field) == getattr(before, field), field
+            # update_model: Apply a change
+            assert stored == record
         # update_model: Apply a change
+        assert (record.description, record.tags) == ("new", {"b": "2", "c": "3"})
         assert (record.properties, record.system) == ({"p": "q"}, {"note": "x"})
         # ModelChange: A change to a version
         assert tracker.get_model(model, 2) == other

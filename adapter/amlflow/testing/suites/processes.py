@@ -108,10 +108,8 @@ class ProcessTests(ProcessBase):
         """
         ensure_experiment: The experiment with this name, created if there is none; an archived one
             stays so.
-        page: Other processes and machines change the same runs at the same time.
         """
         names = [new_name() for _ in range(ROUNDS)]
-        # ensure_experiment: The experiment with this name
         rounds = others.in_rounds(_ensure, [(name,) for name in names])
         for name, ids in zip(names, rounds, strict=True):
             assert set(ids) == {tracker.ensure_experiment(name).id}

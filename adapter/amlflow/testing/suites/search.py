@@ -187,8 +187,9 @@ class SearchTests(SuiteBase):
             assert len(records) == len(runs_by_id)
             for run in records:
                 # RunQuery: fields is a hint
+                assert getattr(run, field) == getattr(runs_by_id[run.id], field), field
                 # RunQuery: All other fields
-                for name in (*always, field):
+                for name in always:
                     assert getattr(run, name) == getattr(runs_by_id[run.id], name), name
         # RunQuery: fields is a hint
         keys = {"tags.a: key", "properties.a/key", "system.target", "tags.none", "tags.absent"}
@@ -320,10 +321,14 @@ class SearchTests(SuiteBase):
             for limit in (0, 1, 4, 5, 6):
                 query = RunQuery(experiment_ids=experiment_ids, limit=limit)
                 # RunQuery: Which runs to find
-                # RunQuery: limit is a hint
+                run_ids = [run.id for run in tracker.find_runs(query)]
+                if limit:
+                    # RunQuery: limit is a hint
+                    assert len(run_ids) == len(runs), query
+                # RunQuery: Which runs to find
+                assert sorted(run_ids) == sorted(run.id for run in runs), query
                 # find_runs: They come by creation time
-                records = list(tracker.find_runs(query))
-                assert [record.id for record in records] == [record.id for record in runs], query
+                assert run_ids == [run.id for run in runs], query
         # RunQuery: limit is a hint
         oldest = [Condition("tags", Op.EQ, "4", key="n")]
         [last] = tracker.find_runs(RunQuery(experiment_ids=ids, conditions=oldest, limit=1))

@@ -99,7 +99,6 @@ class TextTests(SuiteBase):
         # page: A method does everything
         texts = write_accepted(write, HARD)
         # page: Keys, names and values can be any text
-        # page: It never shortens a text.
         record = tracker.get_run(run.id)
         assert_same(getattr(record, field), as_map(texts), f"{place} of {field}")
 
@@ -127,7 +126,6 @@ class TextTests(SuiteBase):
         # create_runs: Create runs, in this order
         assert sum(len(text_map) for text_map in runs.values()) == len(texts)
         # page: Keys, names and values can be any text
-        # page: It never shortens a text.
         for run_id, text_map in runs.items():
             record = tracker.get_run(run_id)
             assert_same(record.tags, text_map, f"{place} of a draft's tags")
@@ -200,9 +198,9 @@ class TextTests(SuiteBase):
         for text, run_id in ids.items():
             # get_run: The run with this id or alias
             record = tracker.get_run(text, experiment.id)
-            # get_run: The run with this id or alias
+            assert record.id == run_id
             # RunDraft: run_id is
-            assert (record.id, record.alias) == (run_id, text)
+            assert record.alias == text
             # create_runs: If the experiment already has
             assert refuses(create, [text]), f"{text!r} is the id of two runs"
         # RunDraft: run_id is an id
@@ -218,7 +216,6 @@ class TextTests(SuiteBase):
             for a text that it cannot store exactly.
         ensure_experiment: The experiment with this name, created if there is none; an archived one
             stays so.
-        ExperimentChange: A change to an experiment; what is not given stays as it is.
         """
         mark = new_name()
         names = [f"{mark}{text}{mark[:4]}" for text in HARD]
@@ -248,7 +245,6 @@ class TextTests(SuiteBase):
 
             texts = write_accepted(write, HARD)
             # page: Keys, names and values can be any text
-            # ExperimentChange: A change to an experiment
             tags = tracker.get_experiment(own.id).tags
             assert_same(tags, as_map(texts), f"{place} of an experiment's tags")
 
@@ -285,7 +281,6 @@ class TextTests(SuiteBase):
         page: Keys, names and values can be any text, also an empty one; a tracker raises Refused
             for a text that it cannot store exactly.
         put_files: Store local files of any size under names that may contain /.
-        get_file: Write a file's content to a local path.
         """
         names = [
             "a/b", "a//b", "./a/b", "a/./b", "a/../a/b", "/a/b", "a/b/", "a\\b", "A/B", " a/b",
@@ -316,8 +311,6 @@ class TextTests(SuiteBase):
                 ) from error
         # page: Keys, names and values can be any text
         assert tracker.list_files(run.id) == sorted(stored_names)
-        # get_file: Write a file's content
-        # page: Keys, names and values can be any text
         back = tmp_path / "back"
         for name in stored_names:
             tracker.get_file(run.id, name, back)
