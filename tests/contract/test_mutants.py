@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import sentences
-import yaml
 from amlflow.spec import Tracker
 from helpers.shared_tracker import SharedTracker
 from mutant_runs import (
@@ -20,14 +18,11 @@ from mutant_runs import (
     Outcome,
     run_suite,
 )
-from mutants import calling, computing, finding, plain, queueing, sharing, steps, subtle, texts
+from mutants import computing, queueing, sharing
+from survivors import list_survivors, load_modules, read_survivors
 
-MODULES = [calling, plain, subtle, steps, texts, finding, sharing, computing, queueing]
-SURVIVORS: dict[str, str] = {
-    mutant: test
-    for kind in yaml.safe_load(Path(__file__).with_name("survivors.yaml").read_text()).values()
-    for mutant, test in kind.items()
-}
+MODULES = load_modules()
+SURVIVORS = {mutant: test for tests in read_survivors().values() for mutant, test in tests.items()}
 """The test that catches a mutant which the first tests did not."""
 SUITES = {sharing: SHARED_SUITE, computing: COMPUTE_SUITE, queueing: CLUSTER_SUITE}
 AT_ONCE = {sharing: 6, computing: 6, queueing: 16}
@@ -86,6 +81,13 @@ def test_no_mutant_of_a_module_is_forgotten(module: ModuleType) -> None:
 def test_each_survivor_is_a_mutant() -> None:
     names = {each.__name__ for module in MODULES for each in module.MUTANTS}
     assert set(SURVIVORS) - names == set()
+
+
+def test_the_survivors_are_listed_with_their_tests() -> None:
+    lines = list_survivors()
+    assert len(lines) == len(SURVIVORS)
+    line = "paging: OffsetPaging -> test_runs_that_change_while_they_are_read (find_runs: A run"
+    assert any(each.startswith(line) for each in lines)
 
 
 def test_the_shared_reference_tracker_passes() -> None:
