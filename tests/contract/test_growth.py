@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import uuid
 from pathlib import Path
@@ -33,6 +34,31 @@ HOST_OF_TOMORROW = {
             "    def pin_run(self, run_id, *, reason=''):\n"
             "        return 'not pinned'\n\n    def own_paths(self)",
         ),
+        # one more method of a compute target, and of a cluster
+        (
+            "    images: Images | None = None\n",
+            "    images: Images | None = None\n\n"
+            "    def pause(self, name):\n        return 'not paused'\n\n",
+        ),
+        (
+            "    def addresses(self)",
+            "    def hold(self, name):\n        return 'not held'\n\n    def addresses(self)",
+        ),
+    ],
+    # one more field of what they are given, and of what they give
+    "spec/compute.py": [
+        ("    needs: Sequence[Path] = ()\n",
+         "    needs: Sequence[Path] = ()\n    priority: int = 0\n"),
+        ("    errors_end: int | None = None\n",
+         "    errors_end: int | None = None\n    cpu_seconds: float | None = None\n"),
+        ("    @abstractmethod\n    def clean",
+         "    def pause(self, name: str) -> str: ...\n\n    @abstractmethod\n    def clean"),
+    ],
+    "spec/cluster.py": [
+        ("    max_seconds: float", "    priority: int = 0\n    max_seconds: float"),
+        ("    before: int | None = None\n", "    before: int | None = None\n    rank: int = 0\n"),
+        ("    @abstractmethod\n    def cancel",
+         "    def hold(self, name: str) -> str: ...\n\n    @abstractmethod\n    def cancel"),
     ],
     "spec/records.py": [
         # one more field of what a tracker is given, and of what it gives
@@ -131,6 +157,133 @@ def amlflow_run_pinned(run):
 """
 
 
+QUEUE_OF_TODAY = """
+from amlflow.spec import ClusterBase, ClusterJob, JobState, hookimpl
+from ledger_compute import ShellCompute
+
+amlflow_spec = 1
+
+
+class Queue(ClusterBase):
+    def __init__(self):
+        self.names = []
+
+    def submit(self, works):
+        self.names += [work.name for work in works]
+
+    def look(self, names, *, now=False):
+        states = {name: JobState.QUEUED for name in self.names}
+        return {name: ClusterJob(state=states.get(name, JobState.UNKNOWN)) for name in names}
+
+    def cancel(self, names):
+        self.names = [name for name in self.names if name not in names]
+
+
+@hookimpl
+def amlflow_cluster(kind, settings):
+    return Queue() if kind == "queue" else None
+
+
+@hookimpl
+def amlflow_compute(kind, settings):
+    return ShellCompute() if kind == "own" else None
+"""
+
+QUEUE_OF_TOMORROW = (
+    QUEUE_OF_TODAY
+    + """
+
+from amlflow.spec import Ending, make_record
+
+
+class LaterQueue(Queue):
+    def check(self, work, tracking_uri, *, is_strict=False):
+        assert getattr(work, "priority", 0) == 0
+
+    def hold(self, name):
+        raise AssertionError("an older amlflow does not know this method")
+
+    def look(self, names, *, now=False, ranks=True):
+        jobs = super().look(names, now=now)
+        return {
+            name: make_record(ClusterJob, state=job.state, reason="it waits", rank=7)
+            for name, job in jobs.items()
+        }
+
+
+class LaterWork:
+    def __init__(self, started):
+        self.end, self._ending = started.end, started.ending
+
+    def ending(self):
+        ending = self._ending()
+        return ending and make_record(Ending, code=ending.code, cpu_seconds=1.0)
+
+
+class LaterCompute(ShellCompute):
+    def pause(self, name):
+        raise AssertionError("an older amlflow does not know this method")
+
+    def start(self, work, *, is_paused=False):
+        assert getattr(work, "priority", 0) == 0
+        return LaterWork(super().start(work))
+
+
+@hookimpl
+def amlflow_cluster(kind, settings):
+    return LaterQueue() if kind == "queue" else None
+
+
+@hookimpl
+def amlflow_compute(kind, settings):
+    return LaterCompute() if kind == "own" else None
+"""
+)
+
+USE_COMPUTE = """
+import sys, time
+from pathlib import Path
+from amlflow.plugins import open_cluster, open_compute
+from amlflow.spec import ClusterWork, Work
+
+is_later = "priority" in Work.__dataclass_fields__
+more = {"priority": 5} if is_later else {}
+folder = Path.cwd()
+work = Work(
+    name="w", command=[sys.executable, "-c", "print('done')"], is_script=False, folder=folder,
+    output=folder / "output", **more
+)
+compute = open_compute("own", {})
+compute.check(work)
+started = compute.start(work)
+while (ending := started.ending()) is None:
+    time.sleep(0.01)
+started.end(grace=1)
+compute.clean("w")
+print(ending.code, (folder / "output").read_text().strip())
+
+cluster = open_cluster("queue", {})
+job = ClusterWork(name="j", python="python", arguments=[], **more)
+cluster.check(job, "ledger:x")
+cluster.submit([job])
+print(cluster.look(["j"], now=True)["j"].state.name)
+cluster.cancel(["j"])
+print(cluster.look(["j"], now=True)["j"].state.name)
+if is_later:
+    print(compute.pause("w"), ending.cpu_seconds, cluster.hold("j"), cluster.look(["j"])["j"].rank)
+"""
+
+
+def install(folder: Path, name: str, source: str) -> dict[str, str]:
+    """Put a plugin into a folder; the variables by which it is imported and loaded."""
+    metadata = folder / f"{name}-1.dist-info"
+    metadata.mkdir(parents=True)
+    (folder / f"{name}.py").write_text(source)
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+    (metadata / "entry_points.txt").write_text(f"[amlflow]\n{name} = {name}\n")
+    return {"PYTHONPATH": str(folder), "AMLFLOW_PLUGINS": name}
+
+
 def site_packages(environment: Path) -> Path:
     [folder] = environment.glob("lib/python3*/site-packages")
     return folder
@@ -170,15 +323,24 @@ def test_a_plugin_of_today_in_an_amlflow_of_tomorrow(
 
 
 def test_a_plugin_of_tomorrow_in_this_amlflow(shell: Shell, tmp_path: Path) -> None:
-    folder = tmp_path / "tomorrow"
-    metadata = folder / "tomorrow-1.dist-info"
-    metadata.mkdir(parents=True)
-    (folder / "tomorrow.py").write_text(PLUGIN_OF_TOMORROW)
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: tomorrow\nVersion: 1\n")
-    (metadata / "entry_points.txt").write_text("[amlflow]\ntomorrow = tomorrow\n")
-    variables = {"PYTHONPATH": str(folder), "AMLFLOW_PLUGINS": "tomorrow"}
+    variables = install(tmp_path / "tomorrow", "tomorrow", PLUGIN_OF_TOMORROW)
     check_story(shell, **variables)
     [listed] = json.loads(shell("amlflow", "plugins", **variables))
     assert listed["plugin"] == "tomorrow"
     assert listed["error"] is None
     assert listed["unknown_features"] == ["pinned runs"]
+
+
+def test_compute_and_cluster_of_today_in_an_amlflow_of_tomorrow(
+    shell: Shell, newer_host: dict[str, str], tmp_path: Path
+) -> None:
+    variables = install(tmp_path / "today", "today", QUEUE_OF_TODAY)
+    path = os.pathsep.join([newer_host["PYTHONPATH"], variables.pop("PYTHONPATH")])
+    lines = shell("python", "-c", USE_COMPUTE, PYTHONPATH=path, **variables).splitlines()
+    assert lines == ["0 done", "QUEUED", "UNKNOWN", "not paused None not held 0"]
+
+
+def test_compute_and_cluster_of_tomorrow_in_this_amlflow(shell: Shell, tmp_path: Path) -> None:
+    variables = install(tmp_path / "tomorrow", "later", QUEUE_OF_TOMORROW)
+    lines = shell("python", "-c", USE_COMPUTE, **variables).splitlines()
+    assert lines == ["0 done", "QUEUED", "UNKNOWN"]
