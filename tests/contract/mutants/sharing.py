@@ -354,6 +354,38 @@ class VersionBeforeItsFiles(SharedTracker):
         return model
 
 
+class FilesBeforeTheirVersion(SharedTracker):
+    __doc__ = WHOLE
+
+    def delete_model(self, name: str, version: int) -> None:
+        with self.open(is_write=True):
+            self.get_model(name, version)
+            self._model_files[name, version] = {}
+        be_killed()
+        super().delete_model(name, version)
+
+
+class NameBeforeTheExperiment(SharedTracker):
+    __doc__ = WHOLE
+
+    def update_experiment(self, experiment_id: str, change: spec.ExperimentChange) -> None:
+        if change.name is not None:
+            super().update_experiment(experiment_id, spec.ExperimentChange(name="unnamed"))
+            be_killed()
+        super().update_experiment(experiment_id, change)
+
+
+class RestoredByOthersOnly(SharedTracker):
+    __doc__ = WHOLE
+
+    def restore_run(self, run_id: str) -> None:
+        mark = self._path.with_name(f"{run_id}.restored")
+        if not mark.exists():
+            mark.touch()
+            be_killed()
+            super().restore_run(run_id)
+
+
 class LockIsLeft(SharedTracker):
     __doc__ = WHOLE
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import uuid
 from collections.abc import (
     Callable,
     ItemsView,
@@ -20,8 +21,10 @@ from typing import Any, TypeVar
 import pytest
 
 from amlflow.spec import (
+    ExperimentChange,
     ExperimentRecord,
     Feature,
+    ModelChange,
     ModelDraft,
     RunChange,
     RunQuery,
@@ -76,6 +79,23 @@ class InterruptedList(list[T]):
 
     def __reduce__(self) -> Any:
         raise Interruption
+
+
+class InterruptedPath(type(Path())):  # type: ignore[misc]
+    """A path that raises when it is used for the nth time."""
+
+    uses: Iterator[int] = iter(())
+
+    def __str__(self) -> str:
+        if next(self.uses, None) == 0:
+            raise Interruption
+        return str(super().__str__())
+
+
+def interrupt_path(path: Path, time: int) -> Path:
+    interrupted = InterruptedPath(path)
+    interrupted.uses = iter(range(time, -1, -1))
+    return interrupted
 
 
 def _interrupt(values: Iterable[T], is_time: bool) -> Iterator[T]:
@@ -178,6 +198,63 @@ class InterruptedTests(SuiteBase):
         draft = ModelDraft(name=name, path="model", files=files)
         model = in_thread(lambda: tracker.register_model(draft), self.patience)
         assert tracker.list_model_files(name, model.version) == ["model/a", "model/b"]
+
+    def test_a_snapshot_that_is_interrupted(self, tracker: Tracker, tmp_path: Path) -> None:
+        """
+        page: The same holds if another exception interrupts it, such as KeyboardInterrupt; the next
+            call works.
+        """
+        archive, back = tmp_path / "archive.zip", tmp_path / "back.zip"
+        archive.write_bytes(b"PK" + bytes(1000))
+        for n in TIMES:
+            digest, path = uuid.uuid4().hex * 2, interrupt_path(archive, n)
+            if is_interrupted(lambda: tracker.put_snapshot(digest, path)):  # noqa: B023
+                assert not in_thread(lambda: tracker.has_snapshot(digest), self.patience)  # noqa: B023
+            in_thread(lambda: tracker.put_snapshot(digest, archive), self.patience)  # noqa: B023
+            tracker.get_snapshot(digest, back)
+            assert back.read_bytes() == archive.read_bytes()
+
+    def test_changes_of_an_experiment_that_are_interrupted(
+        self, tracker: Tracker, experiment: ExperimentRecord
+    ) -> None:
+        """
+        page: The same holds if another exception interrupts it, such as KeyboardInterrupt; the next
+            call works.
+        """
+        both = {"a": "x", "b": "y"}
+        for n in TIMES:
+            before = tracker.get_experiment(experiment.id)
+            change = ExperimentChange(name=new_name(), tags=InterruptedMap(both, n))
+            if is_interrupted(lambda: tracker.update_experiment(experiment.id, change)):  # noqa: B023
+                record = in_thread(lambda: tracker.get_experiment(experiment.id), self.patience)
+                assert record == before
+        last = ExperimentChange(tags={"a": "last"})
+        in_thread(lambda: tracker.update_experiment(experiment.id, last), self.patience)
+        assert tracker.get_experiment(experiment.id).tags["a"] == "last"
+
+    def test_changes_of_a_model_that_are_interrupted(self, tracker: Any, tmp_path: Path) -> None:
+        """
+        page: The same holds if another exception interrupts it, such as KeyboardInterrupt; the next
+            call works.
+        """
+        self.needs(tracker, Feature.MODELS)
+        path = tmp_path / "file"
+        path.write_text("x")
+        name, both = new_name("model"), {"a": "x", "b": "y"}
+        tracker.register_model(ModelDraft(name=name, path="model", files={"model/a": path}))
+        changes: list[Callable[[int], ModelChange]] = [
+            lambda n: ModelChange(tags=InterruptedMap(both, n), description="new"),
+            lambda n: ModelChange(tags={"c": "x"}, system=InterruptedMap(both, n)),
+            lambda n: ModelChange(tags={"c": "x"}, tags_removed=InterruptedList(["a", "b"], n)),
+            lambda n: ModelChange(properties=InterruptedMap(both, n), tags={"c": "x"}),
+        ]
+        for change, n in itertools.product(changes, TIMES):
+            before = tracker.get_model(name, 1)
+            if is_interrupted(lambda: tracker.update_model(name, 1, change(n))):  # noqa: B023
+                assert in_thread(lambda: tracker.get_model(name, 1), self.patience) == before
+        last = ModelChange(description="last")
+        in_thread(lambda: tracker.update_model(name, 1, last), self.patience)
+        assert tracker.get_model(name, 1).description == "last"
 
 
 def is_interrupted(call: Callable[[], object]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections import Counter
 from collections.abc import Callable
@@ -11,11 +12,16 @@ from typing import Any
 import pytest
 
 from amlflow.spec import (
+    ExperimentChange,
+    ExperimentNotFound,
     ExperimentRecord,
     Feature,
+    ModelChange,
     ModelDraft,
+    ModelNotFound,
     ModelRecord,
     Refused,
+    RunChange,
     RunDraft,
     RunQuery,
     RunRecord,
@@ -161,12 +167,81 @@ class KilledTests(ProcessBase):
                 assert (model.tags, model.description) == ({"t": "x"}, "text")
                 assert list(model.properties) == ["number"]
 
+    @pytest.mark.thorough
+    def test_changes_whose_writer_is_killed(
+        self, tracker: Any, others: Others, large_file: Path
+    ) -> None:
+        """
+        page: A method does everything that its docstring says, or raises one of the contract's
+            errors and changes nothing.
+        """
+        steps = len(_changes(tracker, "", "", "", ""))
+        for step in range(1, steps + 1):
+            name = new_name()
+            experiment, empty = map(tracker.ensure_experiment, (name, f"{name}-empty"))
+            run = self.create_run(tracker, experiment)
+            if Feature.MODELS in tracker.features:
+                _register(tracker, name, 0, large_file)
+            things = (experiment.id, empty.id, run.id, name)
+            others.killed_after(step, 0.5, _change_until_killed, *things)
+            assert tracker.get_experiment(experiment.id).name in (name, f"{name}-renamed")
+            query = RunQuery(experiment_ids=[experiment.id])
+            is_deleted = tracker.get_run(run.id).deleted
+            assert [each.id for each in tracker.find_runs(query)] == [run.id] * (not is_deleted)
+            if Feature.MODELS in tracker.features:
+                with contextlib.suppress(ModelNotFound):
+                    model = tracker.get_model(name, 1)
+                    assert (model.tags, model.description) in (
+                        ({"t": "x"}, "text"),
+                        ({"t": "x"}, "new"),
+                    )
+                    assert tracker.list_model_files(name, 1) == ["model/a", "model/b"]
+            # Each call can be made again, also the one that was under way.
+            for change in _changes(tracker, *things):
+                with contextlib.suppress(ExperimentNotFound, ModelNotFound):
+                    change()
+            assert tracker.get_experiment(experiment.id).name == f"{name}-renamed"
+            assert [each.id for each in tracker.find_runs(query)] == [run.id]
+            assert tracker.find_experiment(f"{name}-empty") is None
+            if Feature.MODELS in tracker.features:
+                with pytest.raises(ModelNotFound):
+                    tracker.get_model(name, 1)
+
 
 def _write_until_killed(
     tracker: Tracker, run_id: str, path: str, report: Callable[[], object]
 ) -> None:
     for n in range(10_000):
         write_one(tracker, run_id, n, Path(path))
+        report()
+
+
+def _changes(
+    tracker: Any, experiment_id: str, empty_id: str, run_id: str, name: str
+) -> list[Callable[[], object]]:
+    """One call for each method that changes or deletes what is there."""
+    rename = ExperimentChange(name=f"{name}-renamed")
+    changes: list[Callable[[], object]] = [
+        lambda: tracker.update_experiment(experiment_id, rename),
+        lambda: tracker.delete_experiment(empty_id),
+    ]
+    if Feature.DELETE in tracker.features:
+        changes += [lambda: tracker.delete_run(run_id), lambda: tracker.restore_run(run_id)]
+    if Feature.MODELS in tracker.features:
+        change = ModelChange(description="new")
+        changes += [
+            lambda: tracker.update_model(name, 1, change),
+            lambda: tracker.delete_model(name, 1),
+        ]
+    return changes
+
+
+def _change_until_killed(tracker: Tracker, *things: Any) -> None:
+    *ids, report = things
+    tracker.update_run(ids[2], RunChange(tags={"first": "x"}))  # how long a call takes
+    report()
+    for change in _changes(tracker, *ids):
+        change()
         report()
 
 
