@@ -23,7 +23,7 @@ class Op(str, enum.Enum):
     CONTAINS = "contains"
     GE = ">="
     LE = "<="
-    GT = ">"  # this and LT come with the feature METRICS
+    GT = ">"  # this and LT are for METRIC_FIELDS alone, and come with the feature METRICS
     LT = "<"
 
 

@@ -163,6 +163,11 @@ class SuiteBase(Cleaning):
     def draft(self, experiment: ExperimentRecord, **values: Any) -> RunDraft:
         return RunDraft(**{"experiment_id": experiment.id, "created": current(), **values})
 
+    def quickly(self, tracker: Tracker, method: str, *arguments: object) -> Any:
+        """What a method of ``QuickSearch`` gives; None where the tracker does not have it."""
+        function = getattr(tracker, method, None)
+        return None if function is None else function(*arguments)
+
 
 def write_accepted(write: Callable[[list[T]], object], items: Sequence[T]) -> list[T]:
     """Write the items in as few calls as the tracker allows; those that it has taken.

@@ -17,7 +17,7 @@ from amlflow.spec import (
     RunQuery,
     Tracker,
 )
-from amlflow.testing.suites.base import ALIKE, FEW, LONG, UTC, SuiteBase, later, refuses
+from amlflow.testing.suites.base import ALIKE, FEW, LONG, UTC, SuiteBase, later, race, refuses
 from amlflow.testing.suites.cleaning import new_name
 
 
@@ -171,6 +171,18 @@ class ExperimentTests(SuiteBase):
         # update_experiment: Apply a change.
         assert stored == {"stays": "a"}
 
+    def test_tags_of_an_experiment_by_many_threads(
+        self, tracker: Tracker, experiment: ExperimentRecord
+    ) -> None:
+        """Tracker: Its methods can be called from several threads."""
+
+        def tag(me: int) -> None:
+            tracker.update_experiment(experiment.id, ExperimentChange(tags={f"tag {me}": "x"}))
+
+        assert race(8, tag) == [None] * 8
+        tags = tracker.get_experiment(experiment.id).tags
+        assert tags == {f"tag {me}": "x" for me in range(8)}
+
     def test_archive_and_reactivate(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
         ensure_experiment: The experiment with this name, created if there is none; an archived one
@@ -188,9 +200,12 @@ class ExperimentTests(SuiteBase):
         assert archived.archived is not None
         assert archived.tags == ({} if refused else {"a": "b"})
         # ensure_experiment: The experiment with this name
-        assert tracker.ensure_experiment(experiment.name) == archived
+        ensured = tracker.ensure_experiment(experiment.name)
+        assert ensured == archived
+        assert ensured.archived is not None
         # page: Times are timezone-aware
         assert archived.archived.utcoffset() == archived.created.utcoffset() == UTC
+        assert ensured.archived.utcoffset() == UTC
         # update_experiment: Apply a change.
         for _ in range(2):
             tracker.update_experiment(experiment.id, ExperimentChange(archived=False))

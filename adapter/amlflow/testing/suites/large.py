@@ -64,6 +64,8 @@ class LargeTests(SuiteBase):
         # read_points: The points of all writers
         assert len(tracker.read_points(run.id)) == POINTS + 2
         assert [point.value for point in tracker.read_points(run.id, ["n"])] == [1.0, "text"]
+        many = [*(f"never {n}" for n in range(1500)), "n"]
+        assert [point.value for point in tracker.read_points(run.id, many)] == [1.0, "text"]
 
     def test_sent_again_long_after(self, tracker: Tracker, run: RunRecord) -> None:
         """
@@ -98,6 +100,7 @@ class LargeTests(SuiteBase):
         # list_files: The names of the run's files
         assert tracker.list_files(run.id) == sorted(files)
         assert tracker.list_files(run.id, "many/1") == [name for name in names if "/1" in name]
+        assert tracker.list_files(run.id, "many/") == [*names, "many/zzzz"]
         # put_files: Store local files
         tracker.get_file(run.id, "many/zzzz", back)
         assert back.read_text() == "last"
@@ -113,6 +116,9 @@ class LargeTests(SuiteBase):
             none is left out.
         find_runs: The runs that match a query, and no others, read from the tracker while you
             iterate.
+        QuickSearch.count_runs: How many runs Tracker.find_runs returns.
+        QuickSearch.field_values: The values of these fields for each run that find_runs returns, in
+            the same order.
         RunQuery: limit is a hint that at most this many runs will be read; 0 means no hint.
         """
         now = current()
@@ -130,6 +136,11 @@ class LargeTests(SuiteBase):
         assert set(read_ids) == set(run_ids)
         # find_runs: They come by creation time
         assert read_ids == run_ids
+        # QuickSearch.count_runs: How many runs
+        assert self.quickly(tracker, "count_runs", plain) in (None, len(run_ids))
+        # QuickSearch.field_values: The values of these fields
+        values = self.quickly(tracker, "field_values", plain, ["id"])
+        assert values in (None, [(run_id,) for run_id in run_ids])
         few = RunQuery(experiment_ids=[experiment.id], limit=3)
         # RunQuery: limit is a hint
         assert [run.id for run in itertools.islice(tracker.find_runs(few), 10)] == run_ids[:10]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from amlflow.spec import (
     Condition,
     ExperimentRecord,
@@ -153,8 +151,3 @@ class QuickSearchTests(SuiteBase):
                         assert stored is None, field
                     # QuickSearch.field_values: The values of these fields
                     assert stored == value, field
-
-    def quickly(self, tracker: Tracker, method: str, *arguments: object) -> Any:
-        """What a method of ``QuickSearch`` gives; None where the tracker does not have it."""
-        function = getattr(tracker, method, None)
-        return None if function is None else function(*arguments)
