@@ -47,8 +47,7 @@ NOT_IN_THE_SUITES = {
     "delete_run: A tracker may",  # allows, and promises nothing
     "get_run: No other", "check_file_name: So it",  # reasons
     # amlflow's own part, and what a suite cannot bring about.
-    "own_paths: Snapshots", "own_paths: A tracker", "own_paths: A folder", "own_paths: A database",
-    # tests/integration/test_own_paths.py
+    "own_paths: Snapshots", "own_paths: A tracker",  # tests/integration/test_own_paths.py
     "redacted:", "TICK:", "ModelRecord.changed:",  # tests/unit/test_spec.py
     "Condition.holds: Whether",  # tests/unit/test_spec.py; the suites search by it
     "Unsupported:",  # tests/contract/test_trackio.py, test_layers.py

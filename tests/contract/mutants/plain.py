@@ -284,7 +284,7 @@ class RootsOnlyCounted(MemoryTracker):
 
 class LastPageDropped(MemoryTracker):
     """
-    find_runs: They come by creation time, newest first; runs of the same time are ordered by id.
+    find_runs: The runs that match a query, and no others, read from the tracker while you iterate.
     """
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:

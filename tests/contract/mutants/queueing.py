@@ -357,10 +357,7 @@ class AddressesAnywhere(Mutated):
 
 
 class IsAlone(Mutated):
-    """
-    ClusterWork: The job gets nodes nodes, with room for processes_per_node processes on each; only
-        a cluster that Cluster.is_distributed gets a work with more than one of either.
-    """
+    """Cluster.addresses: The addresses of the nodes of the job that this process is part of."""
 
     def submit(self, works: Sequence[ClusterWork]) -> None:
         super().submit([replace(work, nodes=1) for work in works])

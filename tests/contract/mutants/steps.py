@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from amlflow import spec
 from amlflow.spec import FINAL, Point, RunChange, RunDraft, RunQuery, RunRecord, Status
@@ -124,6 +125,8 @@ class BatchPartlyMadeOnUnknownExperiment(MemoryTracker):
     """
 
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
+        if all(draft.experiment_id in self._experiments for draft in drafts):
+            return super().create_runs(drafts)
         return [super(type(self), self).create_runs([draft])[0] for draft in drafts]
 
 
@@ -159,6 +162,9 @@ class LostLocalFile(MemoryTracker):
     """
 
     def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
+        if all(path.exists() for path in files.values()):
+            super().put_files(run_id, files, replace=replace)
+            return
         for name, path in files.items():
             if not path.exists():
                 raise spec.Refused(f"{path} does not exist.")
@@ -333,6 +339,100 @@ class LosesAVersion(MemoryTracker):
         change = spec.ModelChange(tags=draft.tags, properties=draft.properties)
         self.update_model(model.name, model.version, change)
         return self.get_model(model.name, model.version)
+
+
+class SnapshotBeforeItsContent(MemoryTracker):
+    __doc__ = INTERRUPTED
+
+    def put_snapshot(self, digest: str, archive: Path) -> None:
+        self._snapshots[digest] = b""
+        super().put_snapshot(digest, archive)
+
+
+class SnapshotIsKeptFromTheFirst(MemoryTracker):
+    __doc__ = INTERRUPTED
+
+    def put_snapshot(self, digest: str, archive: Path) -> None:
+        seen = self.__dict__.setdefault("seen", set())
+        if digest not in seen:
+            seen.add(digest)
+            super().put_snapshot(digest, archive)
+
+
+class ExperimentTagsOneByOne(MemoryTracker):
+    __doc__ = INTERRUPTED
+
+    def update_experiment(self, experiment_id: str, change: spec.ExperimentChange) -> None:
+        for key, value in change.tags.items():
+            super().update_experiment(experiment_id, spec.ExperimentChange(tags={key: value}))
+        super().update_experiment(experiment_id, change)
+
+
+class ModelTagsOneByOne(MemoryTracker):
+    __doc__ = INTERRUPTED
+
+    def update_model(self, name: str, version: int, change: spec.ModelChange) -> None:
+        for key, value in change.tags.items():
+            super().update_model(name, version, spec.ModelChange(tags={key: value}))
+        super().update_model(name, version, change)
+
+
+class AtMost100Names(MemoryTracker):
+    """
+    read_points: The points of all writers, or those with these names, ordered by time and position.
+    """
+
+    def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
+        return super().read_points(run_id, None if names is None else list(names)[:100])
+
+
+class AtMost1000FilesOfAPrefix(MemoryTracker):
+    """
+    list_files: The names of the run's files that begin with a prefix, sorted, without amlflow's
+        own.
+    """
+
+    def list_files(self, run_id: str, prefix: str = "") -> list[str]:
+        names = super().list_files(run_id, prefix)
+        return names[:1000] if prefix else names
+
+
+class CountsAPage(MemoryTracker):
+    """QuickSearch.count_runs: How many runs Tracker.find_runs returns."""
+
+    def count_runs(self, query: RunQuery) -> int:
+        return min(super().count_runs(query), 1000)
+
+
+class ValuesOfAPage(MemoryTracker):
+    """
+    QuickSearch.field_values: The values of these fields for each run that find_runs returns, in the
+        same order.
+    """
+
+    def field_values(self, query: RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]]:
+        return super().field_values(query, fields)[:1000]
+
+
+class ExperimentTagsInARace(MemoryTracker):
+    """Tracker: Its methods can be called from several threads."""
+
+    def update_experiment(self, experiment_id: str, change: spec.ExperimentChange) -> None:
+        record = self.get_experiment(experiment_id)
+        if change != spec.ExperimentChange(tags=change.tags):
+            super().update_experiment(experiment_id, change)
+            return
+        meet_thread(self, experiment_id)
+        self._experiments[experiment_id] = replace(record, tags={**record.tags, **change.tags})
+
+
+class StartIsForGood(MemoryTracker):
+    """transition: Later started corrects the start time."""
+
+    def update_run(self, run_id: str, change: RunChange) -> None:
+        if change.status is None and self.get_run(run_id).status in FINAL:
+            change = replace(change, started=None)
+        super().update_run(run_id, change)
 
 
 MUTANTS = [each for each in MemoryTracker.__subclasses__() if each.__module__ == __name__]

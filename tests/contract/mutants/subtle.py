@@ -504,10 +504,7 @@ class StartedAnew(MemoryTracker):
 
 
 class WrongKey(MemoryTracker):
-    """
-    RunChange: Properties can be added but not changed: if a key already has another value, even if
-        another process adds it at the same time, the whole change is a PropertyConflict.
-    """
+    """PropertyConflict: The property already has another value."""
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         try:

@@ -77,9 +77,11 @@ class FileTests(SuiteBase):
         new.write_text("new")
         tracker.put_files(run.id, {"dir/name": old})
         old.write_text("changed since")
-        # FileInRun: The run already has
-        with pytest.raises(FileInRun):
+        # put_files: With replace
+        with pytest.raises(FileInRun) as caught:
             tracker.put_files(run.id, {"dir/name": new, "dir/other": new})
+        # FileInRun: The run already has
+        assert (caught.value.run_id, caught.value.name) == (run.id, "dir/name")
         # put_files: With replace
         assert tracker.list_files(run.id) == ["dir/name"]
         tracker.get_file(run.id, "dir/name", tmp_path / "back")
@@ -169,10 +171,10 @@ class FileTests(SuiteBase):
         tracker.put_snapshot(digest, archive)
         # has_snapshot: Whether a snapshot is stored.
         assert tracker.has_snapshot(digest)
-        # get_snapshot: Write the archive
+        # put_snapshot: Store a zip archive
         tracker.get_snapshot(digest, tmp_path / "back.zip")
         assert (tmp_path / "back.zip").read_bytes() == archive.read_bytes()
-        # put_snapshot: Store a zip archive
+        # get_snapshot: Write the archive
         other = tmp_path / "other.zip"
         other.write_bytes(b"PK other")
         tracker.put_snapshot(digest[::-1], other)
@@ -201,6 +203,9 @@ class FileTests(SuiteBase):
         """
         own_paths: The absolute paths of the local files and folders in which the tracker stores its
             data.
+        own_paths: A folder includes everything below it.
+        own_paths: A database includes the files beside it whose names end in -wal, -shm and
+            -journal.
         """
         working = tmp_path_factory.mktemp("working")
         monkeypatch.chdir(working)
@@ -211,12 +216,22 @@ class FileTests(SuiteBase):
         tracker.write_points(run.id, [new_point("m", 1.0), new_point("n", "x" * 20_000)])
         tracker.put_snapshot(uuid.uuid4().hex * 2, source)
         paths = Layer(tracker).own_paths()
+        # own_paths: The absolute paths
         assert all(path.is_absolute() for path in paths), paths
         own = OwnPaths(paths)
         for path, state in {**states(tmp_path), **states(working)}.items():
-            if state != before.get(path):
-                is_own = own.holds(path.resolve()) or own.has(path.resolve(), path.stat())
-                assert is_own, f"{path} was written, and own_paths() gives {paths}"
+            if state == before.get(path):
+                continue
+            is_own = own.holds(path.resolve()) or own.has(path.resolve(), path.stat())
+            what = f"{path} was written, and own_paths() gives {paths}"
+            if any(path.name.startswith(f"{own_path.name}-") for own_path in paths):
+                # own_paths: A database includes
+                assert is_own, what
+            elif any(own_path.is_dir() and own_path.parent in path.parents for own_path in paths):
+                # own_paths: A folder includes
+                assert is_own, what
+            # own_paths: The absolute paths
+            assert is_own, what
 
     def test_links(self, tracker: Tracker, experiment: ExperimentRecord, run: RunRecord) -> None:
         """

@@ -328,7 +328,8 @@ class MetadataTests(SuiteBase):
             RunChange(ended=later(4)),
             RunChange(started=started),
             RunChange(status=Status.FINALIZING),
-            RunChange(status=Status.FAILED, ended=ended),
+            RunChange(status=Status.FAILED, started=later(5), ended=ended),
+            RunChange(started=started),
         ):
             # transition: The record of a run after a change
             run = transition(run, change)
@@ -338,7 +339,7 @@ class MetadataTests(SuiteBase):
             if run.status in UNSTARTED:
                 # transition: A run has no start time
                 assert record.started is None, change
-            elif change.started is None or change.status == Status.RUNNING:
+            elif change.status == Status.RUNNING:
                 # transition: Running sets the start time
                 assert is_same_time(record.started, run.started), change
             else:

@@ -209,6 +209,8 @@ class ModelTests(SuiteBase):
             # Others may register models on the same tracker meanwhile.
             return [(m.name, m.version) for m in models if m.name.startswith(model)]
 
+        # find_models: The versions of all models
+        assert find()[0] == (other.name, 1)
         # find_models: Of one model
         assert [version for name, version in find() if name == model] == [3, 2, 1]
         # find_models: The versions of all models
@@ -245,12 +247,15 @@ class ModelTests(SuiteBase):
             # update_model: Apply a change
             tracker.update_model(model, 1, change)
             stored = tracker.get_model(model, 1)
+            # ModelChange: A change to a version
+            assert change.description or stored.description == before.description
+            for field in ("tags", "properties", "system"):
+                changed = {*getattr(change, field), *change.tags_removed}
+                old = getattr(before, field).items()
+                stays = {key: value for key, value in old if key not in changed}
+                assert stays.items() <= getattr(stored, field).items(), field
             # ModelChange: A tag that is both
             assert "d" not in stored.tags
-            # ModelChange: A change to a version
-            for field in ("description", "tags", "properties", "system"):
-                if not getattr(change, field):
-                    assert getattr(stored, field) == getattr(before, field), field
             # update_model: Apply a change
             assert stored == record
         # update_model: Apply a change

@@ -278,12 +278,10 @@ class RunTests(SuiteBase):
         restore_run: Raises RunNotFound.
         """
         self.needs(tracker, Feature.DELETE)
-        run = self.create_run(
-            tracker, experiment, run_id="kept", tags={"a": "b"}, properties={"c": "d"}
-        )
-        child = self.create_run(
-            tracker, experiment, parent_id=run.id, root_id=run.id, created=later(1)
-        )
+        some = {"tags": {"a": "b"}, "properties": {"c": "d"}}
+        run = self.create_run(tracker, experiment, run_id="kept", **some)
+        family = {"parent_id": run.id, "root_id": run.id}
+        child = self.create_run(tracker, experiment, created=later(1), **family)
         other = self.create_run(tracker, experiment, created=later(2))
         tracker.write_points(run.id, [new_point("loss", 0.5)])
         tracker.update_run(run.id, RunChange(status=Status.COMPLETED, ended=later(3)))
@@ -291,11 +289,10 @@ class RunTests(SuiteBase):
         # delete_run: Take a run out
         tracker.delete_run(run.id)
         assert self._run_ids(tracker, experiment) == [other.id, child.id]
+        assert tracker.get_run(run.id).id == tracker.get_run("kept", experiment.id).id == run.id
         # delete_run: To delete a deleted run
         tracker.delete_run(run.id)
         assert self._run_ids(tracker, experiment) == [other.id, child.id]
-        # delete_run: Take a run out
-        assert tracker.get_run(run.id).id == tracker.get_run("kept", experiment.id).id == run.id
         # RunRecord: deleted tells
         assert tracker.get_run(run.id).deleted
         assert not tracker.get_run(child.id).deleted
