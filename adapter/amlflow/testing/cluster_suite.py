@@ -181,7 +181,6 @@ class ClusterSuite(ClusterProcessTests, ClusterStateTests):
             cluster.cancel(names[1:2])
             # Cluster.cancel: The cluster may forget a job at once
             assert end_of(cluster, names[1]).state in (JobState.CANCELED, JobState.UNKNOWN)
-            # Cluster.submit: Works that are alike may become parts of one job
             # Cluster.submit: Each of them is looked at and cancelled by its own name
             jobs = cluster.look(names, now=True)
             assert [jobs[name].state in OVER for name in names] == [False, True, False]
