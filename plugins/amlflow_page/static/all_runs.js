@@ -17,11 +17,11 @@ import { groupMenu } from "./group_menu.js";
 import { narrowedToFailure } from "./one_box.js";
 import { QueryBox } from "./query_box.js";
 import { Follower } from "./follower.js";
-import { readBelow, readTop } from "./list_pages.js";
+import { ROWS, readBelow, readTop } from "./list_pages.js";
 import { ALL_RUNS, runAddress } from "./run_route.js";
 import { RunsTable } from "./runs_table.js";
 import { understand } from "./understand.js";
-import { stateText } from "./state_text.js";
+import { searchSeconds, stateText } from "./state_text.js";
 import { onForm } from "./times.js";
 import { showValue } from "./value_table.js";
 import { SavedViews } from "./saved_views.js";
@@ -29,7 +29,6 @@ import { SelectionBar } from "./selection_bar.js";
 import { changeTags } from "./tags_dialog.js";
 
 const CHARTED = 10; // runs that are shown in charts without a selection
-const ROWS = 50;
 
 export class AllRuns {
   constructor() {
@@ -343,6 +342,8 @@ export class AllRuns {
     this.search = search;
     const wanted = this.count() + ROWS;
     this.failed = false;
+    this.searchSince = Date.now();
+    const ticking = setInterval(() => this.search === search && this.tell(), 1000);
     this.tell();
     try {
       while (this.search === search && this.count() < wanted) {
@@ -368,6 +369,8 @@ export class AllRuns {
         this.query.fail(failure.message, failure.content.place);
         this.tell("");
       } else this.tell(failure.message, true);
+    } finally {
+      clearInterval(ticking);
     }
     // A screen may be longer than a page.
     const { top } = this.foot.getBoundingClientRect();
@@ -435,7 +438,7 @@ export class AllRuns {
     this.state.classList.toggle("is-error", isError);
     this.moreButton.lastChild.textContent = this.failed ? "Try again" : "Load more";
     this.moreButton.hidden = Boolean(this.search) || this.done || !(this.cursor || this.failed);
-    this.stopButton.hidden = !this.search || !this.lookedAt;
+    this.stopButton.hidden = !this.search || !(this.lookedAt || searchSeconds(this));
     this.scroller.setAttribute("aria-busy", String(Boolean(this.search)));
   }
 

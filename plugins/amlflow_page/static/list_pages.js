@@ -2,12 +2,14 @@
 
 import { post } from "./api.js";
 
-const ROWS = 50;
+export const ROWS = 50;
+const MORE_ROWS = 200; // of a further page in another order than by time: the server reads those before it again
 const TAB = String(Math.random()).slice(2); // a list that is read anew ends the query before it
 
 // The next page of what is on top: groups, all of them at once, or runs.
 export async function readTop({ group }, request, cursor, signal) {
-  if (!group) return post("runs/search", { ...request, tab: TAB, cursor, size: ROWS }, signal);
+  const size = cursor && request.sort !== "-created" ? MORE_ROWS : ROWS;
+  if (!group) return post("runs/search", { ...request, tab: TAB, cursor, size }, signal);
   return readGroups(group, { ...request, tab: TAB }, [], signal);
 }
 

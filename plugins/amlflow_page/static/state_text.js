@@ -3,10 +3,21 @@
 import { isUnfiltered } from "./definition.js";
 import { runs } from "./tree_cells.js";
 
+const STEP_S = 5;
+
+// For how long the list has been searching, in steps that are not read aloud too often.
+export function searchSeconds({ searchSince }, now = Date.now()) {
+  return Math.floor((now - searchSince) / 1000 / STEP_S) * STEP_S;
+}
+
 // `count` is the number of rows of the list.
 export function stateText(list, count) {
   const { search, lookedAt, value, total, grouped, done, shown } = list;
-  if (search) return count || lookedAt ? `Searching… ${runs(lookedAt)} looked at, ${runs(count)} found` : "Searching…";
+  if (search) {
+    const seconds = searchSeconds(list);
+    const what = seconds ? `Searching for ${seconds} seconds…` : "Searching…";
+    return count || lookedAt ? `${what} ${runs(lookedAt)} looked at, ${runs(count)} found` : what;
+  }
   if (!value.hidden) return total === undefined ? "" : `${total.toLocaleString("en")} values`;
   if (grouped) return groupsText(count, grouped);
   if (total > count) return `The first ${runs(count)} of ${total.toLocaleString("en")}`;

@@ -223,3 +223,21 @@ test("rows that are read again stay as they are drawn where nothing has changed"
   assert.notEqual(made.elements.get("group:b"), b);
   assert.deepEqual([...made.rows.keys()], ["group:a", "group:b", "group:d"]);
 });
+
+test("pages behind the first are larger where the server reads those before them again", async () => {
+  const { readTop } = await studio("list_pages");
+  const { requests, close } = await serve(() => ({ content: JSON.stringify({ rows: [] }) }));
+  const shown = standard();
+  for (const [sort, cursor] of [
+    ["-created", null],
+    ["-created", "5"],
+    ["name", null],
+    ["name", "5.50"],
+  ])
+    await readTop(shown, { sort }, cursor);
+  close();
+  assert.deepEqual(
+    requests.map(({ body }) => JSON.parse(body).size),
+    [50, 50, 50, 200],
+  );
+});
