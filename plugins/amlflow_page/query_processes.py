@@ -25,13 +25,15 @@ from amlflow_page.query_worker import Question, answer_questions
 MAX_PROCESSES = 3
 MAX_OF_ONE = MAX_PROCESSES - 1
 """Processes that one person may use at once."""
-MAX_WAITING = 10
+MAX_WAITING = 20
 """Questions that wait for a process; a worker has 40 threads for all requests."""
 MAX_WAIT_S = 20.0
 MAX_IDLE = 2
 """Processes that are kept for the next questions."""
 MLFLOW_STORE = "mlflow.store.tracking.sqlalchemy_store"
 """The module of MLflow's that reads databases."""
+START_AFTER_S = 2.0
+"""After the first list, whose page comes first."""
 START_S = 60.0
 """In which a process has started; it imports the tracker's client."""
 GRACE_S = 3.0
@@ -131,6 +133,8 @@ class QueryProcesses:
         self._running: list[_Turn] = []
         self._waiting: list[_Turn] = []
         self._idle: list[Process] = []
+        self._begins = False
+        self._is_used = False
 
     def ask(self, asker: Asker, name: str, body: Mapping[str, Any], access: KnownAccess) -> Answer:
         """The answer of a process.
@@ -147,7 +151,7 @@ class QueryProcesses:
         try:
             process = turn.process or self._start()
             with self._changed:
-                turn.process = process
+                turn.process, self._is_used = process, True
             if turn.superseded:
                 raise Superseded("The list has been read anew.")
             question = Question(name, body, access, server_workspace.name())
@@ -169,10 +173,27 @@ class QueryProcesses:
         finally:
             self._end_turn(turn, is_answered)
 
+    def start_soon(self) -> None:
+        """Start the first process a little later, if nobody has: a question then waits for none."""
+        with self._changed:
+            if self._begins:
+                return
+            self._begins = True
+        timer = threading.Timer(START_AFTER_S, self._start_first)
+        timer.daemon = True
+        timer.start()
+
+    def _start_first(self) -> None:
+        if self._is_used:
+            return
+        process = self._start()
+        with self._changed:
+            self._idle.append(process)
+
     def close(self) -> None:
         """End the processes that wait for a question."""
         with self._changed:
-            idle, self._idle = self._idle, []
+            idle, self._idle, self._is_used = self._idle, [], True
         for process in idle:
             process.close()
 

@@ -15,7 +15,15 @@ import psutil
 from amlflow.core.server_store import ServerStore
 from amlflow.plugins import open_tracker
 
-from amlflow_page import all_runs, bulk_changes, curves, difference, groups, server_workspace
+from amlflow_page import (
+    all_runs,
+    bulk_changes,
+    curves,
+    difference,
+    groups,
+    run_details,
+    server_workspace,
+)
 from amlflow_page.access import KnownAccess
 from amlflow_page.answers import make_answer
 
@@ -46,6 +54,10 @@ def _curves(store: ServerStore, access: KnownAccess, body: Mapping[str, Any]) ->
     return {"curves": curves.curves(store.tracker, curves.Wanted.from_request(body))}
 
 
+def _metrics(store: ServerStore, access: KnownAccess, body: Mapping[str, Any]) -> Any:
+    return run_details.metrics(store.tracker, store.tracker.get_run(body["run_id"]).id)
+
+
 def _difference(store: ServerStore, access: KnownAccess, body: Mapping[str, Any]) -> Any:
     return difference.page(store.tracker, body["left"], body["right"])
 
@@ -57,6 +69,7 @@ QUESTIONS: dict[str, Answering] = {
     "groups": _of_tracker(groups.groups),
     "open": _of_tracker(bulk_changes.open_matching),
     "curves": _curves,
+    "metrics": _metrics,
     "difference": _difference,
 }
 """The questions that may take long."""

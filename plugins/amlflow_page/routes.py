@@ -98,6 +98,7 @@ class Routes:
 
     def search(self) -> Any:
         """Rows of the All runs page: see :func:`amlflow_page.all_runs.rows`."""
+        PROCESSES.start_soon()
         body = _read_body()
         if all_runs.is_quick(server_workspace.tracker(), body):
             return all_runs.rows(server_workspace.tracker(), self._access, body)
@@ -160,8 +161,7 @@ class Routes:
 
     def metrics(self) -> Any:
         """A run's metrics: see :func:`amlflow_page.run_details.metrics`."""
-        tracker = server_workspace.runs().tracker
-        return run_details.metrics(tracker, tracker.get_run(self._readable()).id)
+        return self._ask("metrics", {"run_id": self._readable()})
 
     def curves(self) -> Any:
         """Curves of metrics: see :func:`amlflow_page.curves.curves`."""

@@ -91,6 +91,21 @@ def test_a_process_is_used_again(held: Held) -> None:
     assert len(held.started) == 1
 
 
+def test_the_first_process_is_started_before_it_is_needed_and_once(
+    held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(query_processes, "START_AFTER_S", 0.0)
+    for _ in range(2):
+        held.processes.start_soon()
+        for thread in threading.enumerate():
+            if isinstance(thread, threading.Timer):
+                thread.join(10)
+    assert len(held.started) == 1
+    held.started[0].free.set()
+    assert held.ask(ADA).result(10).status == 200
+    assert len(held.started) == 1
+
+
 def test_a_process_that_has_ended_or_grown_is_not_used_again(held: Held) -> None:
     answer = held.ask_and_wait(ADA)
     held.started[0].free.set()
