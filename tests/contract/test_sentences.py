@@ -38,7 +38,6 @@ NOT_IN_THE_SUITES = {
     "Feature: A feature is", "Feature: A text", "Hooks: An implementation",  # unit/test_plugins.py
     "Feature: Name the",  # advice
     "Feature: A tracker that claims",  # all tests
-    "check_name: Does not",  # tests/integration/test_calls.py
     "Cluster.spread: Called", "Cluster.addresses: Called",  # where amlflow calls it
     "Cluster.describe: The answer may",  # allows, and promises nothing
     "Work: image is",  # tests/integration/jobs/test_docker.py

@@ -1,4 +1,4 @@
-"""Each method of the contract that writes is interrupted and killed by a test of the suites."""
+"""Each method that writes is interrupted and killed, and each method meets a store that is away."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import inspect
 
 import pytest
 from amlflow.spec import ModelRegistry, ShowsInputs, Tracker
-from amlflow.testing.suites import interrupted, killed, process_base
+from amlflow.testing.suites import interrupted, killed, outages, process_base
 
 READS = {
     "check_name", "count_runs", "experiment_link", "features", "field_values", "find_experiment",
@@ -27,6 +27,11 @@ WITHOUT_INTERRUPTION = {
     "show_inputs",  # for the tracker's page only: a part of what it shows is no harm
 }  # fmt: skip
 WITHOUT_KILL = {"show_inputs"}
+WITHOUT_OUTAGE = {
+    "check_name", "experiment_link", "features", "model_link", "own_paths", "run_link", "uri",  # no
+    # store is asked
+    "count_runs", "field_values", "find_experiment", "first_runs", "show_inputs",  # may be left out
+}  # fmt: skip
 
 
 def test_the_reads_are_methods() -> None:
@@ -51,3 +56,8 @@ def test_a_writer_is_killed(name: str) -> None:
     in_other_process = source[source.index("def _write_until_killed") :]
     in_other_process += inspect.getsource(process_base.write_one)
     assert (f"tracker.{name}(" in in_other_process) == (name not in WITHOUT_KILL)
+
+
+@pytest.mark.parametrize("name", sorted({*WRITES, *READS} - WITHOUT_OUTAGE))
+def test_a_call_is_made_while_the_store_is_away(name: str) -> None:
+    assert f'"{name}"' in inspect.getsource(outages)

@@ -454,6 +454,46 @@ class KeptForLater(SharedTracker):
         return super().read_points(run_id, names)
 
 
+class RegistersAgain(SharedTracker):
+    """tried_once: Inside it, this thread's calls raise Unavailable at the first failure."""
+
+    def register_model(self, draft: spec.ModelDraft) -> spec.ModelRecord:
+        last = time.monotonic() + 2
+        while True:
+            try:
+                return super().register_model(draft)
+            except spec.Unavailable:
+                if time.monotonic() > last:
+                    raise
+
+
+class SnapshotsAreRefused(SharedTracker):
+    """Unavailable: The tracker did not answer or is busy; the same call may succeed later."""
+
+    def get_snapshot(self, digest: str, destination: Path) -> None:
+        try:
+            super().get_snapshot(digest, destination)
+        except spec.Unavailable as error:
+            raise spec.Refused(error.message) from None
+
+
+class NoModelsWhileAway(SharedTracker):
+    """Unavailable: The tracker did not answer or is busy; the same call may succeed later."""
+
+    def find_models(self, conditions: Sequence[spec.Condition] = ()) -> Iterator[spec.ModelRecord]:
+        try:
+            return super().find_models(conditions)
+        except spec.Unavailable:
+            return iter(())
+
+
+class ChecksNamesInTheStore(SharedTracker):
+    """check_name: Does not call a server."""
+
+    def check_name(self, name: str) -> None:
+        list(self.list_experiments())
+
+
 MUTANTS = [each for each in SharedTracker.__subclasses__() if each.__module__ == __name__]
 _open: PerProcess[Tracker] = PerProcess()
 

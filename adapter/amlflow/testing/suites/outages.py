@@ -7,12 +7,16 @@ import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from amlflow.spec import (
     ExperimentChange,
     ExperimentRecord,
+    Feature,
+    ModelChange,
+    ModelDraft,
     RunChange,
     RunQuery,
     RunRecord,
@@ -23,6 +27,7 @@ from amlflow.spec import (
 )
 from amlflow.testing.plugin import NOT_CLAIMED
 from amlflow.testing.suites.base import SuiteBase, new_point
+from amlflow.testing.suites.cleaning import new_name
 
 Outage = Callable[[], AbstractContextManager[object]]
 """Inside it, the tracker's store does not answer."""
@@ -48,6 +53,7 @@ class OutageTests(SuiteBase):
         Unavailable: The tracker did not answer or is busy; the same call may succeed later.
         tried_once: Inside it, this thread's calls raise Unavailable at the first failure.
         is_tried_once: Whether this call is made inside tried_once.
+        check_name: Does not call a server.
         """
         if outage is None:
             pytest.skip(f"{NOT_CLAIMED}a store that can be made unavailable (fixture `outage`)")
@@ -78,11 +84,17 @@ class OutageTests(SuiteBase):
             "list_files": lambda: tracker.list_files(run.id),
             "get_file": lambda: tracker.get_file(run.id, "there", tmp_path / "back"),
             "put_snapshot": lambda: tracker.put_snapshot(digest, path),
+            "has_snapshot": lambda: tracker.has_snapshot(digest),
+            "get_snapshot": lambda: tracker.get_snapshot(digest, tmp_path / "back"),
+            **self.deletions(tracker),
+            **self.calls_of_models(tracker, path),
         }
         before = tracker.get_run(run.id)
         with outage(), tried_once():
             # is_tried_once: Whether this call
             assert is_tried_once()
+            # check_name: Does not call
+            tracker.check_name("loss")
             for name, call in calls.items():
                 begun = time.monotonic()
                 # Unavailable: The tracker did not answer
@@ -107,3 +119,33 @@ class OutageTests(SuiteBase):
         assert tracker.list_files(run.id) == ["new", "there"]
         aliases = [run.alias for run in tracker.find_runs(query)]
         assert sorted(aliases, key=str) == [None, "one"]
+
+    def deletions(self, tracker: Tracker) -> dict[str, Callable[[], object]]:
+        """Calls that delete what is there for that, in this order."""
+        empty, other = (tracker.ensure_experiment(new_name()) for _ in range(2))
+        calls: dict[str, Callable[[], object]] = {
+            "delete_experiment": lambda: tracker.delete_experiment(empty.id)
+        }
+        if Feature.DELETE in tracker.features:
+            run = self.create_run(tracker, other)
+            calls["delete_run"] = lambda: tracker.delete_run(run.id)
+            calls["restore_run"] = lambda: tracker.restore_run(run.id)
+        return calls
+
+    def calls_of_models(self, tracker: Any, path: Path) -> dict[str, Callable[[], object]]:
+        """Calls of the registry, in this order."""
+        if Feature.MODELS not in tracker.features:
+            return {}
+        name = new_name("model")
+        draft = ModelDraft(name=name, path="model", files={"model": path})
+        tracker.register_model(draft)
+        back = {"model": path.with_name("model")}
+        return {
+            "register_model": lambda: tracker.register_model(draft),
+            "get_model": lambda: tracker.get_model(name, 1),
+            "find_models": lambda: list(tracker.find_models()),
+            "update_model": lambda: tracker.update_model(name, 1, ModelChange(tags={"t": "x"})),
+            "list_model_files": lambda: tracker.list_model_files(name, 1),
+            "get_model_files": lambda: tracker.get_model_files(name, 1, back),
+            "delete_model": lambda: tracker.delete_model(name, 1),
+        }
