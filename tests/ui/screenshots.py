@@ -184,8 +184,8 @@ def board(server: Server, page: Any) -> None:
         "board", f"#/amlflow/runs?view={view['id']}", ".amlflow-charts canvas", height=1180
     )
     before = datetime.now(timezone.utc) - timedelta(hours=3)
-    visit = {"from": before.isoformat(), "until": before.isoformat(), "at": 0}
-    visits = json.dumps({f"{view['id']} ": visit})
+    visit = {"from": before.isoformat(), "until": before.isoformat()}
+    visits = json.dumps({view["id"]: visit})
     shown.script("localStorage.setItem('amlflow.visits', arguments[0])", visits)
     shown.driver.refresh()
     shown.see(".amlflow-changes")
