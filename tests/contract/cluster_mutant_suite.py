@@ -30,11 +30,9 @@ class TestMutant(ClusterSuite):
 
     @pytest.fixture
     def opening(self, mutant: Callable[[], Any]) -> str:
-        name = getattr(mutant, "__name__", "")
+        module, name = mutant.__module__, getattr(mutant, "__name__", "")
         paths = [str(FOLDER), str(FOLDER.parent)]
-        return (
-            f"sys.path[:0] = {paths!r}\nfrom mutants.queueing import {name}\ncluster = {name}()\n"
-        )
+        return f"sys.path[:0] = {paths!r}\nfrom {module} import {name}\ncluster = {name}()\n"
 
     @pytest.fixture
     def node_variable(self) -> str:

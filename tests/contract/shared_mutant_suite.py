@@ -12,7 +12,7 @@ from amlflow.testing.suites.at_once import Opener, Others
 from amlflow.testing.suites.killed import KilledTests
 from amlflow.testing.suites.outages import Outage, OutageTests
 from amlflow.testing.suites.processes import ProcessTests
-from mutants.sharing import open_mutant
+from mutants.opening import open_mutant
 
 
 class TestSharedMutant(KilledTests, ProcessTests, OutageTests):

@@ -17,7 +17,9 @@ import sentences
 import yaml
 
 MODULES = (
-    "calling", "plain", "subtle", "steps", "texts", "finding", "sharing", "computing", "queueing",
+    "calling", "plain", "plain_searches", "plain_contents", "plain_removals", "subtle",
+    "subtle_contents", "steps", "texts", "finding", "sharing", "sharing_away", "computing",
+    "queueing", "describing",
 )  # fmt: skip
 """The modules of ``mutants``."""
 FILE = Path(__file__).with_name("survivors.yaml")

@@ -1,30 +1,25 @@
-"""Models as v1 code sees them: registered, found, changed, downloaded."""
+"""Models as v1 code sees them: registered, found and changed."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 from amlflow import plugins
 from amlflow.core.experiment import Experiment
-from amlflow.core.models.local_copies import LocalCopyNotFound
 from amlflow.core.models.model import Model
 from amlflow.core.models.registration import LocalModelNotFound
 from amlflow.core.models.resource_configuration import ResourceConfiguration
 from amlflow.core.runs.run import Run
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import (
-    ModelNotFoundException,
     ModelPathNotFoundException,
     UserErrorException,
     WebserviceException,
 )
-from amlflow.layers import stack
 from amlflow.spec import (
     ModelChange,
     ModelNotFound,
@@ -32,59 +27,12 @@ from amlflow.spec import (
     Refused,
     RunQuery,
     Status,
-    Tracker,
     Unavailable,
-    hookimpl,
 )
-from amlflow.testing.memory import MemoryTracker
+from helpers.model_workspaces import URI, Data, register, run, workspace, write
 from helpers.tracker_without_features import BareTracker
 
-URI = "memory://models"
-
-
-@pytest.fixture(params=[MemoryTracker, BareTracker], ids=["native", "in layers"])
-def workspace(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Workspace]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", URI)
-    monkeypatch.delenv("AML_APP_ROOT", raising=False)
-    tracker = request.param(URI)
-
-    @hookimpl
-    def amlflow_tracker(uri: str) -> Tracker | None:
-        return tracker if uri == URI else None
-
-    module = ModuleType("models")
-    module.amlflow_tracker = amlflow_tracker  # type: ignore[attr-defined]
-    manager = plugins.load_plugins().manager
-    manager.register(module, name="models")
-    monkeypatch.setattr(plugins, "_trackers", type(plugins._trackers)())
-    monkeypatch.setattr(stack, "_open_trackers", stack.OpenTrackers())
-    yield Workspace("s", "g", "w")
-    manager.unregister(module)
-
-
-@pytest.fixture
-def run(workspace: Workspace) -> Run:
-    return Experiment(workspace, "training").start_logging(snapshot_directory=None)
-
-
-def write(path: str, text: str = "content") -> str:
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(text)
-    return path
-
-
-class Data:
-    """Something like a data set."""
-
-    def __init__(self, identity: str) -> None:
-        self.id = identity
-
-
-def register(workspace: Workspace, name: str = "my-model", **values: Any) -> Model:
-    return Model.register(workspace, write("model.pkl"), name, **values)
+__all__ = ["run", "workspace"]
 
 
 # registering
@@ -415,178 +363,6 @@ def test_notes_that_somebody_has_edited(workspace: Workspace) -> None:
             None, {}, None,
         )  # fmt: skip
         json.dumps(model.serialize())
-
-
-# files
-
-
-def test_download(workspace: Workspace, tmp_path: Path) -> None:
-    model = register(workspace)
-    Path("model.pkl").unlink()
-    assert model.download() == "model.pkl"
-    Path("model.pkl").write_text("changed")
-    with pytest.raises(WebserviceException, match=r"set exist_ok to True\. model\.pkl"):
-        model.download()
-    assert Path("model.pkl").read_text() == "changed"
-    assert model.download(exist_ok=True) == "model.pkl"
-    assert Path("model.pkl").read_text() == "content"
-    assert model.download(target_dir=str(tmp_path / "new/sub"), exists_ok=True) == str(
-        tmp_path / "new/sub/model.pkl"
-    )
-    assert sorted(os.listdir(tmp_path)) == ["model.pkl", "new"]
-
-
-def test_the_path_of_a_model_by_workspace(workspace: Workspace) -> None:
-    for number in "12":
-        write("net/a", number)
-        write("net/b", number)
-        Model.register(workspace, "net", "my-model")
-    path = Model.get_model_path("my-model", _workspace=workspace)
-    assert path == os.path.join("azureml-models", "my-model", "2", "net")
-    assert Model.get_model_path("my-model", 1, workspace).startswith("azureml-models/my-model/1/")
-    assert Path("azureml-models/my-model/1/net/a").read_text() == "1"
-    assert Model.get_model_path("my-model") == path  # without a workspace, the copy
-    Path(path, "a").write_text("damaged")
-    assert Model.get_model_path("my-model", 2, workspace) == path
-    assert Path(path, "a").read_text() == "damaged"  # as in v1, a version that is here counts
-    Model.get_model_path("my-model", _workspace=workspace)
-    assert Path(path, "a").read_text() == "2"
-    assert sorted(os.listdir("azureml-models/my-model")) == ["1", "2"]
-    for error in (WebserviceException, ModelNotFoundException):
-        with pytest.raises(error, match="version 99"):
-            Model.get_model_path("my-model", version=99, _workspace=workspace)
-
-
-def test_the_path_of_a_model_in_a_run(
-    workspace: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    register(workspace)
-    for name, value in {
-        "AZUREML_RUN_ID": run.id, "AZUREML_ARM_SUBSCRIPTION": "s",
-        "AZUREML_ARM_RESOURCEGROUP": "g", "AZUREML_ARM_WORKSPACE_NAME": "w",
-    }.items():  # fmt: skip
-        monkeypatch.setenv(name, value)
-    assert Model.get_model_path("my-model") == "azureml-models/my-model/1/model.pkl"
-    with pytest.raises(ModelNotFound, match="name never"):
-        Model.get_model_path("never")
-
-
-def test_the_path_of_a_model_without_a_workspace(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("AML_APP_ROOT", str(tmp_path / "app"))
-    for error in (LocalCopyNotFound, ModelNotFoundException, WebserviceException):
-        with pytest.raises(error, match=r"Model m not found in cache.*_workspace=workspace"):
-            Model.get_model_path("m")
-    for version in (2, 10):
-        write(f"app/azureml-models/m/{version}/model.pkl")
-    assert Model.get_model_path("m") == str(tmp_path / "app/azureml-models/m/10/model.pkl")
-    assert Model.get_model_path("m", 2) == str(tmp_path / "app/azureml-models/m/2/model.pkl")
-    write("app/azureml-models/m/10/other")
-    with pytest.raises(WebserviceException, match="exactly one file or folder"):
-        Model.get_model_path("m")
-    assert Model.get_model_path(write("outputs/m.pkl")) == "outputs/m.pkl"
-    for version in ("1", 1.0, True):
-        with pytest.raises(WebserviceException, match="version should be an int"):
-            Model.get_model_path("m", version=version)  # type: ignore[arg-type]
-    with pytest.raises(WebserviceException, match="model_name=None is not a text"):
-        Model.get_model_path(None)  # type: ignore[arg-type]
-
-
-def test_a_download_that_breaks_off(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    write("net/a")
-    write("net/b")
-    model = Model.register(workspace, "net", "my-model")
-    tracker = type(plugins.open_tracker(URI))
-    real = tracker.get_file, tracker.get_model_files
-
-    def cut_off(self: Any, *arguments: Any) -> None:
-        # Part of the files has come.
-        files = arguments[-1]
-        if isinstance(files, dict):
-            next(iter(files.values())).write_text("half")
-        raise Unavailable("cut off")
-
-    name = "get_file" if tracker is BareTracker else "get_model_files"
-    monkeypatch.setattr(tracker, name, cut_off)
-    for call in (
-        lambda: Model.get_model_path("my-model", _workspace=workspace),
-        lambda: model.download("here"),
-    ):
-        with pytest.raises(Unavailable):
-            call()
-    assert os.listdir("azureml-models/my-model") == os.listdir("here") == []
-    monkeypatch.setattr(tracker, name, real[name == "get_model_files"])
-    assert len(os.listdir(Model.get_model_path("my-model", 1, workspace))) == 2
-
-
-# as JSON
-
-
-def test_a_model_as_json_and_back(workspace: Workspace, run: Run) -> None:
-    run.upload_file("m", write("model.pkl"))
-    model = run.register_model(
-        "m", tags={"a": "b"}, properties={"p": "q"}, model_framework="Onnx",
-        datasets=[("training", Data("id"))], resource_configuration=ResourceConfiguration(cpu=2),
-    )  # fmt: skip
-    payload = json.loads(json.dumps(model.serialize()))
-    assert list(payload) == [
-        "createdTime", "createdBy", "description", "id", "mimeType", "name", "framework",
-        "frameworkVersion", "tags", "properties", "unpack", "url", "version", "experimentName",
-        "runId", "runDetails", "datasets", "resourceConfiguration", "sampleInputDatasetId",
-        "sampleOutputDatasetId",
-    ]  # fmt: skip
-    assert (payload["id"], payload["runId"], payload["framework"]) == ("m:1", run.id, "Onnx")
-    assert payload["runDetails"].startswith("Run(Experiment: training")
-    assert payload["datasets"] == [{"name": "training", "id": "id"}]
-    back = Model.deserialize(workspace, payload)
-    assert back.serialize() == model.serialize()
-    back.add_tags({"c": "d"})
-    assert Model(workspace, "m").tags == {"a": "b", "c": "d"}
-    for wrong in ({}, {**payload, "version": "x"}, {**payload, "createdTime": "now"}, None):
-        with pytest.raises(WebserviceException):
-            Model.deserialize(workspace, wrong)  # type: ignore[arg-type]
-    assert repr(model) == (
-        f"Model(workspace={workspace!r}, name=m, id=m:1, version=1, tags={{'a': 'b'}}, "
-        "properties={'p': 'q'})"
-    )
-    assert model.url
-
-
-# serving
-
-
-def test_serving_is_refused_where_it_is_used(workspace: Workspace) -> None:
-    from azureml.core import Image, Webservice
-    from azureml.core.image import ContainerImage
-    from azureml.core.model import InferenceConfig
-    from azureml.core.webservice import AciWebservice, AksWebservice, LocalWebservice
-
-    for call in (
-        lambda: Model.deploy(workspace, "service", []),
-        lambda: Model.package(workspace, []),
-        lambda: InferenceConfig(entry_script="score.py"),
-        lambda: AciWebservice.deploy_configuration(cpu_cores=1, memory_gb=1),
-        lambda: AksWebservice.deploy_configuration(),
-        lambda: LocalWebservice.deploy_configuration(port=8890),
-        lambda: Webservice.deploy_from_model(workspace, "s"),
-        lambda: ContainerImage.image_configuration(execution_script="score.py"),
-    ):
-        with pytest.raises(UserErrorException, match="mlflow models serve"):
-            call()
-    with pytest.raises(WebserviceException, match="WebserviceNotFound: Webservice with name s"):
-        Webservice(workspace, "s")
-    with pytest.raises(WebserviceException, match="WebserviceNotFound"):
-        AciWebservice(workspace, name="s")
-    assert Webservice.list(workspace) == Image.list(workspace) == []
-
-
-def test_resource_configurations() -> None:
-    for payload in ({"cpu": 1}, {"cpu": 1, "gpu": 1}):
-        with pytest.raises(WebserviceException, match="memoryInGB"):
-            ResourceConfiguration.deserialize(payload)
-    assert ResourceConfiguration.deserialize(None) is None
 
 
 def test_a_tracker_that_refuses_a_draft_keeps_nothing(

@@ -1,4 +1,4 @@
-"""Mutants that are wrong only where several processes share a tracker, or its store is away."""
+"""Mutants that are wrong only where several processes share a tracker."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from amlflow import spec
-from amlflow.per_process import PerProcess
 from amlflow.spec import (
     FINAL,
     ExperimentRecord,
@@ -21,8 +20,6 @@ from amlflow.spec import (
     RunQuery,
     RunRecord,
     Status,
-    Tracker,
-    is_tried_once,
 )
 from amlflow.testing.memory import MemoryTracker
 from helpers.shared_tracker import SharedTracker
@@ -406,99 +403,4 @@ class LockIsLeft(SharedTracker):
             lock.unlink()
 
 
-class RawErrors(SharedTracker):
-    """Unavailable: The tracker did not answer or is busy; the same call may succeed later."""
-
-    def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return super().call(name, *args, **kwargs)
-        except spec.Unavailable as error:
-            raise TimeoutError(str(error)) from None
-
-
-class RefusedWhenAway(SharedTracker):
-    """Unavailable: The tracker did not answer or is busy; the same call may succeed later."""
-
-    def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return super().call(name, *args, **kwargs)
-        except spec.Unavailable as error:
-            raise spec.Refused(str(error)) from None
-
-
-class TriesAgain(SharedTracker):
-    """tried_once: Inside it, this thread's calls raise Unavailable at the first failure."""
-
-    def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        for _ in range(20 if is_tried_once() else 1):
-            try:
-                return super().call(name, *args, **kwargs)
-            except spec.Unavailable as error:
-                last = error
-        raise last
-
-
-class KeptForLater(SharedTracker):
-    """Unavailable: The tracker did not answer or is busy; the same call may succeed later."""
-
-    def write_points(self, run_id: str, points: Sequence[spec.Point]) -> None:
-        pending = self.__dict__.setdefault("pending", [])
-        pending.append((run_id, points))
-        for call in list(pending):
-            super().write_points(*call)
-            pending.remove(call)
-
-    def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[spec.Point]:
-        for call in self.__dict__.get("pending", []):
-            super().write_points(*call)
-        return super().read_points(run_id, names)
-
-
-class RegistersAgain(SharedTracker):
-    """tried_once: Inside it, this thread's calls raise Unavailable at the first failure."""
-
-    def register_model(self, draft: spec.ModelDraft) -> spec.ModelRecord:
-        last = time.monotonic() + 2
-        while True:
-            try:
-                return super().register_model(draft)
-            except spec.Unavailable:
-                if time.monotonic() > last:
-                    raise
-
-
-class SnapshotsAreRefused(SharedTracker):
-    """Unavailable: The tracker did not answer or is busy; the same call may succeed later."""
-
-    def get_snapshot(self, digest: str, destination: Path) -> None:
-        try:
-            super().get_snapshot(digest, destination)
-        except spec.Unavailable as error:
-            raise spec.Refused(error.message) from None
-
-
-class NoModelsWhileAway(SharedTracker):
-    """Unavailable: The tracker did not answer or is busy; the same call may succeed later."""
-
-    def find_models(self, conditions: Sequence[spec.Condition] = ()) -> Iterator[spec.ModelRecord]:
-        try:
-            return super().find_models(conditions)
-        except spec.Unavailable:
-            return iter(())
-
-
-class ChecksNamesInTheStore(SharedTracker):
-    """check_name: Does not call a server."""
-
-    def check_name(self, name: str) -> None:
-        list(self.list_experiments())
-
-
 MUTANTS = [each for each in SharedTracker.__subclasses__() if each.__module__ == __name__]
-_open: PerProcess[Tracker] = PerProcess()
-
-
-def open_mutant(uri: str) -> Tracker:
-    """The mutant that a URI names, ``NAME:<path>``, one for each process."""
-    classes = {each.__name__: each for each in (SharedTracker, *MUTANTS)}
-    return _open.get(uri, lambda uri: classes[uri.partition(":")[0]](uri))
