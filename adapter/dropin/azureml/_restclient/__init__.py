@@ -1,5 +1,5 @@
 """The part of v1's ``azureml._restclient`` that scripts import."""
 
-from amlflow.dropin import stand_aside
+from amlflow.dropin import stand_aside as _stand_aside
 
-stand_aside(__name__)
+_stand_aside(__name__)

@@ -1,6 +1,6 @@
 """v1's ``azureml.core``, by amlflow."""
 
-from typing import Any
+from typing import Any as _Any
 
 from amlflow.core.absent.names import explain_modules as _explain_modules
 from amlflow.core.absent.names import submodule as _submodule
@@ -40,5 +40,5 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> _Any:
     return _submodule(__name__, name)

@@ -1,6 +1,6 @@
 """v1's ``azureml.core.compute``, by amlflow."""
 
-from typing import Any
+from typing import Any as _Any
 
 from amlflow.core.absent.compute_kinds import (
     AdlaCompute,
@@ -38,5 +38,5 @@ __all__ = [
 __path__: list[str] = []  # so that importing one of v1's submodules says where its names are
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> _Any:
     _refuse(__name__, name)

@@ -1,6 +1,6 @@
 """v1's ``azureml.core.environment``, by amlflow."""
 
-from typing import Any
+from typing import Any as _Any
 
 from amlflow.core.absent.names import refuse as _refuse
 from amlflow.core.scripts.conda_dependencies import CondaDependencies
@@ -27,5 +27,5 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> _Any:
     _refuse(__name__, name)

@@ -1,6 +1,6 @@
 """v1's ``azureml.data``, by amlflow."""
 
-from typing import Any
+from typing import Any as _Any
 
 from amlflow.core.absent.names import submodule as _submodule
 from amlflow.core.data.data_type import DataType
@@ -14,5 +14,5 @@ __version__ = VERSION
 __all__ = ["VERSION", "DataType", "FileDataset", "OutputFileDatasetConfig", "TabularDataset"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> _Any:
     return _submodule(__name__, name)

@@ -1,13 +1,13 @@
 """v1's ``azureml.opendatasets``: each name says where its files are."""
 
-from typing import Any
+from typing import Any as _Any
 
-from amlflow.dropin import stand_aside
+from amlflow.dropin import stand_aside as _stand_aside
 
-stand_aside(__name__)
+_stand_aside(__name__)
 
 from amlflow.core.absent.names import refuse as _refuse  # noqa: E402
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> _Any:
     _refuse(__name__, name)

@@ -1,5 +1,5 @@
 """v1's ``azureml.train``: its estimators. Sweeps and automated ML refuse where they are used."""
 
-from amlflow.dropin import stand_aside
+from amlflow.dropin import stand_aside as _stand_aside
 
-stand_aside(__name__)
+_stand_aside(__name__)

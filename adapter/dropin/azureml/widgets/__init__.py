@@ -1,8 +1,8 @@
 """v1's ``azureml.widgets``, by amlflow."""
 
-from amlflow.dropin import stand_aside
+from amlflow.dropin import stand_aside as _stand_aside
 
-stand_aside(__name__)
+_stand_aside(__name__)
 
 from amlflow.core.widgets.run_details import RunDetails  # noqa: E402
 

@@ -1,9 +1,9 @@
 """v1's ``azureml.pipeline.steps``: its names can be imported, and refuse where they are used."""
 
-from typing import Any
+from typing import Any as _Any
 
 from amlflow.core.absent.sweeps_and_pipelines import refusing_class as _refusing_class
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> _Any:
     return _refusing_class(__name__, name)
