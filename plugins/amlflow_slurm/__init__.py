@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from amlflow.spec import Cluster
 
 amlflow_spec = 1
+check_cluster = "slurm"
 
 
 @hookimpl

@@ -35,19 +35,21 @@ def check(name: str, uri: str | None) -> None:
     for hook, suite, attribute, value in (
         ("amlflow_tracker", "TestTracker", "check_uri", uri),
         ("amlflow_compute", "TestCompute", "check_kind", None),
+        ("amlflow_cluster", "TestCluster", "check_cluster", None),
     ):
         if not hasattr(plugin, hook):
             continue
         where = value or getattr(plugin, attribute, None)
         if where is None:
             raise UserErrorException(
-                f"Nothing says where the suite finds a tracker or target of the plugin {name!r}: "
+                f"Nothing says where the suite finds the tracker, compute target or cluster of the "
+                f"plugin {name!r}: "
                 f"beside the hook {hook} it needs {attribute} (see amlflow.spec.hookimpl)."
             )
         environment[f"AMLFLOW_{attribute.upper()}"] = where
         suites.append(f"amlflow.testing.check::{suite}")
     if not suites:
-        raise UserErrorException(f"The plugin {name!r} has no tracker and no compute target.")
+        raise UserErrorException(f"The plugin {name!r} has no tracker, compute target or cluster.")
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", folder, "-q"]
         options = ["-p", "no:cacheprovider", "--basetemp", f"{folder}/files", "--pyargs", *suites]

@@ -168,9 +168,9 @@ class Journal:
         self.sender().keep_file(path, name)
         return name
 
-    def copy(self, name: str) -> Path:
-        """The path of the copy of a file."""
-        return self.sender().folder.files / name
+    def copy_path(self, name: str) -> Path:
+        """The path of the copy of a file that waits for the tracker."""
+        return self.sender().copy_path(name)
 
     def waiting_records(self) -> Iterator[Record]:
         """The records of this process that are not sent, in order."""

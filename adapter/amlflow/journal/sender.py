@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from amlflow.exceptions import AuthenticationException, AzureMLException
@@ -94,6 +95,10 @@ class Sender:
     def folder(self) -> ProcessFolder:
         """The folder of the records. It changes if somebody removes it."""
         return self._segments.folder
+
+    def copy_path(self, name: str) -> Path:
+        """The path of the copy that :meth:`keep_file` made under a name."""
+        return self.folder.files / name
 
     @property
     def is_homeless(self) -> bool:

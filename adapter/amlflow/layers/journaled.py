@@ -405,7 +405,7 @@ class Journaled(Layer):
             if name not in self._local_files.get(run_id, {}):
                 raise FileNotInRun(run_id, name)
             journal, copy = self._local_files[run_id][name]
-            shutil.copyfile(journal.copy(copy), destination)
+            shutil.copyfile(journal.copy_path(copy), destination)
             return
         self._settle(run_id)
         self.inner.get_file(self._tracker_id(run_id), name, destination)

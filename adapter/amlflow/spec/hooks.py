@@ -17,8 +17,9 @@ hookimpl = pluggy.HookimplMarker("amlflow")
 
 The module of a tracker plugin can also define ``features``, with the features of its tracker:
 ``amlflow plugins`` prints them without opening a tracker. ``amlflow plugins check`` opens the
-tracker at ``check_uri``, in which ``{folder}`` stands for an empty folder, and the compute target
-of the kind ``check_kind``.
+tracker at ``check_uri``, in which ``{folder}`` stands for an empty folder, the compute target of
+the kind ``check_kind`` and the cluster of the kind ``check_cluster``. The nodes of that cluster
+must be this machine.
 """
 
 

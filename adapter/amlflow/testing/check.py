@@ -6,8 +6,9 @@ import os
 
 import pytest
 
-from amlflow.plugins import open_compute
-from amlflow.spec import Compute
+from amlflow.plugins import open_cluster, open_compute
+from amlflow.spec import Cluster, Compute
+from amlflow.testing.cluster_suite import ClusterSuite
 from amlflow.testing.compute_suite import ComputeSuite
 from amlflow.testing.tracker_suite import TrackerSuite
 
@@ -27,3 +28,22 @@ class TestCompute(ComputeSuite):
     @pytest.fixture
     def compute(self) -> Compute:
         return open_compute(os.environ["AMLFLOW_CHECK_KIND"], {})
+
+
+class TestCluster(ClusterSuite):
+    """The cluster of the kind that the plugin states, with no settings."""
+
+    start_seconds = 3.0
+
+    @pytest.fixture
+    def cluster(self) -> Cluster:
+        kind = os.environ["AMLFLOW_CHECK_CLUSTER"]
+        cluster = open_cluster(kind, {})
+        if cluster is None:
+            pytest.fail(f"No plugin offers the kind {kind!r} as a cluster.")
+        return cluster
+
+    @pytest.fixture
+    def opening(self) -> str:
+        kind = os.environ["AMLFLOW_CHECK_CLUSTER"]
+        return f"from amlflow.plugins import open_cluster\ncluster = open_cluster({kind!r}, {{}})"
