@@ -112,6 +112,12 @@ parse_job: Note[JobNote] = Note("job", _to_job)
 """The run's job."""
 
 
+def _to_digest(text: str) -> str:
+    if not _DIGEST.fullmatch(text):
+        raise Malformed("64 hexadecimal digits")
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """Why a cluster's job waits, in the cluster's words, and how many wait before it."""
@@ -137,6 +143,10 @@ def _to_waiting(text: str) -> Waiting:
 
 parse_cluster: Note[str] = Note("cluster", to_name)
 """The kind of the cluster that runs the run's job."""
+
+
+parse_cluster_identity: Note[str] = Note("cluster_identity", _to_digest)
+"""The hash of the identity of that cluster; a run of an older amlflow has none."""
 
 
 parse_waiting: Note[Waiting] = Note("waiting", _to_waiting)

@@ -22,6 +22,7 @@ from amlflow.spec import ClusterWork
 
 from amlflow_slurm.commands import run_command
 from amlflow_slurm.kept import cluster_key
+from amlflow_slurm.site import max_array_size
 
 MAX_SCRIPT = 1 << 20
 """Bytes of an array's script; Slurm's own limit is 4 MB by default."""
@@ -36,7 +37,6 @@ KEPT_S = 30 * 24 * 60 * 60.0
 _FILE = "slurm-{cluster}-array-{array}.json"
 _NAMES = "# names: "
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_LIMIT = re.compile(r"^MaxArraySize\s*=\s*(\d+)", re.MULTILINE)
 
 
 def split(works: Sequence[ClusterWork]) -> Iterator[list[ClusterWork]]:
@@ -46,7 +46,7 @@ def split(works: Sequence[ClusterWork]) -> Iterator[list[ClusterWork]]:
     size = 0
     for work in works:
         if group and _is_alike(group[0], work):
-            limit = _max_size() if limit is None else limit
+            limit = max_array_size() if limit is None else limit
             if len(group) < limit and size + _size(work) <= MAX_SCRIPT:
                 group.append(work)
                 size += _size(work)
@@ -80,12 +80,6 @@ def _size(work: ClusterWork) -> int:
     """The most bytes that a work may take in a script: a quote is written as five characters."""
     values = (f"{name}{value}" for name, value in work.environment.items())
     return 100 + len(work.name) + sum(len(text.encode()) + 4 * text.count("'") for text in values)
-
-
-def _max_size() -> int:
-    """The most elements of an array in this cluster."""
-    limit = _LIMIT.search(run_command(["scontrol", "show", "config"]))
-    return 1 if limit is None else max(int(limit[1]), 1)
 
 
 def name_of(works: Sequence[ClusterWork]) -> str:

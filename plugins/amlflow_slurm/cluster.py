@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import getpass
+import contextlib
 import math
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from amlflow.exceptions import ComputeTargetException
 from amlflow.spec import (
     ATTEMPT,
+    NUDGE,
     PROCESS,
     ClusterBase,
     ClusterJob,
@@ -34,12 +35,15 @@ from amlflow_slurm.arrays import (
 from amlflow_slurm.commands import run_command
 from amlflow_slurm.nodes import addresses_of, describe
 from amlflow_slurm.settings import SlurmSettings
+from amlflow_slurm.site import cluster_name, user_name
 from amlflow_slurm.squeue import ask
 
 MAX_VARIABLE = 128 << 10
 """Bytes of an environment variable, with its name: the Linux kernel's limit."""
 MAX_IDS = 500
 """The most ids that one scancel gets."""
+NUDGE_S = 3.0
+"""How long a nudge may take: the agent asks the tracker once a second anyway."""
 RETRY_S = 60.0
 """How long a controller that is away is waited for at submit."""
 RESERVE_S = 600.0
@@ -120,6 +124,10 @@ class SlurmCluster(ClusterBase):
             options.append(f"--time={math.ceil((work.max_seconds + RESERVE_S) / 60)}")
         return [*options, *settings.to_options()]
 
+    def identify(self) -> str:
+        """squeue is asked for the jobs of this user only."""
+        return f"{cluster_name()} {os.getuid()}"
+
     @property
     def is_distributed(self) -> bool:
         """By srun."""
@@ -170,13 +178,40 @@ class SlurmCluster(ClusterBase):
             jobs, _ = ask(now=True)
         ids = {name: jobs[name].id or "" for name in names if name in jobs}
         elements = {name: job_id for name, job_id in ids.items() if ELEMENT.fullmatch(job_id)}
-        ids_to_end = list(elements.values())
-        for begin in range(0, len(ids_to_end), MAX_IDS):
+        for ids_to_end in _in_parts(list(elements.values())):
             # Those that have ended meanwhile are told on its standard error.
-            run_command(["scancel", "--quiet", *ids_to_end[begin : begin + MAX_IDS]])
+            run_command(["scancel", "--quiet", *ids_to_end])
         for name in names:
             if NAME.fullmatch(name) and name not in elements:
-                run_command(["scancel", f"--name={name}", f"--user={getpass.getuser()}"])
+                run_command(["scancel", f"--name={name}", f"--user={user_name()}"])
+
+    def nudge(self, names: Sequence[str]) -> None:
+        """By scancel, which sends the signal to the command and not to what srun has started."""
+        # For a job that waits, scancel would try again for a minute. Slurm 22.05 lets it do so for
+        # an element that runs, too, while other elements of its array wait.
+        words = ["--batch", "--state=RUNNING", f"--signal={NUDGE.removeprefix('SIG')}"]
+        signal = ["scancel", "--quiet", *words]
+        jobs, _ = ask(now=False)
+        waiting = {_array_of(job.id) for job in jobs.values() if job.state is JobState.QUEUED}
+        known = [jobs[name].id or "" for name in names if name in jobs]
+        ids = [job_id for job_id in known if job_id and _array_of(job_id) not in waiting]
+        commands = [[*signal, *part] for part in _in_parts(ids)]
+        for name in names:
+            if NAME.fullmatch(name) and name not in jobs:
+                commands.append([*signal, f"--name={name}", f"--user={user_name()}"])
+        for command in commands:
+            with contextlib.suppress(ComputeTargetException):  # some have ended meanwhile
+                run_command(command, limit_s=NUDGE_S)
+
+
+def _array_of(job_id: str | None) -> str:
+    return (job_id or "").partition("_")[0]
+
+
+def _in_parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """As many ids at a time as a command gets."""
+    for begin in range(0, len(ids), MAX_IDS):
+        yield ids[begin : begin + MAX_IDS]
 
 
 def _script(settings: SlurmSettings, works: Sequence[ClusterWork]) -> str:

@@ -28,18 +28,26 @@ _AWAY = (
 """Of these messages of Slurm's, in small letters, each is about its daemons and not about a job."""
 _OF_A_JOB = ("SLURM_", "PMI_", "PMIX_", "PMI2_")
 _KEPT = ("SLURM_CONF",)
+_DEFAULTS = ("SQUEUE_", "SCANCEL_", "SINFO_", "SCONTROL_")
+"""What a user has set for these commands, such as SQUEUE_PARTITION, would leave out jobs."""
+_SBATCH_DEFAULTS = ("SBATCH_ARRAY_INX", "SBATCH_WAIT")
+"""What would make more jobs than one, or wait for their ends. Other defaults are heeded."""
 
 
 def run_command(
-    command: Sequence[str], stdin: str = "", environment: Mapping[str, str] | None = None
+    command: Sequence[str],
+    stdin: str = "",
+    environment: Mapping[str, str] | None = None,
+    limit_s: float | None = None,
 ) -> str:
-    """What a command of Slurm's prints.
+    """What a command of Slurm's prints. The default of ``limit_s`` is :data:`LIMIT_S`.
 
     Raises:
         ComputeTargetException: the command is not on this machine, or says that it was told
             something wrong; the message is Slurm's.
         Unavailable: Slurm's daemons do not answer.
     """
+    limit_s = LIMIT_S if limit_s is None else limit_s
     program = shutil.which(command[0])
     if program is None:
         raise ComputeTargetException(
@@ -50,16 +58,16 @@ def run_command(
         process = subprocess.run(
             [program, *command[1:]],
             input=stdin,
-            env=_own_environment(environment or {}),
+            env=_own_environment(command[0], environment or {}),
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=LIMIT_S,
+            timeout=limit_s,
             check=False,
         )
     except subprocess.TimeoutExpired:
         raise Unavailable(
-            f"Slurm's command {command[0]!r} did not answer within {LIMIT_S:g} seconds."
+            f"Slurm's command {command[0]!r} did not answer within {limit_s:g} seconds."
         ) from None
     if process.returncode == 0:
         return process.stdout
@@ -69,14 +77,16 @@ def run_command(
     raise ComputeTargetException(f"Slurm refuses it: {message}")
 
 
-def _own_environment(more: Mapping[str, str]) -> dict[str, str]:
+def _own_environment(program: str, more: Mapping[str, str]) -> dict[str, str]:
     """This process's environment without what describes a Slurm job that it may be part of.
 
-    A job that is submitted from within a job would inherit its nodes and processes otherwise.
+    A job that is submitted from within a job would inherit its nodes and processes otherwise. What
+    the user has set for the commands themselves is left out, too; a job gets it, though.
     """
+    left_out = _OF_A_JOB if program == "sbatch" else (*_OF_A_JOB, *_DEFAULTS)
     own = {
         name: value
         for name, value in os.environ.items()
-        if name in _KEPT or not name.startswith(_OF_A_JOB)
+        if name in _KEPT or not (name.startswith(left_out) or name in _SBATCH_DEFAULTS)
     }
     return {**own, **more}

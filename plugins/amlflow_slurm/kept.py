@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,17 +22,23 @@ MIN_AGE_S = 12.0
 
 
 def keep_answer(
-    name: str, ask: Callable[[], dict[str, Any]], *, now: bool
+    name: str,
+    ask: Callable[[], dict[str, Any]],
+    *,
+    now: bool,
+    max_age_s: float | None = None,
 ) -> tuple[dict[str, Any], bool]:
     """The answer to a question of this name, and whether it was asked by this very call.
 
-    It is asked if the last answer is too old, or if it is to be asked ``now``.
+    It is asked if the last answer is too old, or if it is to be asked ``now``. The default of
+    ``max_age_s`` is :data:`MIN_AGE_S`.
     """
+    age_s = MIN_AGE_S if max_age_s is None else max_age_s
     path = platformdirs.user_cache_path("amlflow") / f"slurm-{cluster_key()}-{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with FileLock(f"{path}.lock"):
         kept = _read(path)
-        is_fresh = now or kept is None or not 0 <= time.time() - kept["time"] < MIN_AGE_S
+        is_fresh = now or kept is None or not 0 <= time.time() - kept["time"] < age_s
         if kept is None or is_fresh:
             kept = {"time": time.time(), "answer": ask()}
             path.write_text(json.dumps(kept), encoding="utf-8")
@@ -39,8 +46,9 @@ def keep_answer(
 
 
 def cluster_key() -> str:
-    """Tells this machine's clusters apart."""
-    return hashlib.sha256(os.environ.get("SLURM_CONF", "").encode()).hexdigest()[:16]
+    """Tells clusters apart: machines of two may share a home folder, and one may reach several."""
+    place = f"{socket.gethostname()}:{os.environ.get('SLURM_CONF', '')}"
+    return hashlib.sha256(place.encode()).hexdigest()[:16]
 
 
 _parsed: dict[Path, tuple[tuple[int, int], Any]] = {}

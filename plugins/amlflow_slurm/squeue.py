@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from amlflow.spec import ClusterJob, JobState
 from amlflow_slurm.arrays import NAME, ElementNames
 from amlflow_slurm.commands import run_command
 from amlflow_slurm.kept import keep_answer
+from amlflow_slurm.site import user_name
 
 _COLUMNS = {
     "Name": 128,
@@ -79,7 +79,7 @@ _last: list[Any] = []
 
 def _ask_slurm() -> dict[str, Any]:
     columns = ",".join(f"{name}:{width}" for name, width in _COLUMNS.items())
-    options = ["--noheader", "--array", "--states=all", "--user", getpass.getuser()]
+    options = ["--noheader", "--array", "--states=all", "--user", user_name()]
     rows = rows_of(run_command(["squeue", *options, "-O", columns]))
     names = ElementNames()
     for row in rows:

@@ -62,7 +62,10 @@ NOT_IN_THE_SUITES = {
     "ClusterBase",  # tests/unit/test_base_classes.py
     # What a suite cannot bring about: tests/integration/jobs/test_slurm.py.
     "Cluster.submit: If the answer", "Cluster.submit: Raises", "Cluster.look: Raises",
-    "Cluster.cancel: Raises", "ClusterWork: max_seconds", "ClusterWork: image",
+    "Cluster.cancel: Raises", "Cluster.nudge: Raises", "Cluster.nudge: A cluster that",
+    "NUDGE: The signal",
+    "Cluster.identify: It is", "Cluster.identify: Only where", "Cluster.identify: Raises",
+     "ClusterWork: max_seconds", "ClusterWork: image",
     "ClusterJob: id is", "Cluster.spread: With is_mpi",
     "Cluster.addresses: The nodes reach",  # all nodes are one machine
     "Partition: away", "Cluster.describe: Raises",

@@ -9,10 +9,14 @@ from pathlib import Path
 from blocks import block
 from helpers import servers
 from helpers.submitted_jobs import until
+from test_docs import OFFLINE, clone
+
+__all__ = ["clone"]  # a fixture
 
 
 def run(*command: str, folder: Path, **environment: str) -> str:
-    path = f"{Path(sys.executable).parent}:/usr/bin:/bin:/usr/sbin:/sbin"
+    first = environment.pop("PATH", str(Path(sys.executable).parent))
+    path = f"{first}:/usr/bin:/bin:/usr/sbin:/sbin"
     done = subprocess.run(
         command, cwd=folder, env=servers.clean_environment(PATH=path, **environment),
         capture_output=True, text=True, check=False,
@@ -22,32 +26,41 @@ def run(*command: str, folder: Path, **environment: str) -> str:
 
 
 def test_from_a_login_node_to_a_cancelled_job(
-    folder: Path, jobs: Path, server_uri: str, slurm: str
+    clone: Path, folder: Path, jobs: Path, server_uri: str, slurm: str
 ) -> None:
+    server = block("slurm-server").replace("http://mlflow.example:5000", server_uri)
+    told = r'printf "%s\n" "$PATH" "$MLFLOW_TRACKING_URI"'
+    begin = "\n".join([block("slurm-install"), server, told])
+    path, uri = run("bash", "-euc", begin, folder=clone, **OFFLINE).splitlines()
+    python = path.partition(":")[0] + "/python"
     compute = folder / ".azureml" / "compute.yaml"
     compute.parent.mkdir()
     compute.write_text(block("slurm-compute"))
-    environment = {"MLFLOW_TRACKING_URI": server_uri}
-    shown = run(sys.executable, "-c", block("slurm-submit"), folder=folder, **environment)
+    environment = {"MLFLOW_TRACKING_URI": uri, "PATH": path}
+
+    def answer(line: str) -> str:
+        return run("bash", "-euc", line, folder=folder, **environment).strip()
+
+    command, _, expected = block("slurm-check").strip().removeprefix("$ ").partition("\n")
+    # Nodes may still be busy with the jobs of other tests.
+    until(lambda: answer(command) == expected, what=expected)
+    shown = run(python, "-c", block("slurm-submit"), folder=folder, **environment)
     assert "trained" in shown
     assert shown.splitlines()[-1] == f"Completed {{'loss': {[1.0, 0.5, 1 / 3]}}}"
-    shown = run(sys.executable, "-c", block("slurm-nodes"), folder=folder, **environment)
+    shown = run(python, "-c", block("slurm-nodes"), folder=folder, **environment)
     logs = [f"user_logs/std_log_process_{number}.txt" for number in range(4)]
     assert shown.splitlines()[-1] == f"12 {logs}"
     # The next one waits, until somebody releases it.
     compute.write_text(block("slurm-compute") + "  options: [--hold]\n")
     held = block("slurm-submit").split("run.wait")[0]
-    run(sys.executable, "-c", held, folder=folder, **environment)
+    run(python, "-c", held, folder=folder, **environment)
 
     def shown_now() -> str:
-        return run(sys.executable, "-c", block("slurm-waiting"), folder=folder, **environment)
+        return run(python, "-c", block("slurm-waiting"), folder=folder, **environment)
 
     # Slurm's last answer is some seconds old.
     until(lambda: "Queued waiting: JobHeldUser\n" in shown_now(), what="the reason")
     command, _, expected = block("slurm-show").strip().removeprefix("$ ").partition("\n")
-
-    def answer(line: str) -> str:
-        return run("bash", "-euc", line, folder=folder, **environment).strip()
 
     # Nodes may still be busy with the ends of the jobs before.
     until(lambda: answer(command) == expected, what=expected)
@@ -57,10 +70,10 @@ def test_from_a_login_node_to_a_cancelled_job(
     after = shown_now()
     assert "Canceled" in after
     assert "Queued" not in after
-    shown = run(sys.executable, "-c", block("slurm-array"), folder=folder, **environment)
+    shown = run(python, "-c", block("slurm-array"), folder=folder, **environment)
     assert shown == f"{['Queued'] * 4}\n"
     command = block("slurm-cancel-array")
-    shown = run(sys.executable, "-c", command, folder=folder, **environment)
+    shown = run(python, "-c", command, folder=folder, **environment)
     assert shown == f"{['Canceled'] * 4}\n"
     waiting = answer("squeue --noheader --array --states=PENDING")
     assert waiting == ""

@@ -68,6 +68,7 @@ def submit_and_be_killed(experiment: Any, place: str, count: int = 1) -> Any:
         script("print('alone')")
     code = f"""
         import os, signal
+        from amlflow.core.scripts import many as lists
         from amlflow.jobs import starting
         from amlflow.jobs.cluster import many
         from amlflow_slurm.cluster import SlurmCluster

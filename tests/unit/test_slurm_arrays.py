@@ -25,7 +25,9 @@ class Slurm:
         self.limit, self.queue, self.calls = limit, "", []
         self.scripts: dict[str, str] = {}
 
-    def __call__(self, command: Sequence[str], stdin: str = "", environment: Any = None) -> str:
+    def __call__(
+        self, command: Sequence[str], stdin: str = "", environment: Any = None, **_: Any
+    ) -> str:
         self.calls.append((list(command), stdin, environment))
         if command[0] == "squeue":
             return self.queue
@@ -45,8 +47,9 @@ class Slurm:
 def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Slurm:
     fake = Slurm()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    for module in ("arrays", "cluster", "squeue"):
+    for module in ("arrays", "cluster", "site", "squeue"):
         monkeypatch.setattr(f"amlflow_slurm.{module}.run_command", fake)
+    monkeypatch.setattr("amlflow_slurm.site.MAX_AGE_S", 0)
     return fake
 
 
@@ -242,3 +245,27 @@ def test_a_lost_answer_of_an_array_submits_once(
     monkeypatch.setattr("amlflow_slurm.cluster.run_command", lose)
     cluster.submit(works)
     assert len(slurm.calls_of("sbatch")) == 1
+
+
+def test_an_element_is_nudged_once_no_other_of_its_array_waits(
+    slurm: Slurm, cluster: SlurmCluster
+) -> None:
+    """Slurm 22.05 lets scancel try for a minute to signal an element while others wait."""
+    single, alone = "a" * 32, "b" * 32
+    works = [work(number) for number in range(2)]
+    others = [work(number) for number in range(2)]
+    arrays.keep_names(works)
+    arrays.keep_names(others)
+    slurm.queue = "\n".join(
+        [
+            row("RUNNING", Name=arrays.name_of(works), id="7_0"),
+            row("PENDING", Name=arrays.name_of(works), id="7_1"),
+            row("RUNNING", Name=arrays.name_of(others), id="8_0"),
+            row("RUNNING", Name=single, id="9"),
+        ]
+    )
+    cluster.nudge([works[0].name, others[0].name, single, alone])
+    ids, by_name = (words for words, *_ in slurm.calls_of("scancel"))
+    assert ids[-2:] == ["8_0", "9"]
+    assert {"--signal=URG", "--batch", "--state=RUNNING"} <= set(ids)
+    assert f"--name={alone}" in by_name

@@ -14,6 +14,7 @@ from amlflow.run_errors import to_error
 from amlflow.spec import FINAL, LAUNCHED, RunChange, RunRecord, Status
 from amlflow.tracker_notes import (
     parse_cluster,
+    parse_cluster_identity,
     parse_end_request,
     parse_environment,
     parse_error,
@@ -38,6 +39,8 @@ SILENT = parse_silence.key
 ERROR = parse_error.key
 CLUSTER = parse_cluster.key
 """The kind of the cluster that runs the job. Without this note, the job runs on one machine."""
+CLUSTER_IDENTITY = parse_cluster_identity.key
+"""The hash of the identity of that cluster."""
 WAITING = parse_waiting.key
 """``{"reason", "before", "id", "attempt"}``: why a cluster's job waits, and its place."""
 WARNINGS = parse_warnings.key

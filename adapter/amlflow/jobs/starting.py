@@ -7,13 +7,13 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
+from amlflow.jobs.cluster.identity import cluster_notes
 from amlflow.jobs.cluster.names import make_cluster_name
 from amlflow.jobs.cluster.payload import to_work
 from amlflow.jobs.finding import proof_of
 from amlflow.jobs.job import DEFINITION_FILE, Job, JobFolder
 from amlflow.jobs.queue import Queue
 from amlflow.jobs.removal import remove
-from amlflow.jobs.run_notes import CLUSTER
 from amlflow.spec import Cluster, Status, Tracker
 
 
@@ -23,6 +23,12 @@ class Start(Protocol):
     @property
     def notes(self) -> Mapping[str, str]:
         """The notes that the run gets."""
+
+    def check(self) -> None:
+        """Raise ComputeTargetException if the target cannot take the job.
+
+        It is called in another thread, while the source is packed.
+        """
 
     @contextlib.contextmanager
     def prepare(self) -> Iterator[str]:
@@ -41,6 +47,9 @@ class StartHere:
 
     def __init__(self, job: Job) -> None:
         self._queue = Queue(job.target)
+
+    def check(self) -> None:
+        """This machine has been asked already, since that takes no time."""
 
     @contextlib.contextmanager
     def prepare(self) -> Iterator[str]:
@@ -64,8 +73,12 @@ class StartOnCluster:
     """
 
     def __init__(self, cluster: Cluster, job: Job) -> None:
-        self._cluster = cluster
-        self.notes: Mapping[str, str] = {CLUSTER: job.target.kind}
+        self._cluster, self._job = cluster, job
+        self.notes: Mapping[str, str] = cluster_notes(cluster, job.target.kind)
+
+    def check(self) -> None:
+        """Ask the cluster."""
+        self._cluster.check(to_work(self._job), self._job.tracking_uri)
 
     @contextlib.contextmanager
     def prepare(self) -> Iterator[str]:

@@ -21,6 +21,7 @@ from collections.abc import Callable
 
 from amlflow.exceptions import AzureMLException, ComputeTargetException
 from amlflow.jobs.cancel import claim_for_nobody, is_nobodys
+from amlflow.jobs.cluster.identity import has_job_of
 from amlflow.jobs.cluster.names import make_cluster_name
 from amlflow.jobs.finding import find_job, own_jobs, proof_of
 from amlflow.jobs.job import BUILD_LOG, LOG, Job, JobFolder
@@ -146,6 +147,9 @@ def _tend_submitted(
     proof = proof_of(folder)
     names = {run_id: make_cluster_name(run_id, proof) for run_id in job.run_ids}
     jobs = cluster.look(list(names.values()), now=True)
+    is_any_unknown = any(job.state is JobState.UNKNOWN for job in jobs.values())
+    if is_any_unknown and not has_job_of(cluster, record):
+        return False  # the target's name is another cluster's here, or another user's
     changed = False
     for run_id, name in names.items():
         if jobs[name].state is not JobState.UNKNOWN:

@@ -44,6 +44,7 @@ from typing import TYPE_CHECKING, Any
 from amlflow.spec.base import ClusterBase, ComputeBase, TrackerBase, make_record
 from amlflow.spec.cluster import (
     ATTEMPT,
+    NUDGE,
     PROCESS,
     Cluster,
     ClusterJob,
@@ -134,6 +135,7 @@ __all__ = [
     "ModelNotFound",
     "ModelRecord",
     "ModelRegistry",
+    "NUDGE",
     "Op",
     "Order",
     "PROCESS",

@@ -115,6 +115,10 @@ class ClusterBase(Cluster):
     known_limits: Sequence[KnownLimit] = ()
     """What the cluster is known not to do; see :class:`KnownLimit`."""
 
+    def identify(self) -> str:
+        """The default is the empty text: the same jobs are known to all who open the cluster."""
+        return ""
+
     @property
     def is_distributed(self) -> bool:
         """The default is False: a job is one process."""
@@ -122,6 +126,9 @@ class ClusterBase(Cluster):
 
     def check(self, work: ClusterWork, tracking_uri: str) -> None:
         """The default takes any work."""
+
+    def nudge(self, names: Sequence[str]) -> None:
+        """The default does nothing: the command asks the tracker once a second."""
 
     def addresses(self) -> Sequence[str]:
         """The default has none, as the jobs are not distributed."""

@@ -10,12 +10,15 @@ after it has submitted has lost nothing, since anybody of the same user can look
 =========  ===============================================  ===========================  ========
 method     what it does                                     errors                       atomic
 =========  ===============================================  ===========================  ========
+identify   says which cluster it is, and for whom           ComputeTargetException,      --
+                                                            Unavailable
 check      says whether the cluster can take a work         ComputeTargetException       --
 submit     puts works into the queue                        ComputeTargetException,      each
                                                             Unavailable                  work
 look       says what the cluster knows of jobs              Unavailable                  --
 cancel     takes jobs out of the queue, and ends those      Unavailable                  --
            that run
+nudge      tells a job's command to ask the tracker         Unavailable                  --
 addresses  says how a job's nodes reach each other          ComputeTargetException,      --
                                                             Unavailable
 describe   says what nodes and queue do                     ComputeTargetException,      --
@@ -37,6 +40,11 @@ from typing import Protocol
 ATTEMPT = "AMLFLOW_ATTEMPT"
 """The name of the variable that tells a job how often it has been started: 1, 2 after it was put
 back into the queue, and so on. The cluster sets it for the job at each start."""
+
+
+NUDGE = "SIGURG"
+"""The signal that tells a job's command to ask the tracker at once whether its run is to end. It is
+ignored by programs that do not know it."""
 
 
 PROCESS = "AMLFLOW_PROCESS"
@@ -88,7 +96,8 @@ class ClusterJob:
     ``id`` is the job's id in the cluster, for people. ``reason`` says in the cluster's own words
     why the job waits, or in a sentence why it has ended or is being ended; it is None where the
     command has ended by itself. ``before`` is the number of jobs that wait before it.
-    ``attempt`` is as :data:`ATTEMPT`. What the cluster does not tell is None.
+    ``attempt`` is as :data:`ATTEMPT`; while a job waits, it is the attempt that comes next. What
+    the cluster does not tell is None.
     """
 
     state: JobState
@@ -137,6 +146,15 @@ class Cluster(Protocol):
         """Whether :meth:`addresses` and :meth:`spread` are there, for jobs of several processes."""
 
     @abstractmethod
+    def identify(self) -> str:
+        """Which cluster this is, and whose jobs it knows: a short text.
+
+        It is the same wherever the same jobs are known, and different where they are not, as for
+        another user. Only where it is that of the submitter does :attr:`JobState.UNKNOWN` say
+        something of a job. Raises :class:`ComputeTargetException` and :class:`Unavailable`.
+        """
+
+    @abstractmethod
     def check(self, work: ClusterWork, tracking_uri: str) -> None:
         """Raise :class:`ComputeTargetException` with what to do if the cluster cannot take a work.
 
@@ -174,6 +192,14 @@ class Cluster(Protocol):
 
         Returns when the cluster has accepted that. The cluster may forget a job at once that it
         had not started: the job is :attr:`JobState.UNKNOWN` then. Raises :class:`Unavailable`.
+        """
+
+    @abstractmethod
+    def nudge(self, names: Sequence[str]) -> None:
+        """Send the signal :data:`NUDGE` to the commands of jobs that run, on their first nodes.
+
+        Other jobs are not changed, and unknown ones are ignored. A cluster that cannot send it does
+        nothing: the command asks the tracker once a second anyway. Raises :class:`Unavailable`.
         """
 
     @abstractmethod

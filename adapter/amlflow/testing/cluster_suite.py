@@ -20,7 +20,8 @@ import psutil
 import pytest
 
 from amlflow.exceptions import ComputeTargetException
-from amlflow.spec import Cluster, ClusterWork, JobState
+from amlflow.spec import NUDGE, Cluster, ClusterBase, ClusterWork, JobState
+from amlflow.testing.plugin import NOT_CLAIMED
 from amlflow.testing.suites.cluster_base import HEAD, OVER, end_of
 from amlflow.testing.suites.cluster_processes import ClusterProcessTests
 from amlflow.testing.suites.cluster_state import ClusterStateTests
@@ -37,6 +38,15 @@ class ClusterSuite(ClusterProcessTests, ClusterStateTests):
             says; an argument that the contract does not have needs a default.
         """
         check_signatures(cluster, Cluster)
+
+    def test_an_identity(self, cluster: Cluster) -> None:
+        """
+        Cluster.identify: Which cluster this is, and whose jobs it knows: a short text.
+        """
+        identity = cluster.identify()
+        assert isinstance(identity, str)
+        assert len(identity) < 1000
+        assert cluster.identify() == identity
 
     def test_a_work_runs_once_with_what_it_was_given(
         self, cluster: Cluster, submitted: Any, tmp_path: Path
@@ -80,7 +90,7 @@ class ClusterSuite(ClusterProcessTests, ClusterStateTests):
     def test_a_work_that_runs(self, cluster: Cluster, submitted: Any, tmp_path: Path) -> None:
         """
         Cluster.look: What the cluster knows of jobs, by their names.
-        ClusterJob: attempt is as ATTEMPT.
+        ClusterJob: attempt is as ATTEMPT; while a job waits, it is the attempt that comes next.
         """
         item = submitted("note.touch(); time.sleep(600)")
         until((tmp_path / item.name).exists)
@@ -162,6 +172,28 @@ class ClusterSuite(ClusterProcessTests, ClusterStateTests):
         # Cluster.cancel: Take jobs out of the queue
         assert not psutil.pid_exists(int((tmp_path / item.name).read_text()))
         assert cluster.look([other.name], now=True)[other.name].state not in OVER
+
+    def test_a_nudge(self, cluster: Cluster, submitted: Any, tmp_path: Path) -> None:
+        """
+        Cluster.nudge: Send the signal NUDGE to the commands of jobs that run, on their first nodes.
+        Cluster.nudge: Other jobs are not changed, and unknown ones are ignored.
+        NUDGE: It is ignored by programs that do not know it.
+        """
+        if getattr(type(cluster), "nudge", None) is ClusterBase.nudge:
+            pytest.skip(f"{NOT_CLAIMED}nudges (`nudge`)")
+        hear = "lambda *_: note.write_text('heard')"
+        code = f"import signal; signal.signal(signal.{NUDGE}, {hear}); note.touch()"
+        item = submitted(f"{code}; time.sleep(600)")
+        other = submitted("note.touch(); time.sleep(600)")
+        paths = [tmp_path / name for name in (item.name, other.name)]
+        until(lambda: all(path.exists() for path in paths))
+        # Cluster.nudge: Send the signal
+        # Cluster.nudge: Other jobs
+        cluster.nudge([uuid.uuid4().hex, item.name, other.name])
+        until(lambda: paths[0].read_text() == "heard")
+        # NUDGE: It is ignored
+        jobs = cluster.look([item.name, other.name], now=True)
+        assert {job.state for job in jobs.values()} == {JobState.RUNNING}
 
     def test_one_of_many_is_cancelled(
         self, cluster: Cluster, work: Callable[..., ClusterWork]

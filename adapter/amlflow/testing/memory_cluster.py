@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from amlflow.exceptions import ComputeTargetException
 from amlflow.spec import (
     ATTEMPT,
+    NUDGE,
     PROCESS,
     ClusterBase,
     ClusterJob,
@@ -75,10 +76,20 @@ class MemoryCluster(ClusterBase):
                 if process is not None:
                     _end(process)
 
+    def nudge(self, names: Sequence[str]) -> None:
+        with self._lock:
+            self._answer()
+            for name in names:
+                if name in self._processes:
+                    self._processes[name].send_signal(signal.Signals[NUDGE])
+
     def requeue(self, name: str) -> None:
         """End a job that runs and let it wait again, as a cluster does for a more urgent one."""
         with self._lock:
             _end(self._processes.pop(name))
+
+    def identify(self) -> str:
+        return f"memory {id(self)}"
 
     @property
     def is_distributed(self) -> bool:
@@ -154,7 +165,7 @@ class MemoryCluster(ClusterBase):
                 state=JobState.QUEUED,
                 reason="All nodes are in use",
                 before=self._waiting().index(name),
-                attempt=attempt,
+                attempt=self._attempts.get(name, 0) + 1,
             )
         code = process.poll()
         if code is None:

@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,15 @@ class Mutated(MemoryCluster):
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+
+
+class IsAnotherEachTime(Mutated):
+    """
+    Cluster.identify: Which cluster this is, and whose jobs it knows: a short text.
+    """
+
+    def identify(self) -> str:
+        return uuid.uuid4().hex
 
 
 class WorksWithout(Mutated):
@@ -189,6 +199,26 @@ class LeavesProcesses(Mutated):
 
     def cancel(self, names: Sequence[str]) -> None:
         self._canceled.update(names)
+
+
+class NudgesNobody(Mutated):
+    """
+    Cluster.nudge: Send the signal NUDGE to the commands of jobs that run, on their first nodes.
+    """
+
+    def nudge(self, names: Sequence[str]) -> None:
+        pass
+
+
+class NudgesKnownOnes(Mutated):
+    """
+    Cluster.nudge: Other jobs are not changed, and unknown ones are ignored.
+    """
+
+    def nudge(self, names: Sequence[str]) -> None:
+        for name in names:
+            self._works[name]
+        super().nudge(names)
 
 
 class SaysNoReason(Mutated):

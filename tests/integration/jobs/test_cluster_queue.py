@@ -58,8 +58,8 @@ def test_a_run_takes_its_jobs_place_in_the_queue(run: tuple[MemoryTracker, RunRe
         assert look_at_cluster(tracker, record, lambda: cluster)
         changed = tracker.get_run(record.id)
         assert waiting_text(changed) == "waiting: All nodes are in use, 1 job before it"
-        asked = dataclasses.replace(changed, system={**changed.system, **CANCEL})
-        cancel_at_cluster(tracker, asked, lambda: cluster)
+        tracker.update_run(record.id, RunChange(system=CANCEL))
+        cancel_at_cluster(tracker, changed, lambda: cluster)
         assert tracker.get_run(record.id).status == "Canceled"
         assert cluster.look([name])[name].state is JobState.CANCELED
     finally:

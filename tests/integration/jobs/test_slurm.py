@@ -75,7 +75,7 @@ def test_a_job_that_waits_says_for_what_and_is_cancelled(experiment: Any) -> Non
 
 
 def test_a_script_that_runs_is_cancelled_with_all_its_processes(
-    experiment: Any, tmp_path: Path
+    experiment: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     note = tmp_path / "pids"
     run = submit(
@@ -92,6 +92,10 @@ def test_a_script_that_runs_is_cancelled_with_all_its_processes(
     )
     until(lambda: note.exists() and len(note.read_text().splitlines()) == 2)
     assert run.get_status() == "Running"
+    with monkeypatch.context() as colleague:  # whose jobs squeue and scancel are asked for
+        colleague.setattr("os.getuid", lambda: 65534)
+        Run(experiment, run.id)._open_cluster().look([], now=True)
+        assert Run(experiment, run.id).get_status() == "Running"
     Run(experiment, run.id).cancel()
     assert wait_for_end(run) == "Canceled"
     assert not any(psutil.pid_exists(int(pid)) for pid in note.read_text().split())

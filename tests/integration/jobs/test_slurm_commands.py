@@ -135,3 +135,17 @@ def test_a_command_that_does_not_end(
     monkeypatch.setattr(commands, "LIMIT_S", 0.2)
     with pytest.raises(Unavailable, match="did not answer within"):
         cluster.look([NAME])
+
+
+def test_what_a_user_has_set_for_the_commands_hides_no_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: Cluster
+) -> None:
+    for name in ("SQUEUE_PARTITION", "SCANCEL_INTERACTIVE", "SBATCH_WAIT", "SBATCH_ACCOUNT"):
+        monkeypatch.setenv(name, "1")
+    for program in ("squeue", "sbatch"):
+        fake(tmp_path, monkeypatch, program, "env | grep -E '^(SQUEUE|SCANCEL|SBATCH)' > $0.env")
+    cluster.look([NAME], now=True)
+    cluster.submit([ClusterWork(name=NAME, python="p", arguments=[])])
+    assert (tmp_path / "bin" / "squeue.env").read_text() == "SBATCH_ACCOUNT=1\n"
+    kept = (tmp_path / "bin" / "sbatch.env").read_text().split()
+    assert set(kept) == {"SBATCH_ACCOUNT=1", "SQUEUE_PARTITION=1", "SCANCEL_INTERACTIVE=1"}

@@ -5,17 +5,20 @@ from __future__ import annotations
 import dataclasses
 import json
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
 from amlflow.claims import claim_key
 from amlflow.exceptions import ComputeTargetException
-from amlflow.jobs.cluster.looking import cluster_change
+from amlflow.jobs.cluster.canceling import cancel_at_cluster
+from amlflow.jobs.cluster.identity import cluster_notes
+from amlflow.jobs.cluster.looking import cluster_change, look_at_cluster
 from amlflow.jobs.cluster.node_messages import MARK, NodeMessage, parse_message, to_line
 from amlflow.jobs.cluster.payload import OWN_VARIABLE, VARIABLE, take_job, to_work, to_works
 from amlflow.jobs.distribution import Distribution
 from amlflow.jobs.health import Agent, agent_change
-from amlflow.jobs.job import Job, Target
+from amlflow.jobs.job import Job, Target, this_host
 from amlflow.jobs.run_notes import (
     CLUSTER,
     END,
@@ -23,9 +26,11 @@ from amlflow.jobs.run_notes import (
     SILENT,
     WAITING,
     latest_attempt,
+    requested_end_of,
     waiting_text,
 )
-from amlflow.spec import ClusterJob, JobState, RunRecord, Status
+from amlflow.spec import ClusterBase, ClusterJob, JobState, RunDraft, RunRecord, Status
+from amlflow.testing.memory import MemoryTracker
 
 NAME = "0" * 32
 AGENT = {claim_key(1): "agent"}
@@ -42,6 +47,16 @@ def record(status: str, properties: Any = AGENT, **system: str) -> RunRecord:
     )  # fmt: skip
 
 
+def stored(tracker: MemoryTracker, run: RunRecord) -> RunRecord:
+    """The run as a tracker has it."""
+    experiment = tracker.ensure_experiment("clusters")
+    draft = RunDraft(
+        experiment_id=experiment.id, name="", status=run.status, created=run.created,
+        properties=run.properties, system=run.system,
+    )  # fmt: skip
+    return tracker.create_runs([draft])[0]
+
+
 def next_status(run: RunRecord, state: JobState, **values: Any) -> str | None:
     change = cluster_change(run, ClusterJob(state=state, **values))
     return None if change is None else change.status
@@ -56,8 +71,6 @@ def test_a_run_that_has_ended_stays_so(status: str, state: JobState) -> None:
 @pytest.mark.parametrize(
     ("state", "status", "expected"),
     [
-        (JobState.QUEUED, "Running", "Queued"),
-        (JobState.QUEUED, "NotResponding", "Queued"),
         (JobState.PREPARING, "Queued", "Preparing"),
         (JobState.PREPARING, "Running", None),
         (JobState.RUNNING, "Queued", None),
@@ -71,6 +84,91 @@ def test_a_run_that_has_ended_stays_so(status: str, state: JobState) -> None:
 )
 def test_what_a_look_makes_of_a_state(state: JobState, status: str, expected: str | None) -> None:
     assert next_status(record(status), state) == expected
+
+
+class OneCluster(ClusterBase):
+    """A cluster that does not know any job, and knows who asks."""
+
+    def __init__(self, identity: str) -> None:
+        self._identity = identity
+
+    def identify(self) -> str:
+        return self._identity
+
+    def submit(self, works: Any) -> None:
+        raise NotImplementedError
+
+    def look(self, names: Any, *, now: bool = False) -> Any:
+        return {name: ClusterJob(state=JobState.UNKNOWN) for name in names}
+
+    def cancel(self, names: Any) -> None:
+        raise AssertionError("cancels a job that it does not know")
+
+
+@pytest.fixture
+def tracker() -> MemoryTracker:
+    return MemoryTracker("memory://")
+
+
+@pytest.mark.parametrize("status", ["Preparing", "Running", "NotResponding", "Finalizing"])
+def test_a_job_waits_for_an_attempt_that_has_not_begun(status: str) -> None:
+    """An answer that is older than the agent's claim leaves the run as the agent says."""
+    assert next_status(record(status), JobState.QUEUED, attempt=1) is None
+    assert next_status(record(status), JobState.QUEUED, attempt=2) == "Queued"
+
+
+@pytest.mark.parametrize(
+    ("identity", "expected"),
+    [("here 1000", "Failed"), ("here 1001", "Running"), ("there 1000", "Running")],
+)
+def test_a_cluster_that_did_not_get_the_job_does_not_end_its_run(
+    tracker: MemoryTracker, identity: str, expected: str
+) -> None:
+    notes = cluster_notes(OneCluster("here 1000"), "slurm")
+    run = stored(tracker, record("Running", **notes))
+    is_changed = look_at_cluster(tracker, run, lambda: OneCluster(identity))
+    assert is_changed is (True if expected == "Failed" else None)
+    assert tracker.get_run(run.id).status == expected
+
+
+def test_a_run_of_an_older_amlflow_is_not_ended_by_a_cluster_that_does_not_know_it(
+    tracker: MemoryTracker,
+) -> None:
+    run = stored(tracker, record("Running"))
+    assert look_at_cluster(tracker, run, lambda: OneCluster("")) is None
+    assert tracker.get_run(run.id).status == "Running"
+
+
+@pytest.mark.parametrize(
+    ("host", "minutes", "expected"),
+    [("here", 10, "Failed"), ("here", 0, "Queued"), ("elsewhere", 10, "Queued")],
+)
+def test_the_run_of_a_submitter_that_ended_before_the_cluster_had_the_job(
+    tracker: MemoryTracker,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    host: str,
+    minutes: float,
+    expected: str,
+) -> None:
+    monkeypatch.setenv("AMLFLOW_JOBS", str(tmp_path))
+    job = {"name": NAME, "host": this_host() if host == "here" else host}
+    notes = {**cluster_notes(OneCluster("here 1000"), "slurm"), "job": json.dumps(job)}
+    created = datetime.now(timezone.utc) - timedelta(minutes=minutes)
+    draft = dataclasses.replace(record("Queued", {}, **notes), created=created)
+    run = stored(tracker, draft)
+    is_changed = look_at_cluster(tracker, run, lambda: OneCluster("here 1000"))
+    assert is_changed is (expected == "Failed")
+    after = tracker.get_run(run.id)
+    assert after.status == expected
+    assert ("before the cluster had the job" in str(after.system)) is (expected == "Failed")
+
+
+def test_who_may_not_see_the_job_asks_its_agent_to_cancel(tracker: MemoryTracker) -> None:
+    notes = cluster_notes(OneCluster("here 1000"), "slurm")
+    run = stored(tracker, record("Running", **notes, **CANCEL))
+    cancel_at_cluster(tracker, run, lambda: OneCluster("here 1001"))
+    assert requested_end_of(tracker.get_run(run.id)) is not None
 
 
 def test_a_run_that_no_agent_had_may_not_be_in_the_queue_yet() -> None:
@@ -99,9 +197,9 @@ def test_a_job_that_waits_while_its_end_is_requested_is_not_queued_again() -> No
 
 def test_what_a_job_waits_for_is_noted_once() -> None:
     job = ClusterJob(state=JobState.QUEUED, reason="Resources", before=3, id="7")
-    change = cluster_change(record("Queued"), job)
+    change = cluster_change(record("Queued", {}), job)
     assert change is not None
-    run = record("Queued", **change.system)
+    run = record("Queued", {}, **change.system)
     assert waiting_text(run) == "waiting: Resources, 3 jobs before it"
     assert cluster_change(run, dataclasses.replace(job, before=2)) is None
     assert cluster_change(run, dataclasses.replace(job, reason="Priority")) is not None

@@ -100,21 +100,14 @@ class RunState(RunBase):
         Raises:
             UserErrorException: the run has ended already.
         """
-        from amlflow.jobs.cancel import (
-            check_goes_on,
-            request_end,
-        )  # needs file locks
+        from amlflow.jobs.cancel import check_goes_on  # needs file locks
 
         record = self._record if self._has_ended() else self._reload()
         check_goes_on(record)
         if is_submitted(record):
             if record.status == Status.CANCEL_REQUESTED:
                 logger.warning("Run %s is being cancelled already.", self.id)
-            request_end(self._tracker, record, EndRequest(Status.CANCELED), Status.CANCEL_REQUESTED)
-            if is_clusters(record):
-                from amlflow.jobs.cluster.canceling import cancel_at_cluster  # few runs need it
-
-                cancel_at_cluster(self._tracker, super()._reload(), self._open_cluster)
+            self._request_end(record, EndRequest(Status.CANCELED), Status.CANCEL_REQUESTED)
             self._tend()
             self._reload()
         else:
@@ -157,13 +150,23 @@ class RunState(RunBase):
             # refusal of credentials may pass, as where a server has just been started.
             return self._record.status
 
-    def _end_submitted(self, status: str, system: dict[str, str]) -> None:
-        """Have the run's agent end its script, and wait for it."""
+    def _request_end(
+        self, record: RunRecord, request: EndRequest, meanwhile: str | None = None
+    ) -> None:
+        """Have a submitted run end, and its cluster's job leave the queue."""
         from amlflow.jobs.cancel import request_end  # needs file locks
 
+        request_end(self._tracker, record, request, meanwhile)
+        if is_clusters(record):
+            from amlflow.jobs.cluster.canceling import cancel_at_cluster  # few runs need it
+
+            cancel_at_cluster(self._tracker, record, self._open_cluster)
+
+    def _end_submitted(self, status: str, system: dict[str, str]) -> None:
+        """Have the run's agent end its script, and wait for it."""
         error = json.loads(system["error"]) if "error" in system else None
         request = EndRequest(status, error)
-        request_end(self._tracker, self._reload(), request)
+        self._request_end(self._reload(), request)
         deadline = time.monotonic() + MAX_POLL_S
         while self._status_when_tended() not in FINAL:
             if time.monotonic() > deadline:  # the agent does not answer

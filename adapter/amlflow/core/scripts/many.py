@@ -21,9 +21,10 @@ from amlflow.core.scripts.submission import check_own, make_folder, submit
 from amlflow.core.store import ExperimentBase, tracker_of
 from amlflow.exceptions import UserErrorException
 from amlflow.jobs import snapshot
+from amlflow.jobs.cluster.identity import cluster_notes
 from amlflow.jobs.cluster.many import start_many
 from amlflow.jobs.job import DEFINITION_FILE, JobFolder, Target, new_name
-from amlflow.jobs.run_notes import CLUSTER, EndRequest
+from amlflow.jobs.run_notes import EndRequest
 from amlflow.layers.layer import Layer
 from amlflow.run_errors import to_error
 from amlflow.spec import Cluster, RunDraft, RunRecord, Status
@@ -105,7 +106,7 @@ def _submit_to(
     tracker = tracker_of(experiment)
     with make_folder(folder) as lock:
         digests = _store_sources(tracker, scripts, folder, snapshot_id)
-        notes = {CLUSTER: scripts[0].job.target.kind, **note_of(folder)}
+        notes = {**cluster_notes(cluster, scripts[0].job.target.kind), **note_of(folder)}
         now = datetime.now(timezone.utc)
 
         def draft(number: int) -> RunDraft:

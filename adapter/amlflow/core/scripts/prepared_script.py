@@ -118,12 +118,17 @@ def prepare_script(
     )
 
 
-def check_on_cluster(script: PreparedScript, cluster: Cluster) -> None:
-    """Raise ComputeTargetException if the cluster cannot run the script."""
+def check_for_cluster(script: PreparedScript, cluster: Cluster) -> None:
+    """Raise ComputeTargetException if no cluster of this kind can run the script."""
     job = script.job
     check_reachable(job.tracking_uri, job.target)
     check_distribution(job.distribution, cluster, job.target)
-    cluster.check(to_work(job), job.tracking_uri)
+
+
+def check_on_cluster(script: PreparedScript, cluster: Cluster) -> None:
+    """The same, and the cluster itself is asked."""
+    check_for_cluster(script, cluster)
+    cluster.check(to_work(script.job), script.job.tracking_uri)
 
 
 def command_of(config: ScriptRunConfig, *, inside: bool) -> tuple[list[str], bool]:

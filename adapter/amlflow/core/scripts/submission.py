@@ -12,7 +12,11 @@ from typing import Any
 
 from amlflow import file_lock
 from amlflow.core.scripts.distribution import warn_of_one_machine
-from amlflow.core.scripts.prepared_script import PreparedScript, check_on_cluster, prepare_script
+from amlflow.core.scripts.prepared_script import (
+    PreparedScript,
+    check_for_cluster,
+    prepare_script,
+)
 from amlflow.core.scripts.script_run import (
     bind_job,
     draft_script_run,
@@ -60,7 +64,7 @@ def submit(
     check_own(folder.path.parent)
     start: Start
     if script.cluster is not None:
-        check_on_cluster(script, script.cluster)
+        check_for_cluster(script, script.cluster)
         start = StartOnCluster(script.cluster, job)
     else:
         needs = [*job.needs, str(folder.journal), *([str(folder.data)] if job.data else [])]
@@ -117,12 +121,16 @@ def _launch(
     start: Start,
 ) -> RunRecord:
     tracker, job = tracker_of(experiment), script.job
-    digest = pack_source(script, tracker, snapshot_id, folder.snapshot)
-    if job.environment_note is not None:
-        folder.put(folder.definition, environment_definition(script))
-    with ThreadPoolExecutor(1) as pool, start.prepare() as status:
-        # The snapshot is stored while the run is made: each takes a few calls to the tracker.
+    with ThreadPoolExecutor(2) as pool, contextlib.ExitStack() as preparing:
+        checking = pool.submit(start.check)
+        digest = pack_source(script, tracker, snapshot_id, folder.snapshot)
+        if job.environment_note is not None:
+            folder.put(folder.definition, environment_definition(script))
+        # The snapshot is stored while the target is asked and the run is made: each takes a few
+        # calls to the tracker or the cluster.
         storing = pool.submit(snapshot.keep, tracker, digest, folder.snapshot)
+        checking.result()
+        status = preparing.enter_context(start.prepare())
         draft = draft_script_run(
             experiment,
             script,

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import logging
 import os
 import shutil
@@ -24,6 +25,7 @@ from pathlib import Path
 from amlflow.exceptions import AzureMLException, ComputeTargetException
 from amlflow.jobs.agent.attempts import keep_earlier_log
 from amlflow.jobs.agent.node_job import adapt_to_node, make_working_folder
+from amlflow.jobs.agent.nudges import Nudges
 from amlflow.jobs.agent.spreading import Spreading
 from amlflow.jobs.agent.supervise import Agent
 from amlflow.jobs.cluster.payload import NODE_KIND, attempt_of, take_job
@@ -43,6 +45,7 @@ def run_cluster_job() -> None:
     """Run the job of this process's environment to its end."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     os.umask(0o077)
+    nudges = Nudges()
     job = take_job(os.environ)
     attempt = attempt_of(os.environ)
     base = Path(tempfile.mkdtemp(prefix="amlflow-", dir=os.environ.get(FOLDER_SETTING)))
@@ -55,7 +58,7 @@ def run_cluster_job() -> None:
         os.environ[JOB] = job.name
         with contextlib.suppress(OSError):  # the submitter's folder is not on this node
             os.chdir(job.submitted_from or folder.path)
-        ClusterAgent(folder, job, attempt, submitted).run()
+        ClusterAgent(folder, job, attempt, submitted, nudges).run()
     finally:
         shutil.rmtree(base, ignore_errors=True)
 
@@ -63,9 +66,18 @@ def run_cluster_job() -> None:
 class ClusterAgent(Agent):
     """Runs one attempt of a cluster's job."""
 
-    def __init__(self, folder: JobFolder, job: Job, attempt: int, submitted: Job) -> None:
+    def __init__(
+        self, folder: JobFolder, job: Job, attempt: int, submitted: Job, nudges: Nudges
+    ) -> None:
         super().__init__(folder, job, NoQueue(), attempt)
-        self._attempt, self._submitted = attempt, submitted
+        self._attempt, self._submitted, self._nudges = attempt, submitted, nudges
+
+    def _heed_nudge(self) -> None:
+        if self._nudges.take():
+            self._report.look()
+
+    def _pause(self, seconds: float) -> None:
+        self._nudges.pause(seconds)
 
     def _tell(self, outcome: EndRequest, ended: datetime) -> None:
         if self._report.is_superseded:
@@ -107,7 +119,8 @@ class ClusterAgent(Agent):
         self._report.preparing()
         with self._reporting():
             spreading = Spreading(self._open_cluster(), self._submitted, distribution)
-            return spreading.wait(lambda: self._report.running({}, []), self._end_after)
+            on_start = functools.partial(self._report.running, {}, [])
+            return spreading.wait(on_start, self._end_after, self._pause)
 
     def _keep_earlier_log(self) -> None:
         if self._attempt > 1:
@@ -115,6 +128,7 @@ class ClusterAgent(Agent):
             keep_earlier_log(tracker, self._job.run_id, self._folder, self._attempt)
 
     def _end_after(self, seconds: float) -> EndRequest | None:
+        self._heed_nudge()
         return self._requested_end() or self._end_for_time(seconds)
 
     def _open_cluster(self) -> Cluster:

@@ -76,12 +76,16 @@ class Spreading:
             reader.start()
 
     def wait(
-        self, on_start: Callable[[], None], requested_end: Callable[[float], EndRequest | None]
+        self,
+        on_start: Callable[[], None],
+        requested_end: Callable[[float], EndRequest | None],
+        pause: Callable[[float], None],
     ) -> EndRequest:
         """Wait until all processes have ended, and return how the run ends.
 
-        ``on_start`` is called when the first process has started. ``requested_end`` is called with
-        the seconds since then, and returns an EndRequest if the processes must end.
+        ``on_start`` is called when the first process has started, and ``pause`` between two looks.
+        ``requested_end`` is called with the seconds since the start, and returns an EndRequest if
+        the processes must end.
         """
         start = time.monotonic()
         is_running = False
@@ -98,7 +102,7 @@ class Spreading:
             if self._first is not None or (self._servers and not self._running - self._servers):
                 self._end()
                 return self._outcome()
-            time.sleep(TICK_S)
+            pause(TICK_S)
 
     def _end(self) -> None:
         """Ask all processes to end, and wait until all nodes have sent their files."""

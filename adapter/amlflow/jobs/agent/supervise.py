@@ -240,7 +240,11 @@ class Agent:
                 script.end(GRACE_S)
                 return request
             self._heed_nudge()
-            time.sleep(next(ticks, TICK_S))
+            self._pause(next(ticks, TICK_S))
+
+    def _pause(self, seconds: float) -> None:
+        """Wait until the next look at the script."""
+        time.sleep(seconds)
 
     def _end_for_time(self, seconds: float) -> EndRequest | None:
         """Return how the run ends if its script has run for too many seconds, or None."""

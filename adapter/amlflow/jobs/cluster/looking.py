@@ -5,17 +5,23 @@ A look reads. It may write a status and a note in the tracker, and nothing else.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
+from amlflow.jobs.cancel import claim_for_nobody
+from amlflow.jobs.cluster.identity import has_job_of
 from amlflow.jobs.cluster.names import cluster_name_of
+from amlflow.jobs.finding import find_job
 from amlflow.jobs.health import Agent, agent_change, note_change
+from amlflow.jobs.job import this_host
 from amlflow.jobs.run_notes import (
     WAITING,
     EndRequest,
     fail_as_lost,
     has_agent,
+    latest_attempt,
     requested_end_of,
 )
 from amlflow.run_errors import to_error
@@ -30,12 +36,18 @@ from amlflow.spec import (
     Tracker,
     Unavailable,
 )
-from amlflow.tracker_notes import parse_waiting
+from amlflow.tracker_notes import parse_job, parse_waiting
 
 _NOT_STARTED = (
     "The cluster no longer knows the run's job, which had waited in its queue. Somebody else may "
     "have cancelled it there before it started. Submit the run again."
 )
+
+NOT_SUBMITTED = (
+    "The process that submitted the run ended before the cluster had the job. Submit it again."
+)
+SUBMIT_S = 180.0
+"""Longer than a process takes to hand a job over, also if the cluster does not answer at first."""
 
 OpenCluster = Callable[[], Cluster | None]
 """Opens the cluster that a run's target names on this machine; None if there is none."""
@@ -44,23 +56,29 @@ OpenCluster = Callable[[], Cluster | None]
 def look_at_cluster(tracker: Tracker, record: RunRecord, open_cluster: OpenCluster) -> bool | None:
     """Ask the cluster for the state of a run's job, and note it in the tracker.
 
-    Returns whether the run has changed. Returns None if the state is not known, because this
-    machine does not know the cluster or the cluster does not answer.
+    Returns whether the run has changed. Returns None if the state is not known: this machine does
+    not know the cluster, the cluster does not answer, or it does not know the submitter's jobs.
     """
     name = cluster_name_of(record)
     cluster = open_cluster()
     if name is None or cluster is None:
         return None
+    # Before the cluster is asked: a submitter that ends then has handed the job over.
+    is_left = _has_no_submitter(tracker, record)
     try:
         job = cluster.look([name]).get(name)
+        if job is None or (job.state is JobState.UNKNOWN and not has_job_of(cluster, record)):
+            return None
     except Unavailable:  # this says nothing about the job
-        return None
-    if job is None:
         return None
     if job.state is JobState.RUNNING:
         change = _silence_change(tracker, record)
     else:
         change = cluster_change(record, job)
+    if change is None and job.state is JobState.UNKNOWN and is_left:
+        end = fail_as_lost(NOT_SUBMITTED).change(datetime.now(timezone.utc))
+        change = dataclasses.replace(end, properties=claim_for_nobody())
+        return note_change(tracker, record, change)
     if change is not None and change.status in FINAL:
         # The agent may have reported the end just before: its report counts.
         record = tracker.get_run(record.id)
@@ -74,7 +92,8 @@ def cluster_change(record: RunRecord, job: ClusterJob) -> RunChange | None:
     =========  ====================================================================
     job        the run that has not ended
     =========  ====================================================================
-    QUEUED     Queued, with what the job waits for, unless its end is requested
+    QUEUED     Queued, with what the job waits for, unless its end is requested or the
+               attempt that it waits for has begun since: the answer may be old
     PREPARING  Preparing, if it was Queued
     RUNNING    --: the agent reports the run. If it is silent, NotResponding
     ENDING     --: the agent may still report the end
@@ -91,7 +110,8 @@ def cluster_change(record: RunRecord, job: ClusterJob) -> RunChange | None:
         return None
     request = requested_end_of(record)
     if job.state is JobState.QUEUED:
-        return None if request else _to_queued(record, job)
+        has_begun = latest_attempt(record) >= job.attempt
+        return None if request or has_begun else _to_queued(record, job)
     if job.state is JobState.PREPARING:
         is_queued = record.status == Status.QUEUED
         return RunChange(status=Status.PREPARING) if is_queued else None
@@ -102,6 +122,23 @@ def cluster_change(record: RunRecord, job: ClusterJob) -> RunChange | None:
             return None
         return (request or fail_as_lost(_NOT_STARTED)).change(datetime.now(timezone.utc))
     return (request or _end_of(job)).change(datetime.now(timezone.utc))
+
+
+def _has_no_submitter(tracker: Tracker, record: RunRecord) -> bool:
+    """Whether the process that submitted a run has ended, and neither agent nor queue had the job.
+
+    It has a folder on its machine, whose lock it holds, until the cluster has the job.
+    """
+    note = parse_job(record)
+    if record.status in FINAL or has_agent(record) or parse_waiting(record) is not None:
+        return False
+    if note is None or note.host != this_host():
+        return False
+    folder = find_job(tracker.uri, record)
+    if folder is not None:
+        return not folder.has_agent()
+    # Another process may have its jobs in another folder.
+    return datetime.now(timezone.utc) - record.created > timedelta(seconds=SUBMIT_S)
 
 
 def _silence_change(tracker: Tracker, record: RunRecord) -> RunChange | None:

@@ -58,6 +58,8 @@ class ClusterStateTests(ClusterTestsBase):
         ClusterJob: before is the number of jobs that wait before it.
         Cluster.cancel: Take jobs out of the queue, and end those that run; unknown ones are
             ignored.
+        Cluster.nudge: Other jobs are not changed, and unknown ones are ignored.
+        ClusterJob: attempt is as ATTEMPT; while a job waits, it is the attempt that comes next.
         """
         first, second = queue[-2:]
         # ClusterJob: before is
@@ -69,6 +71,11 @@ class ClusterStateTests(ClusterTestsBase):
         before = jobs[first].before, jobs[second].before
         if before[0] is not None:
             assert before[1] == before[0] + 1
+        # ClusterJob: attempt is
+        assert jobs[first].attempt == jobs[second].attempt == 1
+        # Cluster.nudge: Other jobs
+        cluster.nudge([first])
+        assert _state(cluster, first) is JobState.QUEUED
         # Cluster.cancel: Take jobs out of the queue
         cluster.cancel([first])
         until(lambda: _state(cluster, first) in (JobState.CANCELED, JobState.UNKNOWN), PAUSE_S)
