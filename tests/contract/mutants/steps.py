@@ -211,6 +211,8 @@ class LateNotResponding(MemoryTracker):
     def update_run(self, run_id: str, change: RunChange) -> None:
         super().update_run(run_id, change)
         if change.status == Status.NOT_RESPONDING:
+            if not is_alone():
+                wait_until(lambda: self.get_run(run_id).status in FINAL)
             run = self.get_run(run_id)
             self._runs[run.id] = replace(run, status=change.status, ended=None)
 
