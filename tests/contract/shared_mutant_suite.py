@@ -10,12 +10,13 @@ import pytest
 from amlflow.spec import Tracker
 from amlflow.testing.suites.at_once import Opener, Others
 from amlflow.testing.suites.killed import KilledTests
+from amlflow.testing.suites.other_readers import OtherReaderTests
 from amlflow.testing.suites.outages import Outage, OutageTests
 from amlflow.testing.suites.processes import ProcessTests
 from mutants.opening import open_mutant
 
 
-class TestSharedMutant(KilledTests, ProcessTests, OutageTests):
+class TestSharedMutant(KilledTests, OtherReaderTests, ProcessTests, OutageTests):
     patience = 0.5
 
     @pytest.fixture

@@ -15,6 +15,7 @@ from amlflow.spec import KnownLimit, Tracker
 from amlflow.testing.memory import MemoryTracker
 from amlflow.testing.suites.base import new_point
 from amlflow.testing.suites.killed import KilledTests
+from amlflow.testing.suites.other_readers import OtherReaderTests
 from amlflow.testing.suites.outages import Outage, OutageTests
 from amlflow.testing.suites.processes import ProcessTests
 from amlflow.testing.tracker_suite import TrackerSuite
@@ -24,7 +25,10 @@ from helpers.tracker_without_features import BareTracker
 MANY_RUNS = frozenset({"test_runs_that_change_while_they_are_read"})
 """Pages of runs are each store's own, as are processes."""
 PROCESSES = frozenset(
-    name for part in (ProcessTests, KilledTests) for name in vars(part) if name.startswith("test_")
+    name
+    for part in (ProcessTests, KilledTests, OtherReaderTests)
+    for name in vars(part)
+    if name.startswith("test_")
 )
 
 TEXTS = frozenset({"test_every_operator_on_every_field", "test_hard_texts_of_runs"})

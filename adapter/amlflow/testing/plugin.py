@@ -22,6 +22,8 @@ DREW = "drawn"
 """The marker of tests that draw their values."""
 LEFT = "left"
 """The name of the property of a report that says what a suite could not take away."""
+SHOWN_LEFT = 5
+"""Addresses at which the summary says what is left: a suite may open a new one for each test."""
 RUNNING_ITEM = pytest.StashKey[pytest.Item]()
 """The test that runs, in the session's stash."""
 THOROUGH = "thorough"
@@ -136,8 +138,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
             terminalreporter.write_line(limit)
     if left := collect_notes(reports, LEFT):
         terminalreporter.section("left behind")
-        for line in left:
+        for line in left[:SHOWN_LEFT]:
             terminalreporter.write_line(line)
+        if len(left) > SHOWN_LEFT:
+            terminalreporter.write_line(f"The same at {len(left) - SHOWN_LEFT} other addresses.")
     if any(DREW in getattr(report, "keywords", ()) for report in reports):
         terminalreporter.write_line(
             f"Values were drawn; {seeds.OPTION}={seeds.seed_of(config)} draws them again."

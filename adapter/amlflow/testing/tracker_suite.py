@@ -25,6 +25,7 @@ from amlflow.testing.suites.metric_search import MetricSearchTests
 from amlflow.testing.suites.metrics import MetricTests
 from amlflow.testing.suites.models import ModelTests
 from amlflow.testing.suites.operators import OperatorTests
+from amlflow.testing.suites.other_readers import OtherReaderTests
 from amlflow.testing.suites.outages import OutageTests
 from amlflow.testing.suites.owners import OwnerTests
 from amlflow.testing.suites.processes import ProcessTests
@@ -39,6 +40,7 @@ from amlflow.testing.suites.values import ValueTests
 class TrackerSuite(
     DrawnTests,
     KilledTests,
+    OtherReaderTests,
     ProcessTests,
     InterruptedTests,
     OutageTests,

@@ -6,14 +6,14 @@ from amlflow.per_process import PerProcess
 from amlflow.spec import Tracker
 from helpers.shared_tracker import SharedTracker
 
-from mutants import sharing, sharing_away
+from mutants import keeping, sharing, sharing_away
 
 _open: PerProcess[Tracker] = PerProcess()
 
 
 def open_mutant(uri: str) -> Tracker:
     """The mutant that a URI names, ``NAME:<path>``, one for each process."""
-    classes = {
-        each.__name__: each for each in (SharedTracker, *sharing.MUTANTS, *sharing_away.MUTANTS)
-    }
+    modules = (sharing, sharing_away, keeping)
+    mutants = [each for module in modules for each in module.MUTANTS]
+    classes = {each.__name__: each for each in (SharedTracker, *mutants)}
     return _open.get(uri, lambda uri: classes[uri.partition(":")[0]](uri))
