@@ -38,13 +38,15 @@ class Cleaning:
     """Whether it does; a store that is itself thrown away needs it not."""
 
     @pytest.fixture(scope="class", autouse=True)
-    def _trackers(self, request: pytest.FixtureRequest) -> Iterator[dict[str, Tracker]]:
+    def _trackers(
+        self, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    ) -> Iterator[dict[str, Tracker]]:
         """The trackers that the tests of this class have used, by URI."""
         trackers: dict[str, Tracker] = {}
         yield trackers
         if not request.cls.cleans_up:
             return
-        base = cast(Any, request.getfixturevalue("tmp_path_factory")).getbasetemp()
+        base = tmp_path_factory.getbasetemp()
         for uri, tracker in trackers.items():
             if outlives(tracker, base) and (left := clean(tracker)):
                 request.session.stash[RUNNING_ITEM].user_properties.append(
