@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ class OtherReaderTests(ProcessBase):
         self, tracker: Tracker, experiment: ExperimentRecord, others: Others, file: Path
     ) -> None:
         """page: Other processes and machines change the same runs at the same time."""
-        digest = new_name()
+        digest = uuid.uuid4().hex * 2
         assert not tracker.has_snapshot(digest)
         others.in_one(_call, "put_snapshot", digest, file)
         assert tracker.has_snapshot(digest)
