@@ -58,7 +58,7 @@ def test_scripts_are_submitted_and_cancelled_on_an_older_server(
     assert Path("copy.txt").read_text() == "kept"
 
 
-@pytest.mark.parametrize("old_server_uri", ["2.9.2", "3.9.0"], indirect=True)
+@pytest.mark.parametrize("old_server_uri", ["2.9.2", "2.22.5", "3.9.0"], indirect=True)
 def test_a_proxy_hides_the_version(
     old_server_uri: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pytest
+from amlflow.exceptions import AzureMLException
 from amlflow.spec import Condition, Op, Refused, Unavailable, Unsupported, is_tried_once
 from amlflow_mlflow.rest import direct_transfer, settings
 from amlflow_mlflow.rest.artifacts import ServedArtifacts
@@ -78,17 +80,20 @@ def test_what_a_server_can_do(version: str | None, colons: bool, null: bool) -> 
 
 @pytest.mark.parametrize(
     ("least", "colons", "null"),
-    [((3, 11), True, True), ((3, 0), True, False), (None, False, False)],
+    [((3, 11), True, True), ((3, 0), True, False), ((2, 16), True, False), (None, False, False)],
 )
 def test_what_a_server_can_do_that_hides_its_version(
     least: tuple[int, int] | None, colons: bool, null: bool
 ) -> None:
-    first = {(3, 11): "runs/search", (3, 0): "logged-models/search"}.get(least or (0, 0))
+    answers = {(3, 11): "runs/search", (3, 0): "logged-models/search"}.get(least or (0, 0))
+    good_name = re.compile(r"[\w.:]+" if colons else r"[\w.]+")
 
-    def ask(path: str, content: Any) -> None:
+    def ask(path: str, content: Any, missing: AzureMLException | None = None) -> None:
         assert is_tried_once()
-        if path != first:
-            raise Refused(f"The server does not know {path}.")
+        if path == "runs/set-tag" and good_name.fullmatch(content["key"]):
+            raise missing or AssertionError(path)
+        if path != answers:
+            raise Refused(f"The server refuses {path}.")
 
     assert find_least_version(ask) == least
     abilities = Abilities(None, "http://server", least)
@@ -97,6 +102,17 @@ def test_what_a_server_can_do_that_hides_its_version(
     abilities.check_removes_experiment_tags()
     abilities.check_tags({"key": "v" * (SHORT_TAG + 1)})
     assert abilities.known_limits == ()
+
+
+@pytest.mark.parametrize("error", ["missing", "Unavailable", None])
+def test_a_server_that_answers_alike_to_all_names_does_not_tell(error: str | None) -> None:
+    def ask(path: str, content: Any, missing: AzureMLException | None = None) -> None:
+        if path != "runs/set-tag":
+            raise Refused(f"The server does not know {path}.")
+        if error is not None:
+            raise (missing if error == "missing" else None) or Unavailable("HTTP 503")
+
+    assert find_least_version(ask) is None
 
 
 def test_what_an_old_server_lacks_is_told_with_its_version_and_the_one_that_has_it() -> None:

@@ -75,9 +75,11 @@ class Calls:
             raise self.foreign(path)
         return self.connection.is_mlflows(headers)
 
-    def ask(self, path: str, content: Mapping[str, Any]) -> None:
+    def ask(
+        self, path: str, content: Mapping[str, Any], missing: AzureMLException | None = None
+    ) -> None:
         """Make a POST call that changes nothing. Raises unless the server answers it."""
-        self._call("POST", path, content, None)
+        self._call("POST", path, content, missing)
 
     def parse(self, path: str, take: Callable[[Any], Entity], message: Any) -> Entity:
         """A message as an entity. Raises :class:`amlflow.spec.Unavailable`."""

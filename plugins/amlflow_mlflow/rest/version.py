@@ -8,11 +8,12 @@ every version can do is used.
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from amlflow.exceptions import AzureMLException
-from amlflow.spec import KnownLimit, Refused, Unsupported, tried_once
+from amlflow.spec import KnownLimit, Refused, RunNotFound, Unsupported, tried_once
 
 from amlflow_mlflow.limits import OLD_SERVER_LIMITS
 
@@ -29,8 +30,8 @@ SHORT_TAG = 5000
 
 Numbers = tuple[int, int]
 """The first two numbers of a version."""
-Ask = Callable[[str, Mapping[str, Any]], object]
-"""Makes a POST call of MLflow's REST API."""
+Ask = Callable[[str, Mapping[str, Any], AzureMLException | None], object]
+"""Makes a POST call of MLflow's REST API; the error is raised where MLflow finds nothing."""
 _TRIED: Sequence[tuple[Numbers, str, Mapping[str, Any]]] = (
     (
         (3, 11),
@@ -40,18 +41,38 @@ _TRIED: Sequence[tuple[Numbers, str, Mapping[str, Any]]] = (
     ((3, 0), "logged-models/search", {"experiment_ids": ["0"], "max_results": 1}),
 )
 """Calls that a server answers from a version on."""
+_REFUSED_NAME = "a?b"
+"""A name that no version takes."""
 
 
 def find_least_version(ask: Ask) -> Numbers | None:
     """The version that a server has at least, by what it answers; None if nothing tells."""
-    for numbers, path, content in _TRIED:
+    with tried_once():
+        for numbers, path, content in _TRIED:
+            try:
+                ask(path, content, None)
+            except AzureMLException:
+                continue
+            return numbers
+        return SINCE["takes_colons"] if _takes_colons(ask) else None
+
+
+def _takes_colons(ask: Ask) -> bool:
+    """Whether a server takes a colon in names, as far as its answers tell.
+
+    The tag of a run that does not exist is set. MLflow first checks the name, and then looks for
+    the run. A server with users may look for the run first, which the name that is refused shows.
+    """
+    missing = RunNotFound(uuid.uuid4().hex)
+
+    def error_for(name: str) -> AzureMLException | None:
         try:
-            with tried_once():
-                ask(path, content)
-        except AzureMLException:
-            continue
-        return numbers
-    return None
+            ask("runs/set-tag", {"run_id": missing.run_id, "key": name, "value": ""}, missing)
+        except AzureMLException as error:
+            return error
+        return None
+
+    return isinstance(error_for(_REFUSED_NAME), Refused) and error_for("a:b") is missing
 
 
 class Abilities:
