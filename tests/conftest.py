@@ -249,7 +249,9 @@ def server_uri(shared: servers.Shared) -> str:
 def old_server_uri(request: pytest.FixtureRequest, shared: servers.Shared) -> str:
     """A server of an older MLflow on sqlite, shared by all tests."""
     version: str = request.param
-    return shared.get(f"server-{version}", lambda place: old_servers.start(version, place))
+    packages = shared.get("server-packages", old_servers.make_packages)
+    name = f"server-{version}"
+    return shared.get(name, lambda place: old_servers.start(version, place, packages))
 
 
 @pytest.fixture(scope="session")

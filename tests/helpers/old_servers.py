@@ -11,25 +11,39 @@ from helpers import servers, tools
 VERSIONS = ("2.9.2", "2.22.5", "3.1.4", "3.9.0")
 PACKAGES = (
     "Flask<4", "Flask-CORS<7", "Jinja2<4", "SQLAlchemy<2.1", "alembic<2", "cryptography",
-    "graphene<4", "gunicorn<24", "huey", "numpy", "pandas", "querystring-parser<2", "setuptools<80",
+    "graphene<4", "gunicorn<24", "httptools", "huey", "numpy", "pandas", "querystring-parser<2",
+    "setuptools<80", "uvloop",
 )  # fmt: skip
 """What a server needs; the rest of what MLflow's package asks for is for training models."""
 
 
-def make_environment(version: str, folder: Path) -> str:
-    """The interpreter of a new environment that has MLflow's server of a version."""
+def make_environment(folder: Path) -> Path:
+    """A new environment; its folder of packages."""
+    uv = tools.find("uv") or tools.lack("uv (pip install uv)")
+    subprocess.run([uv, "venv", "-q", "-p", "3.11", str(folder / "venv")], check=True)
+    return folder / "venv" / "lib" / "python3.11" / "site-packages"
+
+
+def install(folder: Path, *arguments: str) -> None:
+    """Install packages into the folder's environment."""
     uv = tools.find("uv") or tools.lack("uv (pip install uv)")
     python = str(folder / "venv" / "bin" / "python")
-    own = [f"mlflow-skinny=={version}", f"mlflow-tracing=={version}"]
-    packages = [*own[: 2 if version.startswith("3.") else 1], *PACKAGES]
-    subprocess.run([uv, "venv", "-q", "-p", "3.11", str(folder / "venv")], check=True)
-    install = [uv, "pip", "install", "-q", "--python", python]
-    subprocess.run([*install, "--no-deps", f"mlflow=={version}"], check=True)
-    subprocess.run([*install, *packages], check=True)
-    return python
+    subprocess.run([uv, "pip", "install", "-q", "--python", python, *arguments], check=True)
 
 
-def start(version: str, folder: Path) -> Any:
-    """A server of a version on sqlite: (uri, process)."""
-    python = make_environment(version, folder)
+def make_packages(folder: Path) -> tuple[str, None]:
+    """The folder of the packages that all servers share, so that one of them compiles them."""
+    packages = make_environment(folder)
+    install(folder, *PACKAGES)
+    return str(packages), None
+
+
+def start(version: str, folder: Path, packages: str) -> Any:
+    """A server of a version on sqlite, with the packages that all share: (uri, process)."""
+    own = make_environment(folder)
+    (own / "shared.pth").write_text(f"{packages}\n")
+    parts = ["mlflow-skinny", "mlflow-tracing"][: 2 if version.startswith("3.") else 1]
+    install(folder, "--no-deps", f"mlflow=={version}")
+    install(folder, *(f"{part}=={version}" for part in parts))
+    python = str(folder / "venv" / "bin" / "python")
     return servers.start_mlflow(f"sqlite:///{folder}/mlflow.db", folder, workers=1, python=python)
