@@ -29,7 +29,7 @@ from amlflow.cli import output
 from amlflow.cli.arguments import ARGUMENTS
 from amlflow.cli.commands import COMMANDS, GROUPS, Command
 from amlflow.cli.errors import MISSES, Unparsed, Unsuccessful, WrongUsage, describe
-from amlflow.cli.synonyms import find_command, find_verb, nearest
+from amlflow.cli.synonyms import find_command, find_flag, find_verb, nearest
 from amlflow.cli.usage import right_line
 from amlflow.exceptions import AzureMLException
 from amlflow.terminal_texts import escape_controls
@@ -210,10 +210,9 @@ class Parser(CLICommandParser):  # type: ignore[misc]
             parser: Any = getattr(parsed, "_parser", self)
             flags = parser._known_flags()
             flag = unknown[0].partition("=")[0]
-            # Each short flag is alike to each other one.
-            match = nearest(flag, [name for name in flags if name.startswith("--")])
-            hint = f"; did you mean {match}?" if match and flag.startswith("--") else ""
-            parser.error(f"{parser.prog} does not know {' '.join(unknown)}{hint}")
+            match = find_flag(flag, flags)
+            hint = f" Did you mean {match}?" if match else ""
+            parser.error(f"{parser.prog} does not know {' '.join(unknown)}.{hint}")
         return parsed
 
     def _check_value(self, action: Any, value: Any) -> None:

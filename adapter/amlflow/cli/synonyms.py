@@ -14,12 +14,13 @@ GROUPS = {
     "target": "computetarget", "targets": "computetarget", "ct": "computetarget",
     "env": "environment", "envs": "environment", "environments": "environment",
     "data": "dataset", "datasets": "dataset", "store": "datastore", "datastores": "datastore",
-    "project": "folder", "plugin": "plugins",
+    "project": "folder", "plugin": "plugins", "artifact": "run", "artifacts": "run",
 }  # fmt: skip
 
 VERBS = {
     "add": ("create", "register", "attach"),
-    "archive": ("delete",),
+    "add-tag": ("update",),
+    "archive": ("delete", "unregister", "remove"),
     "browse": ("open",),
     "cat": ("logs",),
     "chart": ("metrics",),
@@ -40,6 +41,7 @@ VERBS = {
     "init": ("attach", "scaffold"),
     "inspect": ("show",),
     "kill": ("cancel",),
+    "launch": ("submit-script",),
     "link": ("open",),
     "log": ("logs",),
     "ls": ("list",),
@@ -52,23 +54,29 @@ VERBS = {
     "put": ("upload", "register"),
     "reactivate": ("restore",),
     "recover": ("restore",),
+    "remove-tag": ("delete-tag",),
     "rm": ("delete", "remove", "detach", "unregister"),
     "remove": ("delete", "detach", "unregister"),
     "delete": ("remove", "detach", "unregister"),
-    "create": ("register", "attach", "build"),
+    "create": ("register", "attach", "build", "submit-script"),
     "search": ("list",),
     "set": ("update",),
+    "set-tag": ("update",),
     "start": ("submit-script",),
     "status": ("show",),
     "stop": ("cancel",),
+    "stream": ("monitor-logs",),
     "submit": ("submit-script",),
     "abort": ("cancel",),
     "tag": ("update",),
+    "tags": ("update",),
+    "untag": ("delete-tag",),
     "tail": ("logs",),
     "tb": ("monitor-tensorboard",),
     "tensorboard": ("monitor-tensorboard",),
     "undelete": ("restore",),
     "view": ("show",),
+    "wait": ("monitor-logs",),
     "watch": ("monitor-logs",),
     "web": ("open",),
 }
@@ -77,9 +85,35 @@ VERBS = {
 ALONE = {
     "init": "folder attach", "studio": "ui", "dashboard": "ui", "server": "ui",
     "config": "workspace show", "register": "model register", "completion": "shell-init",
-    "demo": "quickstart",
+    "demo": "quickstart", "doctor": "version",
 }  # fmt: skip
 """Words that are a command by themselves elsewhere."""
+
+_RUN, _LAST, _QUERY = ("--run",), ("--last",), ("--query",)
+_TAG, _FOLDER = ("--add-tag", "--tags", "--tag"), ("--output-dir", "--target-dir")
+FLAGS = {
+    "--run-id": _RUN, "--job": _RUN, "--id": ("--run", "--model-id"), "--job-name": _RUN,
+    "--name": ("--run", "--experiment-name"), "-n": ("--run", "--experiment-name"),
+    "--experiment": ("--experiment-name",), "--experiment-id": ("--experiment-name",),
+    "--workspace": ("--workspace-name",),
+    "--expr": _QUERY, "--expression": _QUERY, "--jmespath": _QUERY, "--jq": _QUERY,
+    "--filter": _QUERY, "--filter-string": _QUERY, "--where": _QUERY,
+    "--max-results": _LAST, "-m": _LAST, "--limit": _LAST, "--top": _LAST, "--head": _LAST,
+    "--max": _LAST, "--count": _LAST,
+    "--sort": ("--order-by",), "--sort-by": ("--order-by",), "--order": ("--order-by",),
+    "--format": ("--output",), "--fmt": ("--output",), "--search": ("--text",),
+    "--add-tag": _TAG, "--tags": _TAG, "--tag": _TAG, "--set": _TAG,
+    "--download-path": _FOLDER, "--dst-path": _FOLDER, "--dir": _FOLDER, "--dest": _FOLDER,
+    "--compute": ("--target", "--compute-target-name"), "--no-wait": ("--async",),
+    "--watch": ("--follow",), "--stream": ("--follow",), "--recursive": ("--with-children",),
+    "--all": ("--all-experiments",),
+    "--config": ("--run-configuration-name",), "--conda-file": ("--conda-dependencies",),
+}  # fmt: skip
+"""For each flag of other tools, those that it may mean; the first that a command has is meant."""
+SWITCHES = {"--no-wait", "--watch", "--stream", "--recursive", "--all"}
+"""Flags of other tools without a value."""
+OTHER_VALUES = {"--experiment-id", "--filter", "--filter-string", "--where"}
+"""Flags whose value is none that the flag which is meant takes."""
 
 CUTOFF = 0.6
 """How alike two words are that may be the same with a slip of the finger."""
@@ -99,6 +133,20 @@ def find_verb(word: str, verbs: Iterable[str]) -> str | None:
     return nearest(word, available)
 
 
+def find_flag(flag: str, flags: Iterable[str]) -> str | None:
+    """The flag that a flag means, or that is spelt like it; None if there is none."""
+    available = list(flags)
+    for meant in FLAGS.get(flag, ()):
+        if meant in available:
+            return meant
+    # Each short flag is alike to each other one.
+    return (
+        nearest(flag, [name for name in available if name.startswith("--")])
+        if (flag.startswith("--"))
+        else None
+    )
+
+
 def find_command(word: str, commands: Iterable[str]) -> str | None:
     """The group or command that a first word means; None if there is none."""
     available = list(commands)
@@ -116,6 +164,11 @@ def find_command(word: str, commands: Iterable[str]) -> str | None:
     return None if verb is None else f"run {verb}"
 
 
+def _find_run_command(word: str, commands: Sequence[str]) -> str | None:
+    """The command of runs that another tool calls by a word."""
+    return next((f"run {verb}" for verb in VERBS.get(word, ()) if f"run {verb}" in commands), None)
+
+
 def replace_synonyms(words: Sequence[str], commands: Iterable[str]) -> list[str]:
     """The words of a command line, with amlflow's own in place of the first two."""
     available = list(commands)
@@ -125,6 +178,8 @@ def replace_synonyms(words: Sequence[str], commands: Iterable[str]) -> list[str]
     names = {command.partition(" ")[0] for command in available}
     if first not in names:
         command = find_command(first, available) if not rest else GROUPS.get(first)
+        if command is None and rest:
+            command = _find_run_command(first, available)
         first = command or first
         if " " in first:
             return [*first.split(), *rest]

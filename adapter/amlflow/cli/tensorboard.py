@@ -34,9 +34,9 @@ def monitor(*, run_id: str, local_directory: str | None, **where: Any) -> None:
     Raises:
         UserErrorException: TensorBoard is not installed.
     """
+    run = Where(**where).run(run_id)
     if importlib.util.find_spec("tensorboard") is None:
         raise UserErrorException("This command needs TensorBoard: pip install tensorboard.")
-    run = Where(**where).run(run_id)
     with contextlib.ExitStack() as stack:
         folder = Path(local_directory or stack.enter_context(tempfile.TemporaryDirectory()))
         if not _fetch_events(run, folder):

@@ -7,7 +7,13 @@ from collections.abc import Sequence
 
 from amlflow.cli.arguments import ARGUMENTS
 from amlflow.cli.commands import COMMANDS
-from amlflow.cli.synonyms import nearest, replace_synonyms
+from amlflow.cli.synonyms import (
+    FLAGS,
+    OTHER_VALUES,
+    SWITCHES,
+    nearest,
+    replace_synonyms,
+)
 from amlflow.spec import Status
 
 GLOBAL = {
@@ -52,6 +58,7 @@ def _split_line(line: Sequence[str]) -> tuple[list[str], list[tuple[str, str | N
     }
     with_value["--status"] = True
     with_value.update(GLOBAL)
+    with_value = {**{flag: flag not in SWITCHES for flag in FLAGS}, **with_value}
     # A misspelt flag is one of a command of its group.
     commands = [command for command in COMMANDS if command.split()[0] in line] or list(COMMANDS)
     near = {
@@ -86,9 +93,11 @@ def _find_command(words: Sequence[str], flags: Sequence[tuple[str, str | None]])
 
     def rank(command: str) -> tuple[int, int, int]:
         parts = command.split()
-        flag_count = sum(_find_argument(command, name) is not None for name, _ in flags)
+        flag_count = sum(_takes(command, name) for name, _ in flags)
         return sum(part in words for part in parts), flag_count, -len(parts)
 
+    if words[:1] == ["run"] and words[1:] and words[1].endswith(".py"):
+        return "run submit-script"
     # A word that names the command itself; a group alone says too little.
     commands = [command for command in COMMANDS if command.split()[-1] in words]
     best = max(commands, key=rank, default=None)
@@ -99,7 +108,17 @@ def _find_command(words: Sequence[str], flags: Sequence[tuple[str, str | None]])
 
 
 def _takes(command: str, flag: str) -> bool:
-    return flag in GLOBAL or _find_argument(command, flag) is not None
+    return _flag_of(command, flag) is not None
+
+
+def _flag_of(command: str, flag: str) -> str | None:
+    """The flag of the command that a flag is, or that it means; None if there is none."""
+    if flag in GLOBAL or _find_argument(command, flag) is not None:
+        return flag
+    flags = [name for argument in COMMANDS[command].arguments
+             for name in ARGUMENTS[argument]["options_list"]]  # fmt: skip
+    meant = (name for name in FLAGS.get(flag, ()) if name in GLOBAL or name in flags)
+    return next(meant, None)
 
 
 def _placeholder(argument: str) -> str:
@@ -125,9 +144,12 @@ def _build_arguments(
     arguments = COMMANDS[command].arguments
     required = [name for name in arguments if ARGUMENTS[name].get("required")]
     line: list[str] = []
-    for flag, value in flags:
+    for written, value in flags:
+        flag = _flag_of(command, written) or written
         name = _find_argument(command, flag)
-        if value is None and (flag == "-o" or name in PLACEHOLDERS or name in BARE.values()):
+        if written in OTHER_VALUES:
+            value = _placeholder(name) if name is not None else "QUERY"
+        elif value is None and (flag == "-o" or name in PLACEHOLDERS or name in BARE.values()):
             value = rest.pop(0) if rest else _placeholder(str(name))
         line += [flag] if value is None else [flag, value]
         if name in required:
@@ -135,6 +157,8 @@ def _build_arguments(
     for name in required:
         flag = min(ARGUMENTS[name]["options_list"], key=len)
         line += [flag, rest.pop(0) if rest else _placeholder(name)]
+    if command == "run submit-script":
+        return line + (rest or ["SCRIPT"])
     for word in rest:
         name = BARE.get(command) or BARE.get(command.split()[0])
         if command == "run list" and word in STATUSES:
@@ -144,4 +168,4 @@ def _build_arguments(
         if name is None or name not in arguments:
             return None
         line += [min(ARGUMENTS[name]["options_list"], key=len), word]
-    return line + (["SCRIPT"] if command == "run submit-script" and not rest else [])
+    return line

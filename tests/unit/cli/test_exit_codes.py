@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 from amlflow import exceptions, spec
 from amlflow.cli.absent import why_absent
+from amlflow.cli.arguments import ARGUMENTS
 from amlflow.cli.commands import COMMANDS
-from amlflow.cli.synonyms import ALONE, GROUPS, VERBS
+from amlflow.cli.synonyms import ALONE, FLAGS, GROUPS, OTHER_VALUES, SWITCHES, VERBS
+from amlflow.cli.usage import GLOBAL
 from amlflow.core.runs.run import Run
 
 WRONG_USAGE = """
@@ -140,6 +142,33 @@ def test_the_exit_code_says_what_was_wrong(cli: Any, run: Run, code: int, line: 
         ("env ls", "environment list"),
         ("env rm -n x", "environment remove -n x"),
         ("ct add -n x --kind local", "computetarget attach -n x --kind local"),
+        ("job list", "run list"),
+        ("job show -n x", "run show --run x"),
+        ("job stream --name x", "run monitor-logs --run x"),
+        ("job cancel -n x", "run cancel --run x"),
+        ("job archive -n x", "run delete --run x"),
+        ("job download -n x --download-path d", "run download --run x --output-dir d"),
+        ("job update -n x --set a=b", "run update --run x --add-tag a=b"),
+        ("run list --expr [?hidden]", "run list --query '[?hidden]'"),
+        ("run list --filter tags.a='b'", "run list --query QUERY"),
+        ("run list --max-results 5", "run list --last 5"),
+        ("run list -m 5", "run list --last 5"),
+        ("run list --sort created", "run list --order-by created"),
+        ("run metrics -r x --format csv", "run metrics -r x --output csv"),
+        ("run show --run-id x", "run show --run x"),
+        ("runs describe --run-id x", "run show --run x"),
+        ("runs list --experiment-id 3", "run list --experiment-name EXPERIMENT_NAME"),
+        ("experiments search", "experiment list"),
+        ("artifacts download --run-id x", "run download --run x"),
+        ("model create -n x -p y", "model register -n x -p y"),
+        ("submit train.py", "run submit-script train.py"),
+        ("run create train.py", "run submit-script train.py"),
+        ("run train.py", "run submit-script train.py"),
+        ("stop x", "run cancel -r x"),
+        ("run add-tag -r x --tag a=b", "run update -r x --add-tag a=b"),
+        ("run wait -r x", "run monitor-logs -r x"),
+        ("run cancel -r x --recursive", "run cancel -r x --with-children"),
+        ("doctor", "version"),
     ],
 )
 def test_a_word_of_another_tool_names_the_command(
@@ -159,10 +188,19 @@ def test_a_word_of_another_tool_names_the_command(
         ("service list -o table", "mlflow models serve"),
         ("model deploy -n x -m y:1", "mlflow models serve"),
         ("workspace create -w x", "amlflow folder attach -w"),
+        ("job create -f job.yml", "amlflow run submit-script -e EXPERIMENT SCRIPT"),
+        ("online-endpoint create -f x", "mlflow models serve"),
+        ("models serve -m x", "mlflow models serve"),
+        ("artifacts list -r x", "run.get_file_names()"),
+        ("experiments csv -x 3", "amlflow run list -e EXPERIMENT -o csv"),
+        ("run rename -r x", "run.display_name = NAME"),
+        ("run rerun -r x", "amlflow run download -r RUN_ID --only snapshot"),
+        ("gc", "mlflow gc"),
+        ("login", "MLFLOW_TRACKING_USERNAME"),
         ("datastore attach-blob -n x -a y -c z", "amlflow datastore attach -n NAME --address"),
     ],
 )
-def test_a_command_that_v1_alone_has_is_refused_with_the_nearest_way(
+def test_a_command_that_other_tools_alone_have_is_refused_with_the_nearest_way(
     cli: Any, line: str, way: str
 ) -> None:
     done = cli(*line.split())
@@ -181,6 +219,9 @@ def test_synonyms_name_commands() -> None:
     verbs = {name.partition(" ")[2] for name in COMMANDS}
     assert {verb for means in VERBS.values() for verb in means} <= verbs
     assert set(GROUPS.values()) <= {name.partition(" ")[0] for name in COMMANDS}
+    flags = {flag for entry in ARGUMENTS.values() for flag in entry["options_list"]}
+    assert {flag for meant in FLAGS.values() for flag in meant} <= {*flags, *GLOBAL}
+    assert set(FLAGS) >= SWITCHES | OTHER_VALUES
     assert set(ALONE.values()) - {"ui"} <= set(COMMANDS)  # the page's plugin adds it
 
 

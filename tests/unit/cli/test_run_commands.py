@@ -230,7 +230,7 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("width", [60, 80, 200])
 def test_a_table_fits_the_terminal_and_keeps_the_ids(width: int) -> None:
     from amlflow.cli import tables
     from rich.cells import cell_len
