@@ -6,16 +6,22 @@ It says what does not hold, and ends with 0 if all holds. Its first argument may
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 if "--without-mlflow" in sys.argv:
     sys.modules["mlflow"] = None  # type: ignore[assignment]
 
-from azureml.core import Dataset, Experiment, Model, Run, Workspace
+from amlflow.cli import main as command_line
+from azureml.core import Dataset, Environment, Experiment, Model, Run, Workspace
 from azureml.exceptions import AzureMLException, WebserviceException
+
+NAME = f"whole-life-{uuid.uuid4().hex[:8]}"
+"""Of models, data sets and environments: another process may be at its own life there."""
 
 
 def check(name: str, holds: object) -> None:
@@ -38,8 +44,8 @@ def check_refused(
 
 def check_models(workspace: Workspace, run: Run) -> None:
     """Models of a run's folder and of local files: registered, looked for, changed, deleted."""
-    model = run.register_model("whole-life", "outputs/model", tags={"kind": "a: b"})
-    check("model", Model(workspace, "whole-life").version == model.version)
+    model = run.register_model(NAME, "outputs/model", tags={"kind": "a: b"})
+    check("model", Model(workspace, NAME).version == model.version)
     check("model of a run", (model.run_id, model.experiment_name) == (run.id, "whole-life"))
     model.remove_tags(["kind"])
     with tempfile.TemporaryDirectory() as folder:
@@ -48,7 +54,7 @@ def check_models(workspace: Workspace, run: Run) -> None:
         local = Model.register(
             workspace,
             str(path),
-            "whole-life",
+            NAME,
             tags={"stage": "test: ː"},
             properties={"author": "azureml-user"},
             description="größe",
@@ -56,9 +62,7 @@ def check_models(workspace: Workspace, run: Run) -> None:
             model_framework_version="1.4",
         )
         check("next version", local.version == model.version + 1)
-        copy = Path(
-            Model(workspace, "whole-life", version=local.version).download(folder + "/copy")
-        )
+        copy = Path(Model(workspace, NAME, version=local.version).download(folder + "/copy"))
         check("download", copy.read_text(encoding="utf-8") == "{}")
         weights = Path(model.download(folder + "/weights"))
         check("download of a folder with one file", weights.stat().st_size == 256_000)
@@ -71,23 +75,23 @@ def check_models(workspace: Workspace, run: Run) -> None:
         AzureMLException,
         "azureml-user",
     )
-    again = Model(workspace, "whole-life", tags=[["stage", "production"]])
+    again = Model(workspace, NAME, tags=[["stage", "production"]])
     check("by tag", again.version == local.version)
     check("properties", again.properties == {"author": "azureml-user", "size": "256"})
     check("description", again.description == "new")
     framework = (again.model_framework, again.model_framework_version)
     check("framework", framework == ("ScikitLearn", "1.4"))
-    listed = [one.version for one in Model.list(workspace, name="whole-life")]
+    listed = [one.version for one in Model.list(workspace, name=NAME)]
     check("list", listed[:2] == [local.version, model.version])
-    latest = Model.list(workspace, name="whole-life", latest=True)
+    latest = Model.list(workspace, name=NAME, latest=True)
     check("latest", [one.version for one in latest] == [local.version])
     check("by run", model.version in [one.version for one in Model.list(workspace, run_id=run.id)])
-    check("models by name", workspace.models["whole-life"].version == local.version)
+    check("models by name", workspace.models[NAME].version == local.version)
     local.delete()
-    check("deleted", Model(workspace, "whole-life").version == model.version)
+    check("deleted", Model(workspace, NAME).version == model.version)
     check_refused(
         "a missing version",
-        lambda: Model(workspace, "whole-life", version=99),
+        lambda: Model(workspace, NAME, version=99),
         WebserviceException,
         "ModelNotFound",
     )
@@ -100,30 +104,65 @@ def check_data(workspace: Workspace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.csv"
         path.write_text("when,x\n2020-01-31,1.5\n2020-02-01,2\n", encoding="utf-8")
-        datastore.upload_files([path], target_path="whole-life", show_progress=False)
+        datastore.upload_files([path], target_path=NAME, show_progress=False)
         path.write_text("when,x\n2020-01-31,3\n", encoding="utf-8")
-        datastore.upload_files([path], target_path="whole-life", show_progress=False)
-        count = datastore.download(folder + "/all", "whole-life", show_progress=False)
+        datastore.upload_files([path], target_path=NAME, show_progress=False)
+        count = datastore.download(folder + "/all", NAME, show_progress=False)
         check("download of a datastore", count == 1)
-        table = Dataset.Tabular.from_delimited_files((datastore, "whole-life/*.csv"))
-        first = table.register(workspace, "whole-life", "größe", {"stage": "raw: ː"})
-        same = table.register(workspace, "whole-life", create_new_version=True)
+        table = Dataset.Tabular.from_delimited_files((datastore, f"{NAME}/*.csv"))
+        first = table.register(workspace, NAME, "größe", {"stage": "raw: ː"})
+        same = table.register(workspace, NAME, create_new_version=True)
         check("the same definition", same.version == first.version)
-        second = table.take(1).register(workspace, "whole-life", create_new_version=True)
+        second = table.take(1).register(workspace, NAME, create_new_version=True)
         check("another definition", second.version == first.version + 1)
-        by_name = Dataset.get_by_name(workspace, "whole-life", version=first.version)
+        by_name = Dataset.get_by_name(workspace, NAME, version=first.version)
         check("description", (by_name.description, by_name.tags) == ("größe", {"stage": "raw: ː"}))
         check("rows", by_name.to_pandas_dataframe()["x"].tolist() == [1.5, 2.0])
         check("by id", Dataset.get_by_id(workspace, second.id).version == second.version)
-        check("data sets by name", workspace.datasets["whole-life"].version == second.version)
-        files = Dataset.File.from_files((datastore, "whole-life"))
+        check("data sets by name", workspace.datasets[NAME].version == second.version)
+        files = Dataset.File.from_files((datastore, NAME))
         check("files", [Path(one).name for one in files.download(folder + "/files")] == [path.name])
         with files.mount() as mounted:
             check("mounted", (Path(mounted.mount_point) / path.name).is_file())
     by_name.add_tags({"stage": "clean"})
     check("tags", Dataset.get_by_id(workspace, first.id).tags == {"stage": "clean"})
     second.unregister_all_versions()
-    check("unregistered", "whole-life" not in workspace.datasets)
+    check("unregistered", NAME not in workspace.datasets)
+
+
+def check_environments(workspace: Workspace) -> None:
+    """An environment: registered, and found with what it has."""
+    environment = Environment(NAME)
+    environment.environment_variables = {"größe: ː": "7"}
+    version = environment.register(workspace).version
+    back = Environment.get(workspace, NAME, version)
+    check("environment", back.environment_variables == {"größe: ː": "7"})
+    check("environments by name", NAME in workspace.environments)
+
+
+def check_commands(experiment: Experiment, runs: list[Run]) -> None:
+    """Several runs are tagged and cancelled at once, one is deleted, and all are listed."""
+    where = ["-e", experiment.name, "-o", "none"]
+    ids = [run.id for run in runs]
+
+    def command(*words: str) -> None:
+        check(" ".join(words), command_line([*words, *where]) == 0)
+
+    command("run", "update", "--add-tag", "several: ː=yes", "-r", *ids)
+    several = {run.id for run in experiment.get_runs(tags={"several: ː": "yes"})}
+    check("tagged at once", several == set(ids))
+    command("run", "cancel", "-r", *ids)
+    check("cancelled at once", {run.get_status() for run in runs} == {"Canceled"})
+    if not os.environ.get("MLFLOW_TRACKING_URI", "").startswith("trackio:"):  # which keeps all
+        command("run", "delete", "-r", ids[0])
+        check("deleted run", ids[0] not in {run.id for run in experiment.get_runs()})
+        command("run", "restore", "-r", ids[0])
+        check("restored run", ids[0] in {run.id for run in experiment.get_runs()})
+    for words in (["compare", *ids[:2]], ["show", "-r", ids[0]], ["metrics", "-r", ids[0]]):
+        command("run", *words)
+    command("run", "list", "--order-by", "created desc", "--text", "whole")
+    command("experiment", "delete")
+    command("experiment", "restore")
 
 
 def main() -> None:
@@ -169,6 +208,7 @@ def main() -> None:
         child.complete()
     check_models(workspace, run)
     check_data(workspace)
+    check_environments(workspace)
     run.complete()
 
     run = Run(experiment, run.id)
@@ -197,6 +237,8 @@ def main() -> None:
     canceled = experiment.start_logging(run_id=f"mine-{failed.id[:8]}", snapshot_directory=None)
     canceled.cancel()
     check("canceled", Run(experiment, canceled.id).get_status() == "Canceled")
+    commands = Experiment(workspace, f"whole-life-{canceled.id[-8:]}")
+    check_commands(commands, [commands.start_logging(snapshot_directory=None) for _ in range(2)])
     Experiment(workspace, "whole-life-archived").archive()
     check("archived", "whole-life-archived" not in workspace.experiments)
 
