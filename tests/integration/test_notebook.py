@@ -66,7 +66,9 @@ def test_tables_in_a_notebook(
     server_uri: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server_uri)
-    *tables, widget, redrawn, end = executed(folder, monkeypatch)
+    *tables, widget, redrawn, end = cells = executed(folder, monkeypatch)
+    red = [output for outputs in cells for output in outputs if output.get("name") == "stderr"]
+    assert red == []
     printed, run, experiment, workspace = map(shown, tables)
     # The kernel may send the warning on first contact and this line together.
     run_id, experiment_id = printed.text.splitlines()[-1].split()

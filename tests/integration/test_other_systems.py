@@ -111,6 +111,37 @@ runpy.run_path(sys.argv[1], run_name="__main__")
 """
 
 
+STUDIO = """
+import os, sys
+import mlflow.server, mlflow.store.tracking.sqlalchemy_store  # with its own ways for each system
+import pandas
+for name in [name for name in sys.modules if name.startswith("amlflow")]:
+    del sys.modules[name]
+from helpers import windows_stand_in
+windows_stand_in.install()
+from amlflow_page import access, app
+from azureml.core import Experiment, Workspace
+from mlflow.server.handlers import initialize_backend_stores
+run = Experiment(Workspace("s", "g", "w"), "windows").start_logging(snapshot_directory=None)
+run.log("loss", 0.5)
+run.complete()
+uri = f"sqlite:///{os.getcwd()}/mlflow.db"
+os.environ["_MLFLOW_SERVER_FILE_STORE"] = uri
+initialize_backend_stores(uri, uri, "mlruns")
+app.extend(mlflow.server.app, access.Everybody())
+client = mlflow.server.app.test_client()
+studio = "/ajax-api/2.0/amlflow"
+assert b"studio.js" in client.get("/").data
+[row] = client.post(f"{studio}/runs/search", json={}).get_json()["rows"]
+assert row["run_id"] == run.id, row
+assert client.get(f"{studio}/runs/get?run_id={run.id}").get_json()["status"] == "Completed"
+tags = {"run_ids": [run.id], "set": {"a": "b"}}
+assert client.post(f"{studio}/runs/tags", json=tags).status_code == 200
+assert client.get(f"{studio}/views").get_json()["views"] == []
+assert client.get(f"{studio}/runs/logs?run_id={run.id}").status_code == 200
+"""
+
+
 def run_script(
     code: str, folder: Path, *arguments: str, path: Path = TESTS, **environment: str
 ) -> subprocess.CompletedProcess[str]:
@@ -142,6 +173,12 @@ def test_without_what_windows_lacks(tmp_path: Path) -> None:
     assert not (tmp_path / "jobs").exists()
     left = [path for path in (tmp_path / "journals").rglob("*") if path.name.endswith(".log")]
     assert not left, left
+
+
+def test_the_studio_without_what_windows_lacks(tmp_path: Path) -> None:
+    ended = run_script(STUDIO, tmp_path)
+
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_without_what_macos_lacks(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import sys
@@ -316,6 +317,17 @@ def test_submit_script(cli: Any, store: str, folder: Path, jobs: Path) -> None:
     assert (done.json["status"], done.json["script_name"]) == ("Completed", "train.py")
     assert done.json["_experiment_name"] == "testexperiment"
     assert "got ['--epochs', '3', '-o']" in done.err
+
+
+def test_submit_script_ends_with_the_scripts_success(
+    cli: Any, store: str, folder: Path, jobs: Path
+) -> None:
+    (folder / "bad.py").write_text("raise SystemExit('no data')\n")
+    done = cli("run", "submit-script", "bad.py")
+    assert done.code == 1
+    assert json.loads(done.out)["status"] == "Failed"  # it is printed all the same
+    assert "no data" in done.err
+    assert cli("run", "submit-script", "--async", "bad.py").code == 0
 
 
 def test_submit_script_keeps_a_conda_file(cli: Any, store: str, folder: Path, jobs: Path) -> None:
