@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import os
+import re
 from importlib.metadata import entry_points
 from pathlib import Path
 from urllib.parse import unquote
@@ -39,7 +41,9 @@ def is_database(uri: str) -> bool:
 
 def sqlite_path(uri: str) -> Path:
     """The file of the database at a URI that begins with :data:`SQLITE`."""
-    return Path(unquote(uri.removeprefix(SQLITE)))
+    path = unquote(uri.removeprefix(SQLITE))
+    # SQLite takes two slashes in front for the name of a machine.
+    return Path(re.sub("^//+", "/", path) if os.name == "posix" else path)
 
 
 def is_elsewhere(uri: str) -> bool:

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import quote
 
 from amlflow.spec import Unsupported
 from amlflow.tracker_data import leave_out
@@ -176,7 +177,7 @@ def _lay_out(folder: Path, project: str) -> None:
 def _is_known(path: Path) -> bool:
     """Whether a project's file has the tables that amlflow writes to."""
     # Reading makes no file where another process has just removed it.
-    uri = f"{path.absolute().as_uri()}?mode=ro"
+    uri = f"file:///{quote(path.absolute().as_posix().lstrip('/'))}?mode=ro"
     try:
         with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
             return all(

@@ -165,7 +165,7 @@ def test_reading_makes_no_file_and_starts_no_process(
             more.unlink()
         if content is not None:
             tables.project.write_bytes(content)
-        tracker = TrackioTracker(f"trackio://{tables.folder}")
+        tracker = TrackioTracker(f"trackio:///{tables.folder}")  # a slash too many
         assert [point.value for point in tracker.read_points(tables.damaged.id)] == [0.5]
         assert tracker.get_run(tables.damaged.id).tags["t"] == "v"
         assert tables.project.exists() == (content is not None)

@@ -11,6 +11,7 @@ from amlflow.spec import Refused
 from amlflow_mlflow import local_artifacts
 from amlflow_mlflow.model_location import ModelLocation
 from amlflow_mlflow.own_paths import check_run_folder, path_below, server_paths
+from amlflow_mlflow.schemes import sqlite_path
 from amlflow_mlflow.sqlite.database import Database
 from amlflow_mlflow.sqlite.revisions import NEWEST
 from amlflow_mlflow.sqlite.store import SqliteStore
@@ -127,3 +128,17 @@ def test_a_location_that_is_too_long_for_the_file_system_has_no_files(
     assert isinstance(artifacts, local_artifacts.LocalArtifacts)
     assert artifacts.list("") == artifacts.list("logs") == []
     assert artifacts.get("file", tmp_path / "file") is False
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("sqlite:////tmp/a b.db", "/tmp/a b.db"),
+        ("sqlite:////tmp/a%20b.db", "/tmp/a b.db"),
+        ("sqlite://///tmp/a.db", "/tmp/a.db"),
+        ("sqlite:///a.db", "a.db"),
+    ],
+)
+def test_the_path_of_a_database(uri: str, path: str) -> None:
+    """Two slashes in front, as a shell's $PWD/ with another slash makes them, are one."""
+    assert str(sqlite_path(uri)) == path
