@@ -1,9 +1,13 @@
-"""A read of the SDK, of the command line and of the page writes nothing to the tracker."""
+"""A read of the SDK, of the command line and of the page writes, starts and removes nothing."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
+import subprocess
+import sys
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,8 +16,9 @@ from typing import Any
 
 import pytest
 from amlflow.core.runs.run import Run
+from amlflow.jobs.job import this_host
 from amlflow.plugins import load_plugins
-from amlflow.spec import Status, hookimpl
+from amlflow.spec import LAUNCHED, RunChange, Status, hookimpl
 from amlflow.testing.memory import MemoryTracker
 from azureml.core import Dataset, Datastore, Environment, Model, Workspace
 from helpers.hostile_reads import BASE, open_page, run_command
@@ -174,3 +179,68 @@ def test_the_pages_logs_files_and_curves_write_nothing(
         page.get(f"{BASE}/views/get?id=none")
         page.get(f"{BASE}/views/history?id=none")
     assert everything() == before
+
+
+STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.system"}
+REMOVES = {"os.remove", "os.rmdir", "os.rename", "os.truncate", "shutil.rmtree", "shutil.move"}
+seen: list[tuple[str, str]] = []
+"""What :func:`watching` sees: an event of Python's, and what it is about."""
+_watches = threading.local()
+
+
+def _note(event: str, arguments: tuple[Any, ...]) -> None:
+    if event in STARTS | REMOVES and getattr(_watches, "on", False):
+        seen.append((event, str(arguments[0])))
+
+
+@contextlib.contextmanager
+def watching() -> Iterator[None]:
+    """Note the processes that this thread starts, and the files that it removes."""
+    if not hasattr(_watches, "on"):
+        sys.addaudithook(_note)  # for good: Python takes no hook away
+    seen.clear()
+    _watches.on = True
+    try:
+        yield
+    finally:
+        _watches.on = False
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "trackio"])
+def test_a_look_starts_no_process_and_removes_nothing(
+    request: pytest.FixtureRequest, folder: Path, jobs: Path, monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+) -> None:  # fmt: skip
+    uri = request.getfixturevalue(f"{kind}_uri")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("AMLFLOW_JOURNAL", "off")
+    runs = ThreeRuns()
+    work = jobs / ("a" * 32) / "work"
+    work.mkdir(parents=True, mode=0o700)
+    old = "2020-01-01T00:00:00+00:00"
+    job = json.dumps({"name": "a" * 32, "host": this_host(), "proof": "0" * 64})
+    notes = {LAUNCHED: "yes", "job": job, "heartbeat": old, "heartbeat_seconds": "1"}
+    runs.workspace._tracker.update_run(runs.damaged.id, RunChange(system=notes))
+    workspace = Workspace.from_config()
+    with watching():
+        for run_id in (runs.damaged.id, runs.healthy.id):
+            for read in READS.values():
+                read(Run.get(workspace, run_id))
+        for query in QUERIES:
+            runs.experiment.query(query, include_children=True)
+        for command in COMMANDS:
+            code, _, errors = run_command(*command.replace("RUN", runs.damaged.id).split())
+            assert code == 0, (command, errors)
+        if kind == "sqlite":
+            with open_page(uri.removeprefix("sqlite:///"), monkeypatch) as page:
+                for path in ("get", "details", "metrics", "logs", "files"):
+                    page.get(f"{BASE}/runs/{path}?run_id={runs.damaged.id}")
+                assert page.post(f"{BASE}/runs/search", json={}).status_code == 200
+    assert [event for event in seen if event[0] in STARTS] == []
+    mine = (str(jobs), str(folder.parent / "trackio"), str(folder.parent / "mlruns"))
+    assert [event for event in seen if event[0] in REMOVES and event[1].startswith(mine)] == []
+    assert work.is_dir()
+    with watching():  # what this would have seen
+        subprocess.run(["true"], check=True)
+        work.rmdir()
+    assert {event for event, _ in seen} >= {"subprocess.Popen", "os.rmdir"}
