@@ -54,6 +54,8 @@ class Files:
     @contextlib.contextmanager
     def _store_copies(self, run_id: str, files: Mapping[str, Path]) -> Iterator[dict[str, Path]]:
         """Copies of the files, which go again if what is done with them fails."""
+        if not _OWN_NAME.fullmatch(run_id):
+            raise Refused(f"Run {run_id!r} takes no files: its id is not one that amlflow gives.")
         folder = self._folder / run_id
         blobs = {name: folder / uuid.uuid4().hex for name in files}
         try:

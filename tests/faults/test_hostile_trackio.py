@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import AzureMLException
-from amlflow.spec import ExperimentChange, RunChange
+from amlflow.spec import ExperimentChange, Refused, RunChange
 from amlflow_trackio.tracker import TrackioTracker
 from helpers.hostile_runs import ThreeRuns
 
@@ -147,6 +147,18 @@ def test_no_text_but_a_projects_name_becomes_a_path(
         fresh.get_run(tables.damaged.id)
     assert not elsewhere.exists()
     assert "a project of trackio's" in caplog.text
+
+
+@pytest.mark.parametrize("run_id", ["../../elsewhere", "/tmp/elsewhere", "a/b"])
+def test_no_id_that_is_another_path_takes_files(
+    tables: Tables, run_id: str, tmp_path: Path
+) -> None:
+    with sqlite3.connect(tables.own) as database:  # without foreign keys
+        database.execute("UPDATE runs SET id = ? WHERE id = ?", (run_id, tables.healthy.id))
+    tracker = TrackioTracker(f"trackio://{tables.folder}")
+    with pytest.raises(Refused, match="not one that amlflow gives"):
+        tracker.put_files(run_id, {"outputs/x": Path("file")})
+    assert not list(tmp_path.rglob("elsewhere*"))
 
 
 def test_reading_makes_no_file_and_starts_no_process(
