@@ -412,9 +412,15 @@ class Where:
             if clause is None:
                 return None
             comparison = clause
+        has_key = f"kept.key = {self._value(key)}"
+        if op is Op.EQ:  # read once by its key; SQLite would look EXISTS up for each run
+            return (
+                f"r.run_uuid IN (SELECT kept.run_uuid FROM {table} AS kept"  # noqa: S608
+                f" WHERE {has_key} AND {comparison})"
+            )
         exists = (
             f"EXISTS (SELECT 1 FROM {table} AS kept WHERE kept.run_uuid = r.run_uuid"  # noqa: S608
-            f" AND kept.key = {self._value(key)} AND {comparison})"
+            f" AND {has_key} AND {comparison})"
         )
         return f"NOT {exists}" if op in (Op.LACKS, Op.NE) else exists
 
