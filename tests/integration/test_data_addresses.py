@@ -56,6 +56,23 @@ def test_no_server(folder: Path) -> None:
             Dataset.Tabular.from_delimited_files(f"http://user:hunter2@127.0.0.1:{port}/t.csv")
 
 
+def test_a_web_server_is_asked_once_whether_a_file_is_there(folder: Path) -> None:
+    asked = []
+
+    class Counting(Quiet):
+        def send_head(self) -> None:
+            asked.append(self.command)
+            self.send_error(404)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Counting)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with pytest.raises(DatasetValidationError, match="does not exist"):
+        Dataset.Tabular.from_delimited_files(f"http://127.0.0.1:{server.server_port}/t.csv")
+    server.shutdown()
+    server.server_close()
+    assert asked == ["GET"], "each is waited for, if the server is silent"
+
+
 def test_a_server_that_does_not_answer(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "READ_S", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -88,6 +88,10 @@ def _explain(error: Exception, address: str) -> str | None:
         cause = _explain_web(error.__cause__)
         if cause is not None:
             return cause
+    if type(error).__module__.startswith("aiohttp"):
+        cause = _explain_web(error)
+        if cause is not None:
+            return cause
     if isinstance(error, FileNotFoundError):
         return "it does not exist. Check the path."
     if isinstance(error, IsADirectoryError):

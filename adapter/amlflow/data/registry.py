@@ -184,7 +184,7 @@ class Registry:
         if version is None:
             return self._registration_of(versions[-1])
         if version not in numbers:
-            raise UserErrorException(
+            raise UnknownDataset(
                 f"Data set {name!r} has no version {version}; it has "
                 f"{', '.join(map(str, numbers[-20:]))}."
             )

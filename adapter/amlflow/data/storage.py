@@ -72,6 +72,15 @@ class DataFile:
         with explain_errors("Reading", self.address):
             return self.fs.open(self.path, "rb")
 
+    def read_beginning(self, count: int) -> bytes:
+        """Its first bytes. Raises :class:`DatasetExecutionError`."""
+        # A web server is asked once: open() asks for the size before, so that a server that is
+        # silent is waited for twice.
+        options = {"block_size": 0, "size": 1} if is_web(self.path) else {}
+        reading = explain_errors("Reading", self.address)
+        with reading, self.fs.open(self.path, "rb", **options) as stream:
+            return bytes(stream.read(count))
+
     @property
     def local_path(self) -> Path | None:
         """Its path, if it is a file of this machine."""

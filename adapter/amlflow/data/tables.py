@@ -128,7 +128,7 @@ def _read_delimited(
         header == "ONLY_FIRST_FILE_HAS_HEADERS" and names is None
     )
     is_typed = options.get("infer_column_types", True)
-    first = _first_row(file, options)
+    first = _first_row(file, options, stream)
     if not first:
         raise DatasetExecutionError(f"{file.address!r} is empty: it has no row.")
     own_names = _unique_names(first) if has_header else [_column_name(i) for i in range(len(first))]
@@ -160,12 +160,18 @@ def _has_line_breaks(options: Mapping[str, Any]) -> bool:
     return bool(options.get("support_multi_line", False))
 
 
-def _first_row(file: DataFile, options: Mapping[str, Any]) -> list[str]:
-    """The cells of the first line, as the csv module of Python reads them."""
+def _first_row(file: DataFile, options: Mapping[str, Any], stream: Any = None) -> list[str]:
+    """The cells of the first line, as the csv module of Python reads them.
+
+    ``stream`` is the file, opened by the caller, who reads it from its beginning afterwards. To
+    open a file again may fetch it again.
+    """
     encoding = ENCODINGS[options.get("encoding", "utf8")]
-    with file.open() as stream:
+    with ExitStack() as stack:
+        is_open = hasattr(stream, "seekable") and stream.seekable()
+        source = stream if is_open else stack.enter_context(file.open())
         lines = io.TextIOWrapper(
-            stream, "utf-8-sig" if encoding == "utf-8" else encoding, newline=""
+            source, "utf-8-sig" if encoding == "utf-8" else encoding, newline=""
         )
         try:
             return next(csv.reader(lines, delimiter=options.get("separator", ",")), [])
@@ -173,6 +179,10 @@ def _first_row(file: DataFile, options: Mapping[str, Any]) -> list[str]:
             raise DatasetExecutionError(
                 f"{file.address!r} is not delimited text: {error}."
             ) from None
+        finally:
+            lines.detach()  # which would be closed with the lines
+            if is_open:
+                stream.seek(0)
 
 
 def _unique_names(cells: Sequence[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amlflow.data.definition import Definition, is_web
-from amlflow.data.errors import DatasetExecutionError, explain_errors
+from amlflow.data.errors import DatasetExecutionError
 from amlflow.data.storage import Datastores
 
 _PARQUET = b"PAR1"
@@ -18,8 +18,7 @@ def check_readable(definition: Definition, stores: Datastores) -> None:
     first = files[0]
     if definition.format == "files" and not is_web(first.address):
         return  # it was in a listing, and a tracker would give all of it
-    with explain_errors("Reading", first.address), first.open() as stream:
-        beginning = stream.read(4)
+    beginning = first.read_beginning(len(_PARQUET))
     if definition.format == "files":
         return
     if not beginning:

@@ -13,7 +13,15 @@ import pandas as pd
 import pytest
 from amlflow.core.workspace import Workspace
 from amlflow.data.definition import Definition, Source, parse_definition
-from amlflow.data.registry import DEFINITION, EXPERIMENT, ID, NAME, VERSION, Registry
+from amlflow.data.registry import (
+    DEFINITION,
+    EXPERIMENT,
+    ID,
+    NAME,
+    VERSION,
+    Registry,
+    UnknownDataset,
+)
 from amlflow.exceptions import UserErrorException
 from amlflow.local_paths import UnsafeName
 from amlflow.spec import RunDraft, Status
@@ -195,7 +203,7 @@ def test_what_does_not_exist(workspace: Workspace, table: Any) -> None:
     with pytest.raises(UserErrorException, match="'nope' does not exist"):
         Dataset.get_by_name(workspace, "nope")
     table.register(workspace, "t")
-    with pytest.raises(UserErrorException, match=r"'t' has no version 99; it has 1"):
+    with pytest.raises(UnknownDataset, match=r"'t' has no version 99; it has 1"):
         Dataset.get_by_name(workspace, "t", 99)
     for version in ("x", 0, 1.5, True):
         with pytest.raises(UserErrorException, match="is not a version"):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from amlflow.core.data import declared
 from amlflow.core.workspace import Workspace
 from amlflow.data.definition import FILE, Definition, Source
 from amlflow.data.errors import DatasetValidationError
@@ -249,6 +250,12 @@ def test_registered_ones(workspace: Workspace, capsys: pytest.CaptureFixture[str
         Datastore.register_azure_file_share(workspace, "share", "s", "account")
     with pytest.raises(UserErrorException, match=r"read_sql"):
         Datastore.register_azure_sql_database(workspace, "sql", "server", "db")
+
+
+def test_an_address_that_nothing_opens_is_not_attached(workspace: Workspace) -> None:
+    with pytest.raises(UserErrorException, match=r"begin with klingon: cannot be opened"):
+        declared.attach(workspace, "mine", "klingon://bucket/folder")
+    assert "mine" not in workspace.datastores
 
 
 # what the tracker keeps

@@ -9,7 +9,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from amlflow.core.data import declared
+from amlflow.core.workspace import Workspace
 from amlflow.exceptions import UserErrorException
+from amlflow.testing.memory import MemoryTracker
 from azureml.core import Dataset
 from azureml.data.dataset_error_handling import DatasetExecutionError, DatasetValidationError
 from azureml.data.dataset_type_definitions import PromoteHeadersBehavior
@@ -271,3 +274,24 @@ def test_wrong_arguments(write: Write, arguments: dict[str, Any], message: str) 
 def test_wrong_counts(numbers: Any, call: str, value: Any) -> None:
     with pytest.raises(UserErrorException, match=call):
         getattr(numbers, call)(value)
+
+
+def test_a_file_that_the_tracker_keeps_is_fetched_once_for_a_call(
+    workspace: Workspace, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(declared, "own_folder", lambda uri: None)
+    datastore = workspace.get_default_datastore()
+    datastore.upload_files([write("t.csv", "é,b\n1,x\n2,y\n")], show_progress=False)
+    fetched = []
+    get_file = MemoryTracker.get_file
+
+    def count(tracker: MemoryTracker, run_id: str, name: str, destination: Path) -> None:
+        fetched.append(name)
+        get_file(tracker, run_id, name, destination)
+
+    monkeypatch.setattr(MemoryTracker, "get_file", count)
+    table = Dataset.Tabular.from_delimited_files((datastore, "t.csv"))
+    assert fetched == ["t.csv"]
+    assert table.to_pandas_dataframe()["é"].tolist() == [1, 2]
+    assert table.take(1).to_pandas_dataframe()["b"].tolist() == ["x"]
+    assert fetched == ["t.csv"] * 3

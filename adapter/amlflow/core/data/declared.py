@@ -107,15 +107,30 @@ def attach(workspace: WorkspaceBase, name: str, address: str, *, overwrite: bool
 
     Raises:
         UserErrorException: the name is not valid; it is attached already and ``overwrite`` is
-            False; or the address is not valid or contains a credential.
+            False; or the address is not valid, contains a credential, or begins with a scheme
+            that fsspec does not know.
     """
     _check_name(name)
     checked = check_address(name, address, Path.cwd())
+    _check_scheme(checked)
     if not overwrite and ATTACHED.has(workspace, name):
         raise UserErrorException(
             f"The datastore {name!r} is registered already. Pass overwrite=True to replace it."
         )
     ATTACHED.write(workspace, name, {"address": checked})
+
+
+def _check_scheme(address: str) -> None:
+    # It takes 0.1 s, and only this call needs it.
+    from fsspec.registry import known_implementations, registry
+
+    scheme = urlsplit(address).scheme
+    if scheme not in known_implementations and scheme not in registry:
+        raise UserErrorException(
+            f"Addresses that begin with {scheme}: cannot be opened, since fsspec does not know "
+            "them. Use a scheme such as file:, s3:, abfs:, gs: or https:, or install the package "
+            "that adds this one to fsspec."
+        )
 
 
 def detach(workspace: WorkspaceBase, name: str) -> None:
