@@ -77,7 +77,7 @@ def commands(where: str, uri: str, runs: int) -> None:
         command = f"import sys; from amlflow.cli import main; sys.exit(main({words!r}))"
         search = functools.partial(_search, client, experiment.experiment_id, condition, size)
         act: Callable[[], object] = python(command, MLFLOW_TRACKING_URI=uri)
-        if runs == FEW:
+        if runs == FEW or size is not None:
             act(), search()  # a server's workers import what they need at their first calls
         is_slow = condition == "" and size is None and runs > FEW  # all runs are read
         mine, imported, direct = in_turn(
