@@ -178,7 +178,7 @@ def test_its_layers_are_listed_with_their_reasons(shell: Shell) -> None:
     ):
         assert f"ledger: layer {layer}: the tracker {reason}" in err
     assert "Batches" not in err
-    assert "mlflow: layer Journaled: what a process has logged" in err
+    assert "mlflow: layer Journaled: logged values must be stored" in err
     assert err.count(" mlflow: ") == 1
 
 

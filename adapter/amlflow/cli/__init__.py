@@ -6,21 +6,21 @@ import os
 import sys
 
 CLOSED_PIPE = 141
-"""What a shell reports of a program that SIGPIPE ended."""
+"""The exit code of shells for a program that SIGPIPE has ended."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; the exit code is returned."""
-    # Imported when a command runs: knack takes long to import.
+    """Run a command, and return the exit code."""
+    # Imported here, since knack takes long to import.
     from amlflow.cli.app import App
 
     try:
         code = App().invoke(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
     except BrokenPipeError:
-        # Nobody reads on, and Python would complain once more when it flushes at the end.
+        # The reader has closed the pipe. Python would report that again when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CLOSED_PIPE
-    except SystemExit as end:  # how argparse ends on -h and on wrong usage
+    except SystemExit as end:  # argparse raises it for -h and for wrong usage
         return end.code if isinstance(end.code, int) else 1
     return int(code)

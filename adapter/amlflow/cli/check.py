@@ -14,9 +14,9 @@ from amlflow.exceptions import UserErrorException
 
 
 def check(name: str, uri: str | None) -> None:
-    """Run the suites for what a plugin offers; pytest says what does not hold.
+    """Run the suites for a plugin's tracker and compute target. pytest prints the failures.
 
-    ``name`` is the plugin's, as ``amlflow plugins`` prints it.
+    ``name`` is the plugin's name, as ``amlflow plugins`` prints it.
 
     Raises:
         Missing: no plugin has this name.
@@ -42,9 +42,8 @@ def check(name: str, uri: str | None) -> None:
         where = value or getattr(plugin, attribute, None)
         if where is None:
             raise UserErrorException(
-                f"Nothing says where the suite finds the tracker, compute target or cluster of the "
-                f"plugin {name!r}: "
-                f"beside the hook {hook} it needs {attribute} (see amlflow.spec.hookimpl)."
+                f"The plugin {name!r} does not say which tracker, compute target or cluster to "
+                f"test. Beside the hook {hook}, it needs {attribute} (see amlflow.spec.hookimpl)."
             )
         environment[f"AMLFLOW_{attribute.upper()}"] = where
         suites.append(f"amlflow.testing.check::{suite}")
@@ -56,6 +55,6 @@ def check(name: str, uri: str | None) -> None:
         result = subprocess.run([*command, *options], cwd=folder, env=environment, check=False)
     if result.returncode != 0:
         raise UserErrorException(
-            f"The plugin {name!r} does not keep the contract; each failure above names the "
+            f"The plugin {name!r} does not keep the contract. Each failure above names the broken "
             "sentences of amlflow.spec."
         )

@@ -1,4 +1,4 @@
-"""Checks of what a command line says: wrong usage is exit code 2, what does not exist is 3."""
+"""Checks values of the command line. Wrong usage is exit code 2, and a missing path is 3."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ Number = TypeVar("Number", int, float)
 
 
 def parse_tag(flag: str, text: str) -> tuple[str, str | None]:
-    """A key with its value, or a key alone. Raises :class:`WrongUsage`."""
+    """Parse ``key=value``, or a key alone. Raises :class:`WrongUsage`."""
     key, equals, value = text.partition("=")
     if not key:
-        raise WrongUsage(f"{flag} takes key=value or a key, and {text!r} has no key.")
+        raise WrongUsage(f"{flag} needs key=value or a key, but {text!r} has no key.")
     return key, value if equals else None
 
 
 def parse_pair(flag: str, text: str) -> tuple[str, str]:
-    """A key with its value. Raises :class:`WrongUsage`."""
+    """Parse ``key=value``. Raises :class:`WrongUsage`."""
     key, value = parse_tag(flag, text)
     if value is None:
-        raise WrongUsage(f"{flag} takes key=value, and {text!r} has no '='.")
+        raise WrongUsage(f"{flag} needs key=value, but {text!r} has no '='.")
     return key, value
 
 
 def parse_count(flag: str, text: str, what: str) -> int:
-    """A whole number of 1 or more. Raises :class:`WrongUsage`."""
+    """Parse a whole number of 1 or more. Raises :class:`WrongUsage`."""
     if text.isascii() and text.isdigit() and int(text) > 0:
         return int(text)
-    raise WrongUsage(f"{flag} takes a number of {what}, 1 or more, and got {text!r}.")
+    raise WrongUsage(f"{flag} needs a number of {what}, 1 or more, but got {text!r}.")
 
 
 def parse_number(
     flag: str, text: str | None, number: Callable[[str], Number], unit: str | None = None
 ) -> Number | None:
-    """A number, or None if the flag is left out. Raises :class:`WrongUsage`."""
+    """Parse a number. Returns None without the flag. Raises :class:`WrongUsage`."""
     try:
         return None if text is None else number(text)
     except ValueError:
         kind = "a whole number" if number is int else "a number"
         of_unit = f" of {unit}" if unit else ""
-        raise WrongUsage(f"{flag} takes {kind}{of_unit}, and got {text!r}.") from None
+        raise WrongUsage(f"{flag} needs {kind}{of_unit}, but got {text!r}.") from None
 
 
 def require_file(flag: str, path: str, what: str) -> None:
@@ -68,7 +68,7 @@ def require_path(flag: str, path: str, what: str) -> None:
 
 @contextmanager
 def checking_values() -> Iterator[None]:
-    """What is refused within is wrong usage; what does not exist stays so."""
+    """Turn an error about a value into wrong usage. An error about a missing thing is kept."""
     try:
         yield
     except MISSES:

@@ -1,6 +1,6 @@
-"""The table of commands: v1's words and flags, and amlflow's own beside them.
+"""The table of commands: v1's words and flags, and amlflow's own.
 
-A command's function is imported when it is called, so help costs no more than this table.
+A command's function is imported when it is called, so help only needs this table.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ def compute_targets(**where: Any) -> list[dict[str, Any]]:
 
 
 def compute_target(*, name: str, **where: Any) -> dict[str, Any]:
-    """``computetarget show``; for a cluster, with what its nodes and its queue do now."""
+    """``computetarget show``. For a cluster, also returns the state of its nodes and queue."""
     workspace = Where(**where).workspace()
     shown = ComputeTarget(workspace, name).serialize()
     cluster = declared.find_cluster(workspace, name)
@@ -102,8 +102,8 @@ def detach_target(*, name: str, **where: Any) -> None:
 
 
 def _setting(text: str) -> tuple[str, Any]:
-    """A setting as ``.azureml/compute.yaml`` has it."""
-    import yaml  # here, as the other commands do not need it
+    """Parse a setting: its value has the form of ``.azureml/compute.yaml``."""
+    import yaml  # the other commands do not need it
 
     key, value = parse_pair("--setting", text)
     try:

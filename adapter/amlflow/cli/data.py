@@ -91,7 +91,7 @@ def download_dataset(
 
 
 def _files(dataset: AbstractDataset) -> FileDataset:
-    """The files of a data set, whose rows are not written anew."""
+    """Return the files of a data set, as they are stored."""
     if isinstance(dataset, FileDataset):
         return dataset
     # Only a table needs it.

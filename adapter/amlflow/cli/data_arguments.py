@@ -1,4 +1,4 @@
-"""The arguments of the commands on data, and how an argument is stated."""
+"""The arguments of the commands on data, and a function to describe an argument."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def argument(*flags: str, help: str, **more: Any) -> dict[str, Any]:
-    """An argument with these flags, as knack takes it."""
+    """Return knack's description of an argument with these flags."""
     return {"options_list": list(flags), "help": help, **more}
 
 

@@ -12,12 +12,12 @@ from amlflow.spec import FINAL, UNSTARTED
 
 
 def delete(*, run_id: str, **where: Any) -> str:
-    """``run delete``: the run is in no list until it is restored."""
+    """``run delete``: no list shows the run until it is restored."""
     run = Where(**where).run(run_id)
     status = run.get_status()
     if status not in FINAL | UNSTARTED:
         raise UserErrorException(
-            f"Run {run.id} is {status}, and what its process logs would be refused. End it first: "
+            f"Run {run.id} is {status}, so its process still logs to it. End it first: "
             f"`amlflow run cancel -r {run.id}`, or `amlflow run mark-failed -r {run.id}` if its "
             "process is gone."
         )

@@ -1,4 +1,4 @@
-"""Commands on environments: the registered ones, and those that are made on this machine."""
+"""Commands on environments: the registered ones, and those that were made on this machine."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ RESOLVED = "requirements.txt"
 
 
 def list_environments(*, curated: bool, **where: Any) -> list[dict[str, Any]]:
-    """``environment list``: the registered ones, then what else is made on this machine."""
+    """``environment list``: the registered ones, then others that were made on this machine."""
     tracker = tracker_of(Where(**where).workspace())
     registry = Registry(tracker)
     rows = []
@@ -68,7 +68,7 @@ def list_environments(*, curated: bool, **where: Any) -> list[dict[str, Any]]:
 
 
 def show(*, environment_name: str, environment_version: str | None, **where: Any) -> dict[str, Any]:
-    """``environment show``: the definition, and what is made of it on this machine."""
+    """``environment show``: the definition, and the environment or image made from it here."""
     workspace = Where(**where).workspace()
     environment = _get(workspace, environment_name, environment_version)
     tracker = tracker_of(workspace)
@@ -85,7 +85,7 @@ def show(*, environment_name: str, environment_version: str | None, **where: Any
 
 
 def register(*, directory: str, **where: Any) -> dict[str, Any]:
-    """``environment register``: what a folder defines."""
+    """``environment register``: registers the definition in a folder."""
     environment = _load(directory)
     environment.version = None
     registered = environment.register(Where(**where).workspace())
@@ -99,9 +99,9 @@ def build(
     any_directory: str | None,
     **where: Any,
 ) -> dict[str, Any]:
-    """``environment build``: makes a registered one, or what a folder defines, on this machine."""
+    """``environment build``: makes a registered environment, or the one in a folder."""
     if (any_environment is None) == (any_directory is None):
-        raise WrongUsage("environment build takes --name or --directory, and not both.")
+        raise WrongUsage("environment build needs either --name or --directory.")
     if any_directory is not None:
         environment = _load(any_directory)
     else:
@@ -128,7 +128,7 @@ def build(
 
 
 def scaffold(*, environment_name: str, directory: str, overwrite_folder: bool, **where: Any) -> str:
-    """``environment scaffold``: the files of an environment, to be edited and registered."""
+    """``environment scaffold``: writes the files of an environment, for you to edit."""
     environment = Environment(environment_name)
     environment.python.conda_dependencies.add_pip_package("azureml-defaults")
     with _folder_is_free(directory):
@@ -145,9 +145,9 @@ def download(
     overwrite_folder: bool,
     **where: Any,
 ) -> dict[str, Any]:
-    """``environment download``: the files of a registered environment, or of a run's."""
+    """``environment download``: writes the files of a registered environment, or of a run's."""
     if (any_environment is None) == (any_run is None):
-        raise WrongUsage("environment download takes --name or --run, and not both.")
+        raise WrongUsage("environment download needs either --name or --run.")
     scope = Where(**where)
     packages: list[str] = []
     if any_run is None:
@@ -170,9 +170,9 @@ def download(
 def remove(
     *, any_environment: str | None, environment_version: str | None, hash_: str | None, **where: Any
 ) -> str:
-    """``environment remove``: from the workspace, or what is made on this machine."""
+    """``environment remove``: removes an environment from the workspace or from this machine."""
     if (any_environment is None) == (hash_ is None):
-        raise WrongUsage("environment remove takes --name or --hash, and not both.")
+        raise WrongUsage("environment remove needs either --name or --hash.")
     if hash_ is not None:
         _remove_local(hash_)
         return f"The environment {hash_} was removed from this machine."
@@ -187,10 +187,10 @@ def remove(
 
 
 def prune(*, older_than: str, dry_run: bool, **where: Any) -> list[dict[str, Any]]:
-    """``environment prune``: removes what was made on this machine and not used since."""
+    """``environment prune``: removes environments of this machine that were not used for days."""
     days = parse_number("--older-than", older_than, float, "days")
     if days is None or not 0 <= days < float("inf"):
-        raise WrongUsage(f"--older-than takes a number of days, and got {older_than!r}.")
+        raise WrongUsage(f"--older-than needs a number of days, but got {older_than!r}.")
     older_than_s = days * DAY_S
     limit = time.time() - older_than_s
     images, local_images = _list_images()
@@ -218,8 +218,8 @@ def _remove_local(key: str) -> None:
         is_removed = kept.remove(key)
     else:
         raise Missing(
-            f"No environment {key!r} is made on this machine; `amlflow environment list` shows "
-            "those there are."
+            f"This machine has no environment {key!r}. `amlflow environment list` lists its "
+            "environments."
         )
     if not is_removed:
         raise UserErrorException(
@@ -229,7 +229,7 @@ def _remove_local(key: str) -> None:
 
 
 def _list_images() -> tuple[Images | None, list[KeptImage]]:
-    """The engine's images and those of environments; none where no engine answers."""
+    """Return the engine's images and those of environments; None and none without an engine."""
     try:
         images = find_images()
         return images, [] if images is None else list_images(images)
@@ -252,7 +252,7 @@ def _folder_is_free(directory: str) -> Iterator[None]:
         yield
     except FileExistsError:
         raise UserErrorException(
-            f"The folder {directory!r} exists already; --overwrite writes into it."
+            f"The folder {directory!r} exists already. Pass --overwrite to write into it."
         ) from None
 
 
@@ -261,7 +261,7 @@ def _load(directory: str) -> Environment:
         return Environment.load_from_directory(directory)
     except FileNotFoundError:
         raise Missing(
-            f"The folder {directory!r} has no {DEFINITION}; `amlflow environment scaffold` writes "
+            f"The folder {directory!r} has no {DEFINITION}. `amlflow environment scaffold` writes "
             "one."
         ) from None
 
@@ -274,7 +274,7 @@ def _get(workspace: Any, name: str, version: str | None) -> Environment:
 def _find_local(
     environment: Environment, tracker: Tracker, local_images: Sequence[KeptImage]
 ) -> Local | None:
-    """What is made of a definition here; None where it cannot be told, as of a malformed one."""
+    """Find what was made from a definition here; None if nothing, or if it is not valid."""
     try:
         making = making_of(
             environment.name, environment.python, environment.docker, lambda: tracker
@@ -299,7 +299,7 @@ def _of_version(registered: RegisteredVersion) -> dict[str, Any]:
 
 
 def _show_local(local: Local | None) -> dict[str, Any]:
-    """Kind, hash, disk use in bytes and last use of what is made on this machine."""
+    """Return the kind, hash, size in bytes and last use of an environment on this machine."""
     if local is None:
         return {"kind": None, "hash": None, "disk_bytes": None, "last_used_utc": None}
     if isinstance(local, KeptImage):

@@ -1,4 +1,4 @@
-"""Errors that only the command line has, and which errors lead to which exit code."""
+"""The errors of the command line, and the exit codes of all errors."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from amlflow.spec import (
 
 
 class WrongUsage(UserErrorException):
-    """The command cannot be read (exit code 2)."""
+    """The command line is wrong (exit code 2)."""
 
 
 class Unparsed(WrongUsage):
-    """The words and flags of a command do not fit it; ``command`` is the one with the help."""
+    """The words or flags of the command line are wrong. ``command`` is the one whose help fits."""
 
     def __init__(self, message: str, command: str) -> None:
         super().__init__(message)
@@ -33,13 +33,13 @@ class Unparsed(WrongUsage):
 
 
 class Missing(UserErrorException):
-    """What the command names does not exist (exit code 3)."""
+    """The command names something that does not exist (exit code 3)."""
 
 
 class Unsuccessful(UserErrorException):
-    """The command did its work, and the run that it waited for failed (exit code 1).
+    """The command has a result, but a part of its work failed (exit code 1).
 
-    ``result`` is printed all the same.
+    For example, the run that it waited for has failed. ``result`` is printed, too.
     """
 
     def __init__(self, message: str, result: Any) -> None:
@@ -47,7 +47,7 @@ class Unsuccessful(UserErrorException):
         self.result = result
 
 
-# A KeyError of v1's classes is a lookup of a name, such as a compute target's, that found nothing.
+# v1's classes that are KeyErrors say that a name, such as a compute target's, does not exist.
 MISSES = (
     Missing, RunNotFound, ExperimentNotFound, ModelNotFound, FileNotInRun, FileNotInModel,
     ExperimentNotFoundException, ModelNotFoundException, ModelPathNotFoundException,
@@ -56,15 +56,15 @@ MISSES = (
 
 
 def describe(error: AzureMLException | OSError) -> str:
-    """The error as a sentence, without the names of classes."""
+    """Describe an error in a sentence, without names of classes."""
     if isinstance(error, ModelNotFound):
         return (
-            f"The model with {error.description} does not exist in the workspace; "
-            "`amlflow model list` shows those that do."
+            f"The model with {error.description} does not exist in the workspace. "
+            "`amlflow model list` lists the models."
         )
     if isinstance(error, AzureMLException):
         return error.message
     if error.strerror is None:
-        return str(error) or "The system refused a call, and does not say why."
+        return str(error) or "The system refused a call without a reason."
     subject = "" if error.filename is None else f"{str(error.filename)!r}: "
     return f"{subject}{error.strerror}."

@@ -1,4 +1,4 @@
-"""Commands on experiments. A deleted experiment is v1's archived one: it can be restored."""
+"""Commands on experiments. To delete one is to archive it as in v1, so it can be restored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from amlflow.exceptions import UserErrorException
 
 
 def list_experiments(**where: Any) -> list[dict[str, Any]]:
-    """``experiment list``: archived ones too."""
+    """``experiment list``: lists all experiments, also archived ones."""
     items = Experiment.list(Where(**where).workspace(), view_type="All")
     return [
         {"name": item.name, "id": item.id, "archived_time": item.archived_time} for item in items
@@ -36,7 +36,7 @@ def create(*, one_experiment: str, **where: Any) -> dict[str, Any]:
 
 
 def delete(*, one_experiment: str, **where: Any) -> str:
-    """``experiment delete``: it is in no list of active experiments until it is restored."""
+    """``experiment delete``: no list of active experiments shows it until it is restored."""
     experiment = _find(one_experiment, where)
     if experiment.archived_time is not None:
         raise UserErrorException(f"Experiment {one_experiment!r} is deleted already.")
@@ -61,8 +61,8 @@ def _find(name: str, where: dict[str, Any]) -> Experiment:
     for experiment in Experiment.list(workspace, name, "All"):
         return experiment
     raise Missing(
-        f"Experiment {name!r} does not exist in the workspace {workspace.name!r}; "
-        "`amlflow experiment list` shows those that exist."
+        f"Experiment {name!r} does not exist in the workspace {workspace.name!r}. "
+        "`amlflow experiment list` lists the experiments."
     )
 
 

@@ -1,4 +1,4 @@
-"""``run open``: the address of a run's page, which a browser opens where there is one."""
+"""``run open``: prints the address of a run's page, and opens it in a browser."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def open_run(*, run_id: str, **where: Any) -> str:
-    """Print the address; on a terminal, open it in the browser."""
+    """Return the address to print. On a terminal, also open it in the browser."""
     address = Where(**where).run(run_id).get_portal_url()
     if not sys.stdout.isatty():
         return address
@@ -32,7 +32,7 @@ def open_run(*, run_id: str, **where: Any) -> str:
 
 
 def answers(address: str) -> bool:
-    """Whether a program of this machine listens at an address; True for one elsewhere."""
+    """Whether a program listens at an address of this machine. True for other machines."""
     parts = urlsplit(address)
     if parts.hostname not in LOOPBACK:
         return True

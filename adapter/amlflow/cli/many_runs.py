@@ -28,7 +28,7 @@ def cancel(*, several_run_ids: list[str], with_children: bool, **where: Any) -> 
     if with_children:
         for run in list(runs.values()):
             runs.update((child.id, child) for child in run.get_children(recursive=True))
-        # One that has ended is not an error: a parent may end before its children.
+        # A run that has ended is not an error, since a parent may end before its children.
         runs = {run_id: run for run_id, run in runs.items() if run.get_status() not in FINAL}
 
     return _do_for_each(list(runs.values()), Run.cancel, "cancelled")
@@ -51,7 +51,10 @@ def update(*, several_run_ids: list[str], add_tag: list[str], **where: Any) -> A
 def _do_for_each(
     runs: Sequence[Run], act: Callable[[Run], None], done: str
 ) -> list[dict[str, Any]]:
-    """The outcome of each run. Raises :class:`Unsuccessful` with the outcomes if one failed."""
+    """Do something for each run, and return the outcomes.
+
+    Raises :class:`Unsuccessful` with the outcomes if it failed for a run.
+    """
     outcomes: list[dict[str, Any]] = []
     for run in runs:
         try:
@@ -63,7 +66,7 @@ def _do_for_each(
     failed = [outcome for outcome in outcomes if outcome["error"]]
     if failed:
         raise Unsuccessful(
-            f"{len(failed)} of {len(outcomes)} runs are not {done}. The first one: "
+            f"{len(failed)} of {len(outcomes)} runs were not {done}. The first one: "
             f"{failed[0]['error']}",
             outcomes,
         )

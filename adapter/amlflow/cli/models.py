@@ -39,7 +39,7 @@ def list_models(
 
 
 def _summarize(model: Model) -> dict[str, Any]:
-    """What is known of a model without asking the tracker for each."""
+    """Describe a model, without a call to the tracker for each model."""
     return {
         "id": model.id,
         "name": model.name,
@@ -108,7 +108,7 @@ def register(
     }
     if model_path is None:
         if model_run_id is None:
-            raise WrongUsage("--asset-path names a file of a run; give --run-id, too.")
+            raise WrongUsage("--asset-path names a file of a run. Pass --run-id, too.")
         run = scope.run(model_run_id)
         return run.register_model(registered_name, asset_path, **fields).serialize()
     with contextlib.redirect_stdout(sys.stderr):  # the output is JSON
@@ -153,7 +153,7 @@ def delete(*, model_id: str, **where: Any) -> None:
 
 
 def _parse_condition(text: str) -> Any:
-    """A key, or a pair of key and value, as ``Model.list`` takes them."""
+    """Parse a key, or a pair of key and value, for ``Model.list``."""
     key, value = parse_tag("--tag or --property", text)
     return key if value is None else [key, value]
 

@@ -1,4 +1,4 @@
-"""``amlflow plugins new``: the files of a plugin that passes the contract's tests."""
+"""``amlflow plugins new``: writes the files of a plugin that passes the contract's tests."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ FILES = {
     "amlflow_$name/compute.py": "compute.py.in",
     "tests/test_$name.py": "test_plugin.py.in",
 }
-"""Each file of a plugin's folder, and what it is made from."""
+"""The files of a plugin's folder, and their templates."""
 
 
 def write_plugin(name: str) -> dict[str, Any]:
-    """Write a plugin's folder to the working folder; its path and files are returned.
+    """Write a plugin's folder below the working folder, and return its path and files.
 
     Raises:
-        UserErrorException: the name cannot be a module's, or the folder is there already.
+        UserErrorException: the name is not valid for a module, or the folder exists already.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name) or keyword.iskeyword(name):
         raise WrongUsage(
-            f"{name!r} is not a name for a plugin: it is a lowercase letter, then up to 39 "
+            f"{name!r} is not a valid name for a plugin: use a lowercase letter, and then up to 39 "
             "lowercase letters, digits and '_', such as 'ledger'."
         )
     folder = Path(f"amlflow-{name.replace('_', '-')}")
@@ -40,7 +40,7 @@ def write_plugin(name: str) -> dict[str, Any]:
         folder.mkdir()
     except FileExistsError:
         raise UserErrorException(
-            f"{str(folder)!r} is here already, and is not overwritten; choose another name or "
+            f"{str(folder)!r} exists already and is not overwritten. Choose another name or "
             "another folder."
         ) from None
     names = []

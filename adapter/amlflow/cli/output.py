@@ -1,4 +1,4 @@
-"""How results are printed: json, jsonc, yaml, yamlc, table, tsv, csv and none."""
+"""Formats results for printing: json, jsonc, yaml, yamlc, table, tsv, csv and none."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from amlflow.terminal_texts import escape_controls
 
 _C1 = re.compile(r"[\x7f-\x9f]")
 GAP = 2
-"""Blanks between the columns of a table in a terminal."""
+"""How many blanks are between the columns of a table in a terminal."""
 FORMATS = ("json", "jsonc", "yaml", "yamlc", "table", "tsv", "csv", "none")
 
 Table = Callable[[Any, bool], list[dict[str, str]]]
-"""Makes the rows of a table; the second argument is whether there may be colours."""
+"""Makes the rows of a table. The second argument says whether colours are allowed."""
 
 
 def format_result(
     result: Any, form: str, color: bool, table: Table | None, width: int | None = None
 ) -> str:
-    """The result as text in a form; the fields keep their order.
+    """Return the result as text in a format. The fields keep their order.
 
-    A table is at most ``width`` columns wide, or as wide as its content if None.
+    A table is at most ``width`` columns wide. None means as wide as its content.
     """
     if form == "none":
         return ""
@@ -52,12 +52,12 @@ def format_result(
 
 
 def _escape_c1(text: str) -> str:
-    """JSON with JSON's escapes for the controls that it may have, and on which terminals act."""
+    """Replace control characters of terminals in JSON by JSON's escapes."""
     return _C1.sub(lambda match: to_ascii(match[0]), text)
 
 
 def _escape(value: Any) -> Any:
-    """The value with an escape for each character in its texts that a terminal acts on."""
+    """Replace control characters of terminals in a value's texts by escapes."""
     if isinstance(value, str):
         return escape_controls(value)
     if isinstance(value, dict):
@@ -66,7 +66,7 @@ def _escape(value: Any) -> Any:
 
 
 def _to_csv(result: Any) -> str:
-    """Comma-separated values with a line of names, as spreadsheets and pandas read them."""
+    """Return comma-separated values with a line of names, for spreadsheets and pandas."""
     import csv  # here, as the other forms do without it
 
     rows = result if isinstance(result, list) else [result]
@@ -82,21 +82,21 @@ def _to_csv(result: Any) -> str:
 
 
 def _name_columns(row: Any) -> dict[str, Any]:
-    """The values of a row without names, such as those of a query."""
+    """Name the columns of a row that has no names, such as a query's result."""
     if isinstance(row, list):
         return {f"Column{index}": value for index, value in enumerate(row, start=1)}
     return {"Result": row}
 
 
 def _csv_cell(value: Any) -> str:
-    """A value as text; an object or list as JSON."""
+    """Return a value as text. An object or list becomes JSON."""
     if value is None:
         return ""
     return value if isinstance(value, str) else to_json(value)
 
 
 def encodable(text: str, encoding: str | None) -> str:
-    """The text with ``\\u`` in place of what an encoding has not, which JSON reads as the same."""
+    """Replace characters that an encoding lacks by ``\\u``, which JSON reads as the same."""
     try:
         text.encode(encoding or "utf-8")
     except (UnicodeEncodeError, LookupError):
@@ -105,7 +105,7 @@ def encodable(text: str, encoding: str | None) -> str:
 
 
 def to_ascii(text: str) -> str:
-    """JSON's spelling of characters beyond ASCII: two halves for those beyond 16 bits."""
+    """Write characters beyond ASCII as JSON's escapes: two for those beyond 16 bits."""
     units = text.encode("utf-16-be", "surrogatepass")
     return "".join(
         f"\\u{units[index]:02x}{units[index + 1]:02x}" for index in range(0, len(units), 2)
@@ -113,7 +113,7 @@ def to_ascii(text: str) -> str:
 
 
 def _colorize(text: str, language: str) -> str:
-    # Imported for colours alone, and takes long.
+    # Imported here, since it takes long and only colours need it.
     from pygments import highlight
     from pygments.formatters import TerminalFormatter
     from pygments.lexers import get_lexer_by_name
@@ -128,7 +128,7 @@ def _to_tsv(row: Any) -> str:
 
 
 def _cell(value: Any) -> str:
-    """A value on one line, without the tab that ends it."""
+    """Return a value on one line, without tabs."""
     if value is None:
         return ""
     text = value if isinstance(value, str) else to_json(value)
@@ -145,7 +145,7 @@ def _tabulate(result: Any, color: bool, table: Table | None, width: int | None) 
 
 def _plain_table(rows: list[dict[str, str]]) -> str:
     """A table with all of its text, for a file or another program."""
-    # Imported for a table alone.
+    # Imported here, since only a table needs it.
     import tabulate
 
     tabulate.PRESERVE_WHITESPACE = True
@@ -154,8 +154,8 @@ def _plain_table(rows: list[dict[str, str]]) -> str:
 
 
 def _fit_table(rows: list[dict[str, str]], color: bool, width: int) -> str:
-    """A table that fits a terminal: long cells are cut, those of the first column last."""
-    # Imported for a terminal alone: it takes as long as the rest of a small command.
+    """Return a table that fits a terminal. Long cells are cut, those of the first column last."""
+    # Imported here, since it takes as long as the rest of a small command.
     from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table as RichTable
@@ -183,7 +183,10 @@ def _fit_table(rows: list[dict[str, str]], color: bool, width: int) -> str:
 
 
 def _fit_widths(longest: list[int], headers: list[int], room: int) -> list[int]:
-    """The widths of columns in a terminal: the widest is cut first, and the first column last."""
+    """Return the widths of columns in a terminal.
+
+    The widest is cut first, the first column last.
+    """
     widths, others = list(longest), range(1, len(longest))
     ones = [1] * len(longest)
     for columns, least in ((others, headers), (others, ones), (range(1), ones)):
@@ -196,12 +199,12 @@ def _fit_widths(longest: list[int], headers: list[int], room: int) -> list[int]:
 
 
 def terminal_width() -> int | None:
-    """The columns of the terminal that the output goes to; None if it goes elsewhere."""
+    """Return the width of the terminal; None if the output does not go to a terminal."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _fits(items: list[Any]) -> bool:
-    """Whether these are whole objects, and not projections of a query."""
+    """Whether the items are whole objects, and not a query's own objects."""
     keys = ("run_id", "name", "plugin", "target", "runs")
     return all(isinstance(item, dict) and any(key in item for key in keys) for item in items)
 
@@ -220,15 +223,15 @@ def _shorten(value: Any, limit: int = 60) -> str:
 
 
 def check_new(path: str) -> None:
-    """Raise UserErrorException where a file is there already."""
+    """Raise UserErrorException if a file exists already."""
     if os.path.lexists(path):
         raise UserErrorException(
-            f"The output file {path!r} exists already, and it is not overwritten; choose another."
+            f"The output file {path!r} exists already and is not overwritten. Choose another name."
         )
 
 
 def write_new(path: str, result: Any) -> None:
-    """Write the result as JSON into a file that is not there yet."""
+    """Write the result as JSON to a new file."""
     try:
         with Path(path).open("x", encoding="utf-8") as file:
             file.write(format_result(result, "json", False, None))

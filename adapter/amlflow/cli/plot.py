@@ -11,14 +11,14 @@ from amlflow.cli.output import terminal_width
 from amlflow.exceptions import UserErrorException
 
 HEIGHT = 16
-"""Lines of a chart."""
+"""How many lines a chart has."""
 WIDTH = 80
-"""Columns of a chart that goes to a file or a pipe."""
+"""How many columns a chart has in a file or a pipe."""
 MAX_WIDTH = 120
 
 
 def plot(metrics: Mapping[str, Any], color: bool) -> str:
-    """A chart for each metric that is a series of numbers.
+    """Draw a chart for each metric that is a series of numbers.
 
     Raises:
         UserErrorException: plotext is not installed, or no metric is a series of numbers.
@@ -28,7 +28,7 @@ def plot(metrics: Mapping[str, Any], color: bool) -> str:
     charts = [_draw(name, values, color) for name, values in metrics.items() if is_series(values)]
     if not charts:
         raise UserErrorException(
-            "The run has no metric to plot: none is a series of two or more numbers."
+            "The run has no metric to plot: a chart needs a series of two or more numbers."
         )
     return "\n".join(charts)
 
@@ -47,7 +47,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _draw(name: str, values: list[float], color: bool) -> str:
-    import plotext  # for a plot alone, and it may not be installed
+    import plotext  # an optional dependency
 
     points = [(index, value) for index, value in enumerate(values) if math.isfinite(value)]
     plotext.clear_figure()

@@ -16,8 +16,8 @@ from amlflow.plugin_calls import HookCall, calling_plugin, hook_call
 
 
 def load_commands() -> dict[str, Command]:
-    """The commands of all plugins; one that fails to add its own is named on the log."""
-    # Finding plugins takes time, which commands that need none do not wait for.
+    """Load the commands of all plugins. The log names a plugin that fails to add its commands."""
+    # Imported here, since finding plugins takes time, and most commands do not need it.
     from amlflow.plugins import load_plugins
 
     added = Added()
@@ -28,23 +28,23 @@ def load_commands() -> dict[str, Command]:
 
 
 class Added:
-    """The commands of plugins; see :class:`amlflow.spec.Commands`."""
+    """Collects the commands of plugins; see :class:`amlflow.spec.Commands`."""
 
     def __init__(self) -> None:
         self.commands: dict[str, Command] = {}
 
     def add(self, name: str, function: Callable[..., Any], example: str) -> None:
-        """Add a command. Raises :class:`UserErrorException` for a name that cannot be one."""
+        """Add a command. Raises :class:`UserErrorException` if its name is not valid."""
         plugin = calling_plugin()
         if not re.fullmatch(r"[a-z][a-z0-9-]*( [a-z][a-z0-9-]*)*", name):
             raise UserErrorException(
-                f"{name!r} is not a name for a command, which is lowercase words of "
-                "letters, digits and hyphens."
+                f"{name!r} is not a valid name for a command: use lowercase words of letters, "
+                "digits and hyphens."
             )
         for command in (*COMMANDS, *self.commands):
             if f"{command} ".startswith(f"{name} ") or f"{name} ".startswith(f"{command} "):
                 raise UserErrorException(
-                    f"The command {name!r} cannot be added beside {command!r}; choose another name."
+                    f"The command {name!r} cannot be added beside {command!r}. Choose another name."
                 )
 
         @functools.wraps(function)
@@ -53,7 +53,7 @@ class Added:
                 return function(**values)
             except (AzureMLException, OSError):
                 raise
-            except Exception as error:  # a plugin is foreign code: whatever it raises is its own
+            except Exception as error:  # a plugin is foreign code, which may raise everything
                 raise UserErrorException(
                     f"The command {name!r} of the plugin {plugin!r} failed: {error!r}. This "
                     "is a bug of the plugin."

@@ -15,21 +15,21 @@ logger = logging.getLogger("amlflow")
 def plugins(
     action: str | None, plugin: str | None, uri: str | None
 ) -> list[dict[str, Any]] | dict[str, Any] | None:
-    """``plugins``: what is installed, and which features each has; ``check NAME``, ``new NAME``."""
+    """``plugins``: lists the plugins and their features. Also ``check NAME`` and ``new NAME``."""
     if action == "new":
         if plugin is None or uri is not None:
             raise WrongUsage(
-                "It is `amlflow plugins new NAME`, which writes a folder for a plugin."
+                "The command is `amlflow plugins new NAME`. It writes a folder for a plugin."
             )
-        from amlflow.cli.new_plugin import write_plugin  # here, as only authors need it
+        from amlflow.cli.new_plugin import write_plugin  # only needed by plugin authors
 
         return write_plugin(plugin)
     if action is not None or uri is not None:
         if plugin is None:
             raise WrongUsage(
-                "It is `amlflow plugins check NAME`; `amlflow plugins` prints the names."
+                "The command is `amlflow plugins check NAME`. `amlflow plugins` prints the names."
             )
-        from amlflow.cli.check import check  # here, as only this action needs a subprocess
+        from amlflow.cli.check import check  # only this action needs a subprocess
 
         check(plugin, uri)
         return None
@@ -41,7 +41,7 @@ def plugins(
 
 
 def _layers(plugin: dict[str, Any]) -> list[str]:
-    """What amlflow puts around a plugin's tracker, and why."""
+    """List the layers that amlflow puts around a plugin's tracker, with the reasons."""
     if "tracker" not in plugin["hooks"]:
         return []
     features = frozenset(plugin["features"])
@@ -50,5 +50,5 @@ def _layers(plugin: dict[str, Any]) -> list[str]:
         for layer, reason in layers_for(features)
     ]
     if is_journaled(features):
-        layers.append("layer Journaled: what a process has logged must get there though it dies")
-    return layers or ["no layers: the tracker claims all that one could add"]
+        layers.append("layer Journaled: logged values must be stored even if the process dies")
+    return layers or ["no layers: the tracker claims all features itself"]

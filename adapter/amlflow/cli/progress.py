@@ -1,4 +1,4 @@
-"""What a command that takes a while says on stderr until it is done."""
+"""Shows on stderr what a slow command does."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import threading
 from collections.abc import Callable, Iterator
 
 COUNT_S = 0.2
-"""How often a counter on a terminal is written anew."""
+"""Seconds between two updates of a counter on a terminal."""
 LINE_S = 10.0
-"""How often a line says elsewhere how far a command is."""
+"""Seconds between two lines if stderr is not a terminal."""
 
 
 @contextlib.contextmanager
 def announce(what: str) -> Iterator[None]:
-    """Say on stderr what is being done while it is done, if stderr is a terminal."""
+    """Show on stderr what is being done, if stderr is a terminal."""
     if not sys.stderr.isatty():
         yield
         return
@@ -30,7 +30,7 @@ def announce(what: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def counting(progress: Callable[[], str]) -> Iterator[None]:
-    """Say on stderr how far it is: on a terminal in one line, elsewhere in a line every 10 s."""
+    """Show the progress on stderr: on a terminal in one line, elsewhere in a line every 10 s."""
     terminal = sys.stderr.isatty()
     end_event = threading.Event()
 

@@ -1,4 +1,4 @@
-"""The queries of the command line: parsing them, and how shells have to be given them."""
+"""Parses the queries of the command line, and explains how to quote them in shells."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ EXAMPLE = "[?tags.quality=='fantastic run']"
 
 
 def parse(words: list[str]) -> Expression | None:
-    """The query in the words of a command line; None where there is none.
+    """Parse the query in the words of a command line; None without words.
 
     Raises:
-        WrongUsage: it is not JMESPath, or there are several.
+        WrongUsage: the query is not JMESPath, or there are several words.
     """
     if not words:
         return None
     text = " ".join(words)
     if len(words) > 1:
         raise WrongUsage(
-            f"A query must be one argument, and here are {len(words)}: "
+            f"A query must be one argument, but here are {len(words)}: "
             f"{', '.join(map(repr, words))}.\n" + for_shells(_correct(text))
         )
     try:
@@ -41,13 +41,13 @@ def parse(words: list[str]) -> Expression | None:
 
 
 def is_word(text: str) -> bool:
-    """Whether a query is just a name or a number, which finds nothing in a list of runs."""
+    """Whether a query is only a name or a number, which is null for a list of runs."""
     return re.fullmatch(r"\w[\w .:/-]*", text) is not None
 
 
 def evaluate(query: Expression, result: Any) -> Any:
-    """What a query makes of a result that is there already."""
-    # Imported for a query that is evaluated here: it needs jmespath.
+    """Evaluate a query on a command's result."""
+    # Imported here, since it needs jmespath.
 
     try:
         return Interpreter().visit(query.tree, result)
@@ -56,10 +56,10 @@ def evaluate(query: Expression, result: Any) -> Any:
 
 
 def for_shells(text: str) -> str:
-    """How the shells are given a query."""
+    """Explain how to quote a query in each shell."""
     return (
-        "A shell takes quotes, backticks, spaces, !, && and | for itself. Put the whole query in "
-        "double quotes, and what a shell looks for within them behind its own escape:\n"
+        "Shells interpret quotes, backticks, spaces, !, && and |. Put the whole query in double "
+        "quotes, and escape the characters that your shell interprets inside of these:\n"
         f"    bash, zsh:   {_bash(text)}\n"
         f"    PowerShell:  {_powershell(text)}\n"
         f"    cmd.exe:     {_cmd(text)}"
@@ -68,12 +68,12 @@ def for_shells(text: str) -> str:
 
 def _bash(text: str) -> str:
     escaped = re.sub(r'(["\\$`])', r"\\\1", text)
-    # The history is looked up within double quotes, and a backslash before its sign stays.
+    # In double quotes, bash still expands "!", and keeps a backslash before it.
     return '"' + re.sub(r"!(?![\s=]|$)", "\"'!'\"", escaped) + '"'
 
 
 def _powershell(text: str) -> str:
-    # Windows PowerShell 5 takes quotes within away; before 7.3 they need a backslash, too.
+    # PowerShell before 7.3 removes inner quotes unless they have a backslash, too.
     return '"' + re.sub(r'([`"$])', r"`\1", text) + '"'
 
 
@@ -82,7 +82,7 @@ def _cmd(text: str) -> str:
 
 
 def _correct(text: str) -> str:
-    """Correct what else does not parse in the query; the example where that fails."""
+    """Correct other mistakes in the query. If that fails, return an example."""
     for _ in range(3):
         try:
             Expression(text)
@@ -96,5 +96,5 @@ def _correct(text: str) -> str:
 
 
 def _seems_eaten(text: str) -> bool:
-    """Whether a comparison or an argument stands there without any quote."""
+    """Whether a comparison or an argument has no quotes, so that a shell may have removed them."""
     return not any(quote in text for quote in "'`\"") and any(sign in text for sign in "=<>(,")

@@ -1,4 +1,4 @@
-"""``amlflow quickstart``: the story of v1's guide to runs, told while it happens."""
+"""``amlflow quickstart``: shows the steps of v1's guide to runs while it executes them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from amlflow.parts import command_for
 
 
 def quickstart() -> None:
-    """Start, log, end, tag, find and nest runs, each step printed with what it gave."""
+    """Start, log, end, tag, find and nest runs. Print each step with its result."""
     step = _Steps()
     ws = Workspace.from_config()
     step("ws = Workspace.from_config()", ws.get_mlflow_tracking_uri())
@@ -68,7 +68,7 @@ def quickstart() -> None:
 
 
 class _Steps:
-    """Prints a line of code and what it gave."""
+    """Prints a line of code and its result."""
 
     def __call__(self, code: str, outcome: object = None) -> None:
         print(f">>> {code}", flush=True)

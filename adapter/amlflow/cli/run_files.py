@@ -23,11 +23,11 @@ from amlflow.terminal_texts import escape_controls, keep_colors
 logger = logging.getLogger("amlflow")
 
 SNAPSHOT_FOLDER = "snapshot"
-"""The folder of a downloaded snapshot, below that of the files."""
+"""The folder for a downloaded snapshot, below the folder for the files."""
 
 
 def download(*, run_id: str, files_dir: str, only: str | None, **where: Any) -> dict[str, Any]:
-    """``run download``: the files of a run, and its snapshot in a folder ``snapshot``."""
+    """``run download``: downloads a run's files, and its snapshot to a folder ``snapshot``."""
     run = Where(**where).run(run_id)
     names = [] if only == "snapshot" else _select(run.get_file_names(), only)
     paths: list[str] = []
@@ -71,7 +71,7 @@ def download_logs(*, run_id: str, output_dir: str, **where: Any) -> list[str]:
 
 
 def logs(*, run_id: str, follow: bool, **where: Any) -> None:
-    """``run logs``: the text itself; with ``--follow`` as it grows, until the run ends."""
+    """``run logs``: prints the logs. With ``--follow``, until the run ends."""
     run = Where(**where).run(run_id)
     if follow:
         watch_run(run, sys.stdout)
@@ -87,7 +87,7 @@ def logs(*, run_id: str, follow: bool, **where: Any) -> None:
 
 
 def compare(*, run_ids: list[str], **where: Any) -> dict[str, Any]:
-    """``run compare``: what differs between two runs."""
+    """``run compare``: returns the differences between two runs."""
     scope = Where(**where)
     left, right = (scope.run(run_id) for run_id in run_ids)
     return compare_runs(left, right)

@@ -1,4 +1,4 @@
-"""Commands on runs that are there: list, show, tag, describe, and what they logged."""
+"""Commands on existing runs: list, show, tag, describe, and print metrics."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from amlflow.spec import Condition, Op, RunQuery, RunRecord
 logger = logging.getLogger("amlflow")
 
 LAST = 10
-"""v1's number of runs where neither a number nor a query is given."""
+"""How many runs are listed without a number and a query, as in v1."""
 
 
 def list_runs(
@@ -47,13 +47,13 @@ def list_runs(
     query: Expression | None,
     **where: Any,
 ) -> Any:
-    """``run list``: the documents, or what a query makes of them."""
+    """``run list``: returns the documents of runs, or the result of a query on them."""
     scope = Where(**where)
     limit = None if last is None else parse_count("--last", last, "runs")
     conditions = _build_conditions(compute_target_name, status, tags)
     workspace = scope.workspace()
     if all_experiments and scope.experiment_name is not None:
-        raise WrongUsage("--all-experiments and --experiment-name exclude each other.")
+        raise WrongUsage("Use either --all-experiments or --experiment-name, not both.")
     experiment = None if all_experiments else scope.experiment(workspace)
     if parent_run_id is not None:
         parent = scope.run(parent_run_id)
@@ -74,7 +74,7 @@ def list_runs(
     else:
         run_scope = narrow(run_scope, has_words) if text else run_scope
         result = ask(query, run_scope).as_json()
-        if query.use.words:  # a text that may have lost its quotes
+        if query.use.words:  # these may be texts whose quotes a shell has removed
             logger.warning("%s", for_shells(EXAMPLE))
     return _shorten(result) if minimal else result
 
@@ -85,12 +85,12 @@ def _ordered(
     has_words: Callable[[RunRecord], bool],
     order_by: str,
 ) -> list[dict[str, Any]]:
-    """The documents of all runs that a query chooses in an order; without one, of the first."""
+    """Return the documents of all runs of a query in an order. Without a query, of the first."""
     limit, scope = scope.limit_newest, replace(scope, limit_newest=None)
     if query is not None and limit is not None:
         raise WrongUsage(
-            "--last and --order-by go together without a query. With one, leave --last out: the "
-            "query chooses the runs."
+            "--last cannot be used with both --order-by and a query. Leave --last out: the query "
+            "chooses the runs."
         )
     count = LAST + 1 if query is None and limit is None else limit
     records = list_sorted(scope, query, has_words, order_by, count)
@@ -107,7 +107,7 @@ def _ordered(
 
 
 def _latest(scope: Scope, limit: int | None) -> list[dict[str, Any]]:
-    """The latest documents; that there are more is said where no number was asked for."""
+    """Return the documents of the latest runs. Without a number, say if there are more."""
     count = LAST + 1 if limit is None else limit
     search = RunQuery(
         experiment_ids=list(scope.experiments), conditions=scope.conditions, limit=count
@@ -155,7 +155,7 @@ _MINIMAL = {
 
 
 def _shorten(result: Any) -> Any:
-    """v1's short form of documents; what else a query gives stays."""
+    """Return v1's short form of documents. Other results of a query are not changed."""
     if isinstance(result, list):
         return [_shorten(item) for item in result]
     if isinstance(result, dict) and "run_id" in result and "status" in result:
@@ -164,7 +164,7 @@ def _shorten(result: Any) -> Any:
 
 
 def document(run: Run) -> dict[str, Any]:
-    """The run's document."""
+    """Return the document of a run."""
     experiment = run.experiment
     scope = Scope(tracker_of(experiment), {experiment.id: experiment.name})
     return documents([record_of(run)], scope, numbered=True)[0]
@@ -206,11 +206,11 @@ def children(*, run_id: str, recursive: bool, **where: Any) -> list[dict[str, An
 
 
 def metrics(*, run_id: str, plot: bool, **where: Any) -> dict[str, Any] | None:
-    """``run metrics``: the values, or with ``--plot`` charts of those that are series."""
+    """``run metrics``: returns the values. With ``--plot``, prints charts of series."""
     values = Where(**where).run(run_id).get_metrics()
     if not plot:
         return values
-    from amlflow.cli.plot import plot as draw  # here, as only charts need it
+    from amlflow.cli.plot import plot as draw  # only charts need it
 
     print(draw(values, color="NO_COLOR" not in os.environ), end="")
     return None

@@ -1,4 +1,4 @@
-"""Which workspace, experiment and run a command is about."""
+"""Finds the workspace, experiment and run of a command."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from amlflow.spec import RunNotFound
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """What the flags and the folder's config say.
+    """The workspace and experiment in a command's flags or in the folder's config.
 
-    The flags come first, then the config found from ``path`` upwards, then the embedded default.
+    Flags come first, then the config in or above ``path``, then the default database.
     """
 
     workspace_name: str | None = None
@@ -28,7 +28,7 @@ class Where:
     experiment_name: str | None = None
 
     def workspace(self) -> Workspace:
-        """The workspace. Raises :class:`Missing` where none is known by the flags' names."""
+        """Open the workspace. Raises :class:`Missing` if this machine does not know its name."""
         config = find_config(self.path)
         if self.workspace_name is None:
             return Workspace.from_config(self.path)
@@ -42,22 +42,22 @@ class Where:
         ]  # fmt: skip
         if not workspaces:
             raise Missing(
-                f"Workspace {self.workspace_name!r} does not exist here; `amlflow workspace list` "
-                "shows those that exist, and `amlflow folder attach -w` makes one."
+                f"This machine does not know the workspace {self.workspace_name!r}. `amlflow "
+                "workspace list` lists the workspaces, and `amlflow folder attach -w` makes one."
             )
         return Workspace.get(self.workspace_name, None, self.subscription_id, self.resource_group)
 
     def named_experiment(self) -> str | None:
-        """The name of the experiment meant: the flag's, or the attached folder's."""
+        """The experiment's name: from the flag, or else the attached folder's experiment."""
         if self.experiment_name is not None:
             return self.experiment_name
         config = find_config(self.path)
         return None if config is None else config.experiment_name
 
     def experiment(self, workspace: Workspace) -> Experiment | None:
-        """The experiment; None where neither flag nor folder names one.
+        """Open the experiment; None if neither the flag nor the folder names one.
 
-        Raises :class:`Missing` where the tracking store has none of that name.
+        Raises :class:`Missing` if the workspace does not have the experiment.
         """
         name = self.named_experiment()
         if name is None:
@@ -65,33 +65,33 @@ class Where:
         for experiment in Experiment.list(workspace, name, "All"):
             return experiment
         if self.experiment_name is None:
-            return None  # the folder is attached to one that no run has made yet
+            return None  # the attached folder's experiment, which its first run will make
         raise Missing(
-            f"Experiment {name!r} does not exist in the workspace {workspace.name!r}; "
-            "`amlflow experiment list` shows those that exist."
+            f"Experiment {name!r} does not exist in the workspace {workspace.name!r}. "
+            "`amlflow experiment list` lists the experiments."
         )
 
     def run(self, run_id: str) -> Run:
-        """The run. Raises RunNotFound."""
+        """Open a run. Raises RunNotFound."""
         workspace = self.workspace()
         experiment = self.experiment(workspace) if self.named_experiment() else None
         if experiment is not None:
             try:
                 return Run(experiment, run_id)
             except RunNotFound:
-                # The attached folder's experiment is where to look first, and not the only place.
+                # A run need not be in the attached folder's experiment, so look elsewhere, too.
                 if self.experiment_name is not None:
                     raise
         return workspace.get_run(run_id)
 
 
 def all_workspaces() -> list[Workspace]:
-    """The workspaces known here."""
+    """List the workspaces that this machine knows."""
     return known_workspaces()
 
 
 def open_named(workspace: Workspace, name: str) -> Experiment:
-    """The experiment of a name, created if there is none. Raises :class:`WrongUsage`."""
+    """Open an experiment, or create it. Raises :class:`WrongUsage` if the name is not valid."""
     try:
         check_experiment_name(name)
     except UserErrorException as error:

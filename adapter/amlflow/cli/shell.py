@@ -1,4 +1,4 @@
-"""``shell-init``: what a shell evaluates for completion and for ``az ml``."""
+"""``shell-init``: prints shell code for completion and for ``az ml``."""
 
 from __future__ import annotations
 

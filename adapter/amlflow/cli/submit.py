@@ -35,13 +35,13 @@ def submit_script(
     words = script[1:] if script[:1] == ["--"] else script
     if not words:
         raise WrongUsage(
-            "run submit-script takes a script, and none was given.\n"
-            "It is `amlflow run submit-script -c local -e EXPERIMENT train.py --epochs 3`."
+            "run submit-script needs a script, such as in\n"
+            "`amlflow run submit-script -c local -e EXPERIMENT train.py --epochs 3`."
         )
     if conda_dependencies is not None:
-        what = "a conda environment file, seen from the working folder"
+        what = "a conda environment file. A relative path is below the working folder"
         require_file("--conda-dependencies", conda_dependencies, what)
-    # Read before the experiment is made: a file that is not valid must not leave one behind.
+    # Read before the experiment is made, so that an error in the file makes no experiment.
     packages = None if conda_dependencies is None else CondaDependencies(conda_dependencies)
     name = scope.named_experiment() or Path(scope.path).absolute().name
     workspace = scope.workspace()
@@ -69,7 +69,7 @@ def submit_script(
 
 
 def _describe_end(result: dict[str, Any]) -> str:
-    """How a run ended that did not complete, and why."""
+    """Describe how and why a run ended that did not complete."""
     error = result["error"] or {}
     reason = str(error.get("error", {}).get("message") or "").strip()
     sentence = f"Run {result['run_id']} ended as {result['status']}."
@@ -77,7 +77,7 @@ def _describe_end(result: dict[str, Any]) -> str:
 
 
 def _settings(name: str | None, target: str | None, path: str) -> dict[str, Any]:
-    """What a run configuration and the target's name say, as ScriptRunConfig takes it."""
+    """Return the arguments of ScriptRunConfig for a run configuration or a target's name."""
     if name is None:
         return {"compute_target": target}
     configuration = RunConfiguration.load(path, name)
@@ -96,5 +96,5 @@ def monitor_logs(*, run_id: str, **where: Any) -> dict[str, Any]:
 
 
 def _log_to_stderr() -> contextlib.redirect_stdout[TextIO]:
-    # What the command prints is the run, for programs to read.
+    # stdout is only for the command's result, which programs read.
     return contextlib.redirect_stdout(sys.stderr)

@@ -1,4 +1,4 @@
-"""Commands on what waits on this machine for the tracker, and on runs whose process has died."""
+"""Commands that send unsent records of this machine, and end runs whose process has died."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from amlflow.spec import FINAL, Tracker, Unavailable, redacted
 
 
 def sync(*, status_: bool, close_dead: bool, refused_: bool, **where: Any) -> Any:
-    """``sync``: sends what processes have left, or with ``--status`` lists what waits."""
+    """``sync``: sends records that processes have left. With ``--status``, lists them."""
     uri = Where(**where).workspace().get_mlflow_tracking_uri()
-    # An agent sends what its script had logged; one that is gone has left it in the job's folder.
+    # An agent sends its script's records. If the agent is gone, they are in the job's folder.
     of_jobs = {job: tracker_folder(job.journal, uri) for job in own_jobs()}
     folders = [tracker_folder(journals_folder(), uri), *of_jobs.values()]
     if status_:
@@ -56,7 +56,7 @@ def sync(*, status_: bool, close_dead: bool, refused_: bool, **where: Any) -> An
         for folder in folders_to_send:
             try:
                 recover(folder, lambda: open_direct(uri), close=close, counts=result)
-            except AzureMLException as error:  # what another folder has may be sent all the same
+            except AzureMLException as error:  # the records of other folders can still be sent
                 problem = problem or error
         tend_all(_open_existing)
     if problem is not None:
@@ -71,7 +71,7 @@ def sync(*, status_: bool, close_dead: bool, refused_: bool, **where: Any) -> An
 
 
 def _open_existing(uri: str) -> Tracker:
-    """A job's tracker; a database that is gone is not made again."""
+    """Open a job's tracker. If its database was removed, it is not made again."""
     scheme, _, path = uri.partition(":///")
     if scheme == "sqlite" and not Path(unquote(path)).exists():
         raise Unavailable(f"The database {redacted(uri)} does not exist.")
@@ -79,7 +79,7 @@ def _open_existing(uri: str) -> Tracker:
 
 
 def mark_failed(*, run_id: str, **where: Any) -> dict[str, Any]:
-    """``run mark-failed``: ends a run whose process is not there any more."""
+    """``run mark-failed``: ends a run whose process does not exist any more."""
     run = Where(**where).run(run_id)
     uri = run.experiment.workspace.get_mlflow_tracking_uri()
     for folder in process_folders(tracker_folder(journals_folder(), uri)):
@@ -87,8 +87,8 @@ def mark_failed(*, run_id: str, **where: Any) -> dict[str, Any]:
             map(display_id, folder.running())
         ):
             raise UserErrorException(
-                f"The process of run {run.id} is running: it is {folder.about().get('pid')} on "
-                "this machine. End it first."
+                f"The process of run {run.id} is still running on this machine, with the process "
+                f"id {folder.about().get('pid')}. End it first."
             )
     status = run.get_status()
     if status in FINAL:

@@ -1,6 +1,6 @@
-"""Words that other tools have for amlflow's commands, so that a wrong command names the right one.
+"""The words of other tools for amlflow's commands, to suggest the right command.
 
-For example, ``run ls`` is ``run list``, and ``experiment new`` is ``experiment create``.
+For example, ``run ls`` means ``run list``, and ``experiment new`` means ``experiment create``.
 """
 
 from __future__ import annotations
@@ -80,14 +80,14 @@ VERBS = {
     "watch": ("monitor-logs",),
     "web": ("open",),
 }
-"""For each word, the commands that it may mean; the first that a group has is meant."""
+"""For each word, the verbs that it may mean. The first one that a group has is suggested."""
 
 ALONE = {
     "init": "folder attach", "studio": "ui", "dashboard": "ui", "server": "ui",
     "config": "workspace show", "register": "model register", "completion": "shell-init",
     "demo": "quickstart", "doctor": "version",
 }  # fmt: skip
-"""Words that are a command by themselves elsewhere."""
+"""Words that are commands of other tools without a group."""
 
 _RUN, _LAST, _QUERY = ("--run",), ("--last",), ("--query",)
 _TAG, _FOLDER = ("--add-tag", "--tags", "--tag"), ("--output-dir", "--target-dir")
@@ -116,16 +116,16 @@ OTHER_VALUES = {"--experiment-id", "--filter", "--filter-string", "--where"}
 """Flags whose value is none that the flag which is meant takes."""
 
 CUTOFF = 0.6
-"""How alike two words are that may be the same with a slip of the finger."""
+"""How similar two words must be to count as a typing mistake, from 0 to 1."""
 
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
-    """The word of these that is spelt most alike; None if none is."""
+    """Return the word with the most similar spelling; None if none is similar enough."""
     return next(iter(difflib.get_close_matches(word, list(words), n=1, cutoff=CUTOFF)), None)
 
 
 def find_verb(word: str, verbs: Iterable[str]) -> str | None:
-    """The verb that a word means, or that is spelt like it; None if there is none."""
+    """Return the verb that a word means, or that is spelt like it; None if not known."""
     available = list(verbs)
     for verb in VERBS.get(word, ()):
         if verb in available:
@@ -148,7 +148,7 @@ def find_flag(flag: str, flags: Iterable[str]) -> str | None:
 
 
 def find_command(word: str, commands: Iterable[str]) -> str | None:
-    """The group or command that a first word means; None if there is none."""
+    """Return the group or command that a first word means; None if not known."""
     available = list(commands)
     for command in (GROUPS.get(word), ALONE.get(word)):
         if command is not None:
@@ -170,7 +170,7 @@ def _find_run_command(word: str, commands: Sequence[str]) -> str | None:
 
 
 def replace_synonyms(words: Sequence[str], commands: Iterable[str]) -> list[str]:
-    """The words of a command line, with amlflow's own in place of the first two."""
+    """Replace the first two words of a command line by amlflow's words."""
     available = list(commands)
     if not words:
         return []

@@ -1,4 +1,4 @@
-"""Tables made for reading: one line for each run, experiment and workspace."""
+"""Makes tables for readers: one row for each run, experiment, workspace and so on."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def datastores(items: list[dict[str, Any]], color: bool) -> list[dict[str, str]]
 
 
 def differences(items: list[dict[str, Any]], color: bool) -> list[dict[str, str]]:
-    """What differs between two runs: a row for each key, with the value of each run."""
+    """The differences between two runs: a row for each key, with both values."""
     [item] = items
     left, right = item["runs"]
     return [
@@ -124,7 +124,7 @@ def differences(items: list[dict[str, Any]], color: bool) -> list[dict[str, str]
 
 
 def _value(value: Any) -> str:
-    """A value in a cell: of a series, how many values and the last one."""
+    """Return a cell's text. For a series, it has the number of values and the last one."""
     if isinstance(value, list) and value:
         return f"{len(value)} values, last {_text(value[-1])}"
     return _text(value)
@@ -140,7 +140,7 @@ def _text(value: Any) -> str:
 
 
 def _time(value: str | None) -> str:
-    """A time in ISO 8601, without what comes after the seconds."""
+    """Shorten a time in ISO 8601 to seconds."""
     return _text(value)[:19].replace("T", " ")
 
 

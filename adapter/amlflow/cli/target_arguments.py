@@ -12,7 +12,7 @@ TARGET_ARGUMENTS: dict[str, dict[str, Any]] = {
     "setting": argument(
         "--setting", help="Setting of the target as key=value; may be repeated.", action="append"
     ),
-    "vm_size": argument("--vm-size", "-s", help="Size of virtual machine; it is only kept."),
+    "vm_size": argument("--vm-size", "-s", help="Size of virtual machine. It is only stored."),
     "max_nodes": argument(
         "--max-nodes", help="How many runs run at once.", required=True
     ),

@@ -1,4 +1,4 @@
-"""``run monitor-tensorboard``: TensorBoard on the event files of a run."""
+"""``run monitor-tensorboard``: shows the event files of a run in TensorBoard."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from amlflow.spec import FINAL
 logger = logging.getLogger("amlflow")
 
 EVENTS = "tfevents"
-"""What the names of TensorBoard's files contain."""
+"""The names of TensorBoard's event files contain this text."""
 REFRESH_S = 10.0
-"""How often the files of a run that goes on are read again."""
+"""Seconds between two downloads of a running run's files."""
 
 
 def monitor(*, run_id: str, local_directory: str | None, **where: Any) -> None:
-    """``run monitor-tensorboard``: until Ctrl-C, or until TensorBoard ends.
+    """``run monitor-tensorboard``: goes on until Ctrl-C, or until TensorBoard ends.
 
     Raises:
         UserErrorException: TensorBoard is not installed.
@@ -41,8 +41,8 @@ def monitor(*, run_id: str, local_directory: str | None, **where: Any) -> None:
         folder = Path(local_directory or stack.enter_context(tempfile.TemporaryDirectory()))
         if not _fetch_events(run, folder):
             logger.warning(
-                "Run %s has no event files of TensorBoard yet. A script stores them if it writes "
-                "to ./logs or ./outputs, at its end.",
+                "Run %s has no event files of TensorBoard yet. Let the script write them to ./logs "
+                "or ./outputs. They are stored when the script ends.",
                 run.id,
             )
         command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder)]
@@ -59,7 +59,7 @@ def monitor(*, run_id: str, local_directory: str | None, **where: Any) -> None:
 
 
 def _follow(run: Run, folder: Path, process: subprocess.Popen[bytes]) -> None:
-    """Fetch the files again until the run has ended, and wait for TensorBoard's end."""
+    """Download the files again and again until the run has ended. Then wait for TensorBoard."""
     while run.get_status() not in FINAL:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(REFRESH_S)
@@ -70,7 +70,7 @@ def _follow(run: Run, folder: Path, process: subprocess.Popen[bytes]) -> None:
 
 
 def _fetch_events(run: Run, folder: Path) -> int:
-    """Write the run's event files below a folder; how many there are."""
+    """Download the run's event files to a folder, and return their number."""
     tracker, record = tracker_of(run.experiment), record_of(run)
     names = [name for name in run.get_file_names() if EVENTS in name]
     for name in names:

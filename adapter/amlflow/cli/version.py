@@ -11,7 +11,7 @@ from amlflow.plugins import GROUP
 
 
 def version() -> dict[str, Any]:
-    """The versions; a plugin's is that of the distribution that it is in."""
+    """Return the versions. A plugin has the version of its distribution."""
     plugins = {
         entry.name: f"{entry.dist.name} {entry.dist.version}"
         for entry in metadata.entry_points(group=GROUP)

@@ -14,7 +14,7 @@ def workspace(**where: Any) -> dict[str, Any]:
 
 
 def workspaces(**where: Any) -> list[dict[str, Any]]:
-    """``workspace list``: those known here, or of a subscription or resource group."""
+    """``workspace list``: lists known workspaces, of one subscription or resource group or all."""
     scope = Where(**where)
     return [
         _workspace(workspace)

@@ -1,6 +1,6 @@
 """JMESPath as a query language for runs.
 
-What an expression says is translated as far as a tracker can search by it, the runs found are
-read one by one, and jmespath evaluates the expression on their documents. The result is what
-jmespath gives on the list of all documents.
+An expression is translated into conditions, as far as the tracker can search by them. The matching
+runs are read one by one, and jmespath evaluates the expression on their documents. The result is
+the same as that of jmespath on the list of all documents.
 """

@@ -1,4 +1,4 @@
-"""Asks a tracker an expression."""
+"""Evaluates an expression on a tracker's runs."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from amlflow.spec import RunQuery, RunRecord
 logger = logging.getLogger("amlflow")
 
 WholeDocuments = Mapping[int, tuple[Document, RunRecord]]
-"""Whole documents with the runs that they are of, by the documents' ``id()``."""
+"""Whole documents and their runs, by the documents' ``id()``."""
 
 
 @dataclass
 class Answer:
-    """An expression's value, in which whole documents are known as the runs that they are."""
+    """An expression's value. It also knows the run of each whole document in the value."""
 
     scope: Scope
     value: Any
@@ -32,9 +32,9 @@ class Answer:
     _numbered: bool = field(repr=False)
 
     def as_json(self) -> Any:
-        """The value as JSON.
+        """Return the value as JSON.
 
-        Where the expression does not look at ``run_number``, it is as :func:`documents` says.
+        ``run_number`` may be null, unless the expression uses it: see :func:`documents`.
         """
         if not self._numbered and self._whole:
             entries: dict[int, tuple[Document, RunRecord]] = {}
@@ -47,7 +47,7 @@ class Answer:
         return self.value
 
     def runs(self, make: Callable[[RunRecord], Any]) -> Any:
-        """The value with ``make(record)`` for a run or a list of runs; another value as it is."""
+        """Return ``make(record)`` for a run or for each of a list of runs; other values as is."""
         single = self._record(self.value)
         if single is not None:
             return make(single)
@@ -62,7 +62,7 @@ class Answer:
         return entry[1] if entry is not None and entry[0] is value else None
 
     def _collect(self, value: Any, entries: dict[int, tuple[Document, RunRecord]]) -> None:
-        """Add the whole documents within a value to ``entries``."""
+        """Add the whole documents inside of a value to ``entries``."""
         if isinstance(value, dict):
             if self._record(value) is not None:
                 entries[id(value)] = self._whole[id(value)]
@@ -75,7 +75,7 @@ class Answer:
 
 
 def ask(expression: Expression, scope: Scope) -> Answer:
-    """The expression's value on the documents of the runs in scope, newest first.
+    """Evaluate an expression on the documents of the runs in scope, newest first.
 
     Raises:
         QueryFailed: jmespath cannot evaluate it on these documents.
@@ -103,10 +103,10 @@ def documents(
     *,
     numbered: bool = False,
 ) -> list[Document]:
-    """The documents of runs that are known already, with these fields of metrics.
+    """Make documents of records that were read already, with these fields of metrics.
 
-    Unless they are to be ``numbered``, ``run_number`` is null if the tracker has to read runs to
-    count them, as an MLflow server: for a list, that takes longer than to find it.
+    Some trackers, such as an MLflow server, must read runs to count them, which may take longer
+    than reading the list. On these, ``run_number`` is null unless ``numbered`` is True.
     """
     maker, fields = Documents(scope.experiments), (*FIELDS, *sorted(metrics))
     numbers: Sequence[int | None] = (
@@ -119,7 +119,7 @@ def documents(
 
 
 def _quick_numbers(records: Sequence[RunRecord], scope: Scope) -> Sequence[int | None]:
-    """The numbers of runs; None for each if the tracker has to read runs to count them."""
+    """Return the numbers of runs; None for all if the tracker must read runs to count them."""
     query = RunQuery(experiment_ids=sorted({record.experiment_id for record in records}))
     count_runs = getattr(scope.tracker, "count_runs", None)
     if count_runs is None or count_runs(query) is None:

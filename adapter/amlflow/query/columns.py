@@ -1,6 +1,6 @@
-"""Reads what an expression projects as columns, without a record or document of any run.
+"""Reads the result of an expression as columns, without a record or document for each run.
 
-This serves expressions that choose and order all runs, and project each to what a tracker stores::
+This works for expressions that choose and order runs, and project them to fields of the tracker::
 
     [].run_id
     [?contains(name, 'x')].{id: run_id, author: properties.author}
@@ -41,14 +41,14 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "start_time_utc": ("started",),
     "end_time_utc": ("ended",),
 }
-"""The fields of a record that a document's field is made from."""
+"""The fields of a record from which a document's field is made."""
 
 
 @dataclass(frozen=True)
 class _Runs:
-    """The runs for which a condition is true (None: all), in an order.
+    """The runs for which a condition is true (None means all), in an order.
 
-    ``steps`` are what orders them: an entry to sort by, or REVERSED.
+    ``steps`` orders them: each step is an entry to sort by, or REVERSED.
     """
 
     condition: Node | None = None
@@ -57,7 +57,7 @@ class _Runs:
 
 @dataclass(frozen=True)
 class _Projection:
-    """Runs, the entries that each is projected to, and what makes the list of their columns."""
+    """Runs, the entries of each run, and a function that makes the result from their columns."""
 
     runs: _Runs
     entries: tuple[Entry, ...]
@@ -65,7 +65,7 @@ class _Projection:
 
 
 def read_columns(tree: Node, search: Search) -> list[Any] | None:
-    """The expression's value; None where the runs have to be looked at one by one."""
+    """Return the expression's value; None if the runs must be read one by one."""
     projection = _projection(tree, _Runs())
     if projection is None:
         return None
@@ -85,7 +85,7 @@ def read_columns(tree: Node, search: Search) -> list[Any] | None:
 def _read(
     condition: Node | None, entries: list[Entry], search: Search
 ) -> dict[Entry, list[Any]] | None:
-    """The column of each entry, with a value for each run, newest first."""
+    """Read the column of each entry: a value for each run, newest first."""
     superset = EVERY
     if condition is not None:
         matching = exact(condition)
@@ -109,7 +109,7 @@ def _fields_of(entry: Entry) -> tuple[str, ...]:
 def _column(
     entry: Entry, values: Mapping[str, list[Any]], experiments: Mapping[str, str]
 ) -> list[Any]:
-    """The values of documents from those of records."""
+    """Make the values of documents from the values of records."""
     first, *others = (values[field] for field in _fields_of(entry))
     if entry.key is not None:
         return first
@@ -121,7 +121,7 @@ def _column(
 
 
 def _order(steps: tuple[Entry | str, ...], columns: Mapping[Entry, list[Any]]) -> list[int] | None:
-    """The indices of the runs in their order; None where jmespath would not compare the values."""
+    """Return the indices of the runs in order; None if jmespath would not compare the values."""
     order = list(range(len(next(iter(columns.values())))))
     for step in steps:
         if isinstance(step, Entry):
@@ -151,7 +151,7 @@ def _projection(node: Node, source: _Runs) -> _Projection | None:
 
 
 def _runs(node: Node, source: _Runs) -> _Runs | None:
-    """The runs that a node gives from those of a source; None where it does something else."""
+    """Return the runs that a node chooses from a source; None if the node does something else."""
     kind, children = node["type"], node.get("children", [])
     if kind in ("identity", "current"):
         return source
@@ -176,7 +176,7 @@ def _runs(node: Node, source: _Runs) -> _Runs | None:
 
 
 def _filter(runs: _Runs, condition: Node) -> _Runs | None:
-    """The runs with a condition, before which none has been tested or sorted by."""
+    """Add a condition to runs that have no condition and no order yet."""
     return _Runs(condition) if runs == _Runs() else None
 
 

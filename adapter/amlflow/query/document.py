@@ -24,30 +24,30 @@ Document = dict[str, Any]
 
 PARENT_ALIAS = parse_parent_alias.key
 ROOT_ALIAS = parse_root_alias.key
-"""Notes of a nested run: the ids that users see of its parent and root, if asked for."""
+"""Notes of a nested run: the ids of its parent and root, as users see them."""
 
 
 def run_id(record: RunRecord) -> str:
-    """The id that users see."""
+    """The run's id, as users see it."""
     return record.alias or record.id
 
 
 def parent_run_id(record: RunRecord) -> str | None:
-    """The id that users see of the parent."""
+    """The parent's id, as users see it."""
     if record.parent_id is None:
         return None
     return parse_parent_alias(record) or record.parent_id
 
 
 def root_run_id(record: RunRecord) -> str | None:
-    """The id that users see of the root; None where a nested run does not say."""
+    """The root's id, as users see it; None if a nested run has no note of it."""
     if record.parent_id is None:
         return run_id(record)
     return parse_root_alias(record) or record.root_id
 
 
 def iso(moment: datetime | None) -> str | None:
-    """See :func:`amlflow.times.to_iso`."""
+    """Return a time in ISO 8601, as :func:`amlflow.times.to_iso` does, and None for None."""
     return None if moment is None else to_iso(moment)
 
 
@@ -64,7 +64,7 @@ def _sort_keys(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _numbers(values: Mapping[str, float]) -> dict[str, float]:
-    """The numbers without NaN, which compares with nothing."""
+    """Leave out NaN, since a comparison with NaN is always false."""
     return {key: values[key] for key in sorted(values) if not isnan(values[key])}
 
 
@@ -105,20 +105,20 @@ _FIELDS.update(
     metrics_first=lambda record: _numbers(record.metrics_first),
 )
 ALL_FIELDS = tuple(_FIELDS)
-"""Those that a query may name: a document has metrics if the query names them."""
+"""The fields that a document has only if the query names them."""
 MAPS = ("tags", "properties", "params", *METRIC_FIELDS)
-"""Those that are objects by users' own keys: of numbers for metrics, else of texts."""
+"""The fields that are maps with the user's keys. Metrics map to numbers, the others to texts."""
 
 
 class Entry(NamedTuple):
-    """A field of a document, or with a key one entry of a field that is a map."""
+    """A field of a document; or, with a key, one entry of a field that is a map."""
 
     field: str
     key: str | None = None
 
     @property
     def is_metric(self) -> bool:
-        """Whether it is the number of a metric."""
+        """Whether this is an entry of a map of metrics."""
         return self.key is not None and self.field in METRIC_FIELDS
 
 
@@ -142,17 +142,17 @@ _MADE_FROM: dict[str, tuple[str, ...]] = {
     NUMBER: (),
     "hidden": (),
 }
-"""What of a record a field is made from, where that is not the attribute of the same name.
+"""The attributes of a record from which a field is made, if they have another name.
 
-Its id, experiment and creation are always there."""
+The id, experiment and creation of a record are always read."""
 
 
 SORTED_BY = frozenset({"created_utc", "end_time_utc", "name", "display_name", "description", *MAPS})
-"""Fields that sort runs as the fields of their records do that they are made from."""
+"""Fields that sort runs in the same order as the fields of the records."""
 
 
 def record_fields(entries: Iterable[Entry], conditions: Iterable[Condition] = ()) -> frozenset[str]:
-    """The fields of records that entries of documents are made from, and that conditions test."""
+    """Return the fields of records that these entries and conditions need."""
     fields: set[str] = set()
     for name, key in entries:
         if name in ALL_FIELDS:
@@ -165,7 +165,7 @@ def record_fields(entries: Iterable[Entry], conditions: Iterable[Condition] = ()
 
 
 def whole_record(metrics: Iterable[str]) -> frozenset[str] | None:
-    """The fields of whole records with these metrics, for :attr:`amlflow.spec.RunQuery.fields`."""
+    """Return all fields of records with these metrics, for :attr:`amlflow.spec.RunQuery.fields`."""
     names = {field.name for field in dataclasses.fields(RunRecord)} - {*METRIC_FIELDS}
     metrics = frozenset(metrics)
     return frozenset(names | metrics) if metrics else None
@@ -181,7 +181,7 @@ class Documents:
         self._experiments = experiments
 
     def make(self, record: RunRecord, fields: Iterable[str] = FIELDS) -> Document:
-        """The document, with ``run_number`` left null, which only a tracker can count."""
+        """Make a document. ``run_number`` is null, since only a tracker can count runs."""
         document = {field: _FIELDS[field](record) if field in _FIELDS else None for field in fields}
         if EXPERIMENT in document:
             document[EXPERIMENT] = self._experiments.get(record.experiment_id)

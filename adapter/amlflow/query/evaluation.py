@@ -1,4 +1,4 @@
-"""Evaluates expressions as jmespath does, and says in terms of runs what it cannot evaluate."""
+"""Evaluates expressions as jmespath does, with errors in terms of runs."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Unevaluable(exceptions.JMESPathError):  # type: ignore[misc]
 
 
 ERRORS = (exceptions.JMESPathError, TypeError, ValueError, RecursionError)
-"""What evaluating raises; jmespath leaves what Python cannot compare or slice to Python."""
+"""The exceptions of evaluating. Some come from Python, which compares and slices for jmespath."""
 
 
 class Interpreter(visitor.TreeInterpreter):  # type: ignore[misc]
-    """jmespath's, with errors that name the part of the expression they come from."""
+    """jmespath's interpreter, with errors that name the wrong part of the expression."""
 
     def visit_comparator(self, node: Node, value: Any) -> Any:
         try:
@@ -53,7 +53,7 @@ class Interpreter(visitor.TreeInterpreter):  # type: ignore[misc]
 
 
 def reason_of(error: BaseException) -> str:
-    """What is wrong, for an error of :data:`ERRORS`."""
+    """Return the end of a sentence that describes an error of :data:`ERRORS`."""
     if isinstance(error, RecursionError):
         return "it is nested too deeply."
     text = str(error)
@@ -67,7 +67,7 @@ MAX_SHOWN = 60
 
 
 def to_text(node: Node) -> str:
-    """The part as JMESPath, with … for what is long."""
+    """Write a part of an expression as JMESPath. A long part becomes …"""
     text = _spell(node)
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
 
@@ -108,7 +108,7 @@ def _spell(node: Node) -> str:
 
 
 def _element_of(node: Node) -> Node:
-    """What a part gives for each element: ``tags.n`` for ``[].tags.n``."""
+    """Return the part that is evaluated for each element: ``tags.n`` for ``[].tags.n``."""
     while node["type"] in ("projection", "filter_projection") and len(node["children"]) > 1:
         node = node["children"][1]
     return node
@@ -144,7 +144,7 @@ def _why_null(node: Node) -> str:
 
 
 def nearest_field(name: str) -> str:
-    """``; did you mean …?`` for a name that is not a field."""
+    """Return ``; did you mean …?`` for a name that is close to a field's name, or nothing."""
     if name in ALL_FIELDS:
         return ""
     near = difflib.get_close_matches(name, ALL_FIELDS, n=1, cutoff=0.5)
@@ -174,7 +174,7 @@ def _is_text(node: Node) -> bool:
 
 
 def _as_texts(node: Node) -> str:
-    """``, as all tags are`` for an entry of a map."""
+    """Return ``, as all tags are`` for an entry of a map, or nothing."""
     entry = entry_of(node)
     if entry is None or not _is_text(node):
         return ""
@@ -283,7 +283,7 @@ def _wrong_key(name: str, children: Sequence[Node], actual: str) -> str:
 def _wrong_argument(
     name: str, arguments: Sequence[Any], error: exceptions.JMESPathTypeError
 ) -> int:
-    """The index of the argument that an error is about."""
+    """Return the index of the wrong argument."""
     for index, argument in enumerate(arguments):
         if argument is error.current_value:
             return index

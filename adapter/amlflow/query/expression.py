@@ -1,4 +1,4 @@
-"""A JMESPath expression: read with jmespath, and explained where it cannot be read."""
+"""Parses JMESPath expressions, and explains what is wrong with one."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from amlflow.query.nodes import Node
 from amlflow.query.shapes import Use, use_of
 
 MAX_DEPTH = 100
-"""Nodes of an expression within each other: reading and evaluating go down them one by one."""
+"""How deep nodes may be nested: parsing and evaluating are recursive."""
 
 
 class QueryError(UserErrorException):
-    """The expression is not JMESPath; the message shows where.
+    """The expression is not valid JMESPath. The message shows the wrong place.
 
-    ``corrected`` is what was probably meant, or None; ``by_shell`` says that a shell may have taken
-    quotes away.
+    ``corrected`` is the expression that was probably meant, or None. ``by_shell`` says that a shell
+    may have removed quotes.
     """
 
     def __init__(
@@ -39,9 +39,9 @@ class QueryError(UserErrorException):
 
 
 class QueryFailed(UserErrorException):
-    """The expression is JMESPath, and cannot be evaluated on these runs.
+    """The expression is valid JMESPath, but cannot be evaluated on these runs.
 
-    The message shows no run. What in the expression is doubtful is said, too.
+    The message shows no run. It also names doubtful parts of the expression.
     """
 
     def __init__(self, expression: Expression, reason: str, of_runs: bool = True) -> None:
@@ -69,12 +69,12 @@ class Expression:
 
     @cached_property
     def use(self) -> Use:
-        """What it looks at in runs."""
+        """The fields of runs that the expression uses."""
         return use_of(self.tree)
 
     @cached_property
     def doubts(self) -> list[str]:
-        """Sentences on what is JMESPath and can only be a mistake: it is null for every run."""
+        """Sentences about parts that are valid, but probably a mistake: they are always null."""
         use, sentences = self.use, list[str]()
         if self.tree["type"] == "literal" and self.text.lstrip().startswith("'"):
             sentences.append(
@@ -132,7 +132,7 @@ def _parse_tree(text: str) -> Node:
         token = text[error.lex_position :][:1]
         reason = f"{token!r} is not expected here" if token else "it ends too early"
         raise QueryError(text, reason, min(int(error.lex_position), len(text))) from None
-    except (ValueError, KeyError, RecursionError) as error:  # jmespath's own slips
+    except (ValueError, KeyError, RecursionError) as error:  # exceptions of bugs in jmespath
         raise QueryError(text, _sentence(str(error)) or type(error).__name__, 0) from None
     if _is_deep(tree):
         raise QueryError(text, f"it has more than {MAX_DEPTH} parts within each other", 0)
@@ -158,7 +158,7 @@ _BLIND = {
     "abs", "ceil", "contains", "ends_with", "floor", "keys", "length", "map", "max_by", "min_by",
     "not_null", "reverse", "sort_by", "starts_with", "to_array", "to_number", "type",
 }  # fmt: skip
-"""Functions whose result does not depend on the values within a document that they are given."""
+"""Functions whose result does not depend on the values inside of a document."""
 
 
 def _observes_numbers(node: Node) -> bool:

@@ -25,7 +25,7 @@ from amlflow.spec import Condition, Op, RunQuery, RunRecord, Status, Tracker
 
 NEWEST_FIRST = "-created"
 MAX_EXPERIMENTS = 50
-"""That are searched one after the other, by name."""
+"""How many experiments are searched one after the other, in the order of their names."""
 STATUSES = [value for name, value in vars(Status).items() if name.isupper()]
 EVERY_RUN = ("[]", "[*]", "@")
 """Expressions that choose all runs."""
@@ -41,15 +41,14 @@ def list_page(
     sort: str,
     cursor: str | None = None,
 ) -> Page:
-    """A page of the runs that a filter and ``keep`` choose, sorted by a column.
+    """Return a page of the runs that a filter and ``keep`` choose, sorted by a column.
 
-    ``sort`` is a column, with ``-`` before it for the largest first. Runs without a value come
-    last.
+    ``sort`` is a column. ``-`` before it means the largest first. Runs without a value come last.
 
     Raises:
         QueryFailed: jmespath cannot evaluate the filter on one of the runs.
         UnknownColumn: runs cannot be sorted by this column.
-        ValueError: the cursor is not one that a page gave.
+        ValueError: the cursor is not the cursor of a page.
     """
     column, descending = sort.removeprefix("-"), sort.startswith("-")
     by = order(column, scope.experiments)
@@ -80,20 +79,21 @@ def list_sorted(
     order_by: str,
     limit: int | None = None,
 ) -> list[RunRecord]:
-    """All runs that a filter and ``keep`` choose, or the first so many, as :func:`list_page`.
+    """Return all runs that a filter and ``keep`` choose, or the first ``limit``, sorted by a
+    column.
 
-    ``order_by`` is a column, and "desc" or "asc" behind it.
+    ``order_by`` is a column. It can be followed by "desc" or "asc".
 
     Raises:
-        UserErrorException: the expression does something else than choosing runs, or ``order_by``
-            is not a column.
+        UserErrorException: the expression does not only choose runs, or ``order_by`` is not a
+            column.
     """
     if expression is not None and expression.text.strip() in EVERY_RUN:
         expression = None
     if expression is not None and not is_filter(expression):
         raise UserErrorException(
-            f"Runs are ordered by {order_by!r} if the query chooses runs, as [?status=='Failed'] "
-            f"does, and {expression.text!r} does something else. A query can sort by itself: "
+            f"{expression.text!r} does not only choose runs, so its result cannot be ordered by "
+            f"{order_by!r}. Use a query such as [?status=='Failed'], or let the query sort: "
             "sort_by([?metrics.loss], &metrics.loss)."
         )
     sort = parse_order(order_by)
@@ -113,16 +113,16 @@ def list_sorted(
 
 
 def parse_order(text: str) -> str:
-    """The sort of :func:`list_page` for ``COLUMN``, ``COLUMN asc`` or ``COLUMN desc``."""
+    """Return the ``sort`` of :func:`list_page` for ``COLUMN``, with or without asc or desc."""
     column, _, direction = text.strip().rpartition(" ")
     if not column or direction.casefold() not in ("asc", "desc"):
         column, direction = text.strip(), "asc"
-    order(column, {})  # raises for a column that there is not
+    order(column, {})  # raises UnknownColumn
     return f"-{column.strip()}" if direction.casefold() == "desc" else column.strip()
 
 
 def _groups(scope: Scope, column: str, descending: bool) -> list[Scope] | None:
-    """Parts of the scope whose runs come one part's after the other's; None for other columns."""
+    """Split a scope into parts whose runs follow each other in this order; None if it cannot."""
     if column == "status":
         return [
             replace(scope, conditions=(*scope.conditions, Condition("status", Op.EQ, item)))
@@ -136,18 +136,18 @@ def _groups(scope: Scope, column: str, descending: bool) -> list[Scope] | None:
 
 
 def narrow(scope: Scope, keep: Keep) -> Scope:
-    """The scope without the runs that ``keep`` is false for."""
+    """Return the scope without the runs for which ``keep`` is false."""
     return replace(scope, tracker=_Narrowed(scope, keep), conditions=())  # type: ignore[arg-type]
 
 
 class _Narrowed:
-    """The part of a tracker that an expression is asked of, without other runs than are kept."""
+    """A tracker that finds only the runs for which ``keep`` is true."""
 
     def __init__(self, scope: Scope, keep: Callable[[RunRecord], bool]) -> None:
         self._tracker, self._conditions, self._keep = scope.tracker, scope.conditions, keep
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
-        """Exactly the runs that are meant."""
+        """Find the runs of a query, without others that the tracker may find."""
         conditions = (*self._conditions, *query.conditions)
         combined_query = RunQuery(
             experiment_ids=query.experiment_ids,
@@ -160,5 +160,5 @@ class _Narrowed:
                 yield record
 
     def run_numbers(self, runs: Sequence[RunRecord]) -> list[int]:
-        """See :meth:`amlflow.spec.Tracker.run_numbers`."""
+        """Return the numbers of runs, as :meth:`amlflow.spec.Tracker.run_numbers` does."""
         return self._tracker.run_numbers(runs)

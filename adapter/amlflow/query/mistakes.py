@@ -1,4 +1,4 @@
-"""What is wrong with a query that does not parse, in terms of runs."""
+"""Finds the probable mistake in a query that does not parse."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _NOTHING_YET = re.compile(r"(?:[<>=]=?|!=|[,(])\s*$")
 
 
 class Mistake(NamedTuple):
-    """What is wrong, as the end of a sentence.
+    """A mistake. ``reason`` is the end of a sentence that describes it.
 
-    ``corrected`` is the query as it was probably meant, and ``by_shell`` says that a shell may have
-    made it what it is.
+    ``corrected`` is the query that was probably meant. ``by_shell`` says that a shell may have
+    changed the query.
     """
 
     reason: str
@@ -30,7 +30,7 @@ class Mistake(NamedTuple):
 
 
 def find_mistake(text: str, offset: int) -> Mistake | None:
-    """The mistake that is likely where a parser stopped at an offset; None where it is another."""
+    """Return the probable mistake at the offset where the parser stopped; None if not known."""
     for find in (_outer_quotes, _history, _key, _operator, _find_unquoted, _name):
         mistake = find(text, offset)
         if mistake is not None:
@@ -39,7 +39,7 @@ def find_mistake(text: str, offset: int) -> Mistake | None:
 
 
 def quote_key(field: str, key: str) -> str:
-    """``tags."a-b"``: how the entry of a key is written."""
+    """Write the entry of a key as JMESPath, such as ``tags."a-b"``."""
     plain = _PLAIN.fullmatch(key) is not None
     return f"{field}.{key if plain else json.dumps(key, ensure_ascii=False)}"
 
@@ -76,7 +76,7 @@ def _key(text: str, offset: int) -> Mistake | None:
         spelling = quote_key(match[1], key)
         end = match.start(2) + len(match[2].rstrip())
         return Mistake(
-            f"a key with other characters than letters, digits and _, or with a digit in front, is "
+            f"a key that begins with a digit or has other characters than letters, digits and _ is "
             f"written in quotes: {spelling}",
             text[: match.start()] + spelling + text[end:],
             by_shell=True,

@@ -1,4 +1,4 @@
-"""The nodes of jmespath's syntax tree, and what a node names in a run."""
+"""The nodes of jmespath's syntax tree, and the fields of runs that they name."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ CHAINS = frozenset(
         "value_projection", "flatten",
     }
 )  # fmt: skip
-"""Types whose first child gets the node's input, and whose other children get what that gives."""
+"""Types whose first child gets the node's input, and whose other children get its result."""
 
 
 def is_hidden(field: str, key: str) -> bool:
-    """Whether documents lack this entry although the tracker has it, so it must not be asked."""
+    """Whether documents hide this entry, so the tracker must not search by it."""
     return field == "properties" and attempt_of(key) is not None
 
 
 def entry_of(node: Node) -> Entry | None:
-    """The field of a run that a node names, or the entry of a map: ``name``, ``tags.quality``.
+    """Return the field or entry that a node names, such as ``name`` or ``tags.quality``.
 
-    None for other nodes.
+    Returns None for other nodes.
     """
     if node["type"] == "field":
         return Entry(node["value"])

@@ -21,29 +21,31 @@ METRICS = {
 KEYED = {"tag": "tags", "property": "properties", "param": "params", **METRICS}
 """The columns that have a key."""
 DEFAULT_TARGET = "sdk"
-"""The compute target of a run that no target ran."""
+"""The compute target in the list for runs that were not submitted."""
 
 
 class UnknownColumn(UserErrorException):
-    """Runs cannot be sorted by a column of that name."""
+    """Runs cannot be sorted by a column of this name."""
 
 
 def target(record: RunRecord) -> str:
-    """The compute target's name."""
+    """Return the name of a run's compute target."""
     return parse_target(record) or DEFAULT_TARGET
 
 
 def duration(record: RunRecord) -> float | None:
-    """Seconds from start to end; None for a run that has not ended."""
+    """Return the seconds from start to end; None if the run has not ended."""
     if record.started is None or record.ended is None:
         return None
     return (record.ended - record.started).total_seconds()
 
 
 def order(sort: str, experiments: Mapping[str, str]) -> Callable[[RunRecord], Any]:
-    """What runs are compared by: a column's name, or one of a :data:`KEYED` kind and a key.
+    """Return a function that gets a column's value from a run, to sort runs by it.
 
-    Raises :class:`UnknownColumn` for a column that there is not.
+    ``sort`` is the name of a column, or a kind of :data:`KEYED` with a key, such as ``tag:stage``.
+
+    Raises :class:`UnknownColumn` if the column does not exist.
     """
     kind, _, key = sort.partition(":")
     by: dict[str, Callable[[RunRecord], Any]] = {
@@ -62,12 +64,14 @@ def order(sort: str, experiments: Mapping[str, str]) -> Callable[[RunRecord], An
         **{name: functools.partial(_number, field, key) for name, field in METRICS.items()},
     }
     if kind not in by or bool(key) != (kind in KEYED):
-        raise UnknownColumn(f"{sort!r} is not a column to sort by; these are: {', '.join(by)}.")
+        raise UnknownColumn(
+            f"{sort!r} is not a column to sort by. The columns are: {', '.join(by)}."
+        )
     return by[kind]
 
 
 def native_order(sort: str, descending: bool) -> Order | None:
-    """The order of the same column that a tracker may have; None for others than those."""
+    """Return the tracker's order for a column; None if trackers do not sort by it."""
     kind, _, key = sort.partition(":")
     if kind in KEYED:
         return Order(KEYED[kind], key, descending)
@@ -84,7 +88,7 @@ def native_order(sort: str, descending: bool) -> Order | None:
 
 
 def metric_fields(columns: Iterable[str]) -> frozenset[str]:
-    """The fields of records that columns of metrics show, as ``metrics.KEY``."""
+    """Return the fields of records that columns of metrics need, as ``metrics.KEY``."""
     parts = [column.partition(":") for column in columns]
     return frozenset(f"{METRICS[kind]}.{key}" for kind, _, key in parts if kind in METRICS and key)
 

@@ -1,7 +1,7 @@
-"""Reads runs page by page: for a list that you look through, however many runs there are.
+"""Reads runs page by page, for lists of any length.
 
-As few runs are read for a page as the tracker's search allows. If few of them belong on the page,
-the page is returned after some time although it is not full, with the cursor to read on from.
+A page reads as few runs as the tracker's search allows. If few of the runs that are read belong on
+the page, it is returned after some time without being full, with a cursor for the next page.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from amlflow.times import from_microseconds, to_microseconds
 from amlflow.tracker_data import MAX_NAME, Malformed, show_value, to_count, to_whole
 
 Keep = Callable[[RunRecord], bool]
-"""Says of a run that the tracker's search found whether it belongs on the page."""
+"""Says whether a run that the tracker's search has found belongs on the page."""
 
 MANY = 900
-"""Runs that are read at once where a page's worth was not enough."""
+"""How many runs are read at once, if those of a page's size were not enough."""
 ALIKE = 50
-"""Runs that may have begun in the same millisecond as the last one of a page, and come again."""
+"""How many more runs are read, since runs of the same millisecond as the last one come again."""
 TIME_LIMIT_S = 0.7
-"""After which a page is given back that is not full."""
+"""The seconds after which a page is returned even if it is not full."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some runs, newest first, and where to read on: None at the end.
+    """Some runs, and the cursor of the next page: None at the end.
 
-    ``looked_at`` is how many runs were read for it.
+    ``looked_at`` is how many runs were read for this page.
     """
 
     runs: list[RunRecord]
@@ -50,7 +50,7 @@ class Page:
 
 
 def is_filter(expression: Expression) -> bool:
-    """Whether the expression does nothing but choose among runs: ``[?…]``."""
+    """Whether the expression only chooses runs: ``[?…]``."""
     tree = expression.tree
     return tree["type"] == "filter_projection" and all(
         child["type"] == "identity" for child in tree["children"][:2]
@@ -58,7 +58,7 @@ def is_filter(expression: Expression) -> bool:
 
 
 def metric_fields_of(expression: Expression) -> frozenset[str]:
-    """The fields of records with metrics that a filter looks at, each with its key if it can."""
+    """Return the fields of metrics that a filter uses, with their keys if these are known."""
     entries = use_of(expression.tree["children"][2], RUN).entries
     if entries is None:
         return metrics_in(expression.tree)
@@ -73,18 +73,20 @@ def read_page(
     cursor: str | None = None,
     seconds: float = TIME_LIMIT_S,
 ) -> Page:
-    """The runs after a cursor that a filter and ``keep`` choose, at most ``size`` of them.
+    """Read the runs after a cursor that a filter and ``keep`` choose, at most ``size`` of them.
+
+    They are ordered newest first.
 
     Raises:
         QueryFailed: jmespath cannot evaluate the filter on one of the runs.
-        ValueError: the cursor is not one that a page gave.
+        ValueError: the cursor is not the cursor of a page.
     """
     position = None if cursor is None else _parse_cursor(cursor)
     run_filter = _Filter(scope, expression, keep)
     runs: list[RunRecord] = []
     looked_at = 0
     deadline = time.monotonic() + seconds
-    # One more than a page, so that a full page knows whether there is another.
+    # One more run than a page has, to know whether there is another page.
     at_once = size + 1
     while True:
         count = 0
@@ -112,10 +114,10 @@ def read_sorted(
     descending: bool = False,
     cursor: str | None = None,
 ) -> Page:
-    """As :func:`read_page` in another order, for which all runs in question have to be read.
+    """Read a page as :func:`read_page` does, but in another order. All matching runs are read.
 
-    ``order`` gives what compares; runs for which it gives None come last either way. Of runs that
-    compare alike the newest is first.
+    ``order`` returns the value by which runs are compared. Runs with None always come last. Of runs
+    with equal values, the newest is first.
     """
     latest, start = _offset(cursor)
     run_filter = _Filter(_limit_created(scope, latest), expression, keep)
@@ -151,9 +153,10 @@ def read_in_order(
     order: Order | None = None,
     cursor: str | None = None,
 ) -> Page | None:
-    """As :func:`read_sorted`, of one scope after the other, each in the tracker's own order.
+    """Read a page as :func:`read_sorted` does, but let the tracker sort.
 
-    No more runs are read than it takes. None where the tracker cannot give this order.
+    The scopes are read one after the other, and only as many runs as needed. Returns None if the
+    tracker cannot sort in this order.
     """
     latest, start = _offset(cursor)
     runs: list[RunRecord] = []
@@ -179,10 +182,10 @@ def find_all(
     keep: Keep,
     fields: Iterable[str] | None = None,
 ) -> Iterator[RunRecord]:
-    """All runs that a filter and ``keep`` choose, newest first.
+    """Find all runs that a filter and ``keep`` choose, newest first.
 
-    ``fields`` are those of the records that ``keep`` and you look at, and None is all; with an
-    expression, whole records are read. Raises as :func:`read_page`.
+    ``fields`` are the fields of records that ``keep`` and the caller use; None means all. With an
+    expression, whole records are read. Raises the exceptions of :func:`read_page`.
     """
     if expression is None and fields is not None:
         tested = record_fields((), scope.conditions)
@@ -203,7 +206,7 @@ def find_all(
 
 
 def _limit_created(scope: Scope, moment: datetime) -> Scope:
-    """The scope without runs that begin while you turn pages; they would shift the pages."""
+    """Return the scope without runs that were created after a time: they would shift pages."""
     created = Condition("created", Op.LE, moment)
     return replace(scope, conditions=(*scope.conditions, created))
 
@@ -214,7 +217,7 @@ def order_feature(order: Order) -> Feature:
 
 
 class _Filter:
-    """What a page's runs are found by."""
+    """A filter and ``keep``, by which a page's runs are found."""
 
     def __init__(self, scope: Scope, expression: Expression | None, keep: Keep) -> None:
         self._scope, self._expression, self._keep = scope, expression, keep
@@ -229,7 +232,7 @@ class _Filter:
         self._search: Search | None = None
 
     def candidates(self, after: tuple[int, str] | None, limit: int) -> Iterator[RunRecord]:
-        """Runs after a position, newest first; 0 means without a limit."""
+        """Find runs after a position, newest first. A ``limit`` of 0 means no limit."""
         conditions = self.conditions
         if after is not None:
             conditions = (*conditions, Condition("created", Op.LE, from_microseconds(after[0])))
@@ -241,17 +244,17 @@ class _Filter:
         return itertools.islice(records, limit) if limit else records
 
     def may_order(self, order: Order) -> bool:
-        """Whether one search of the tracker gives the runs, which it then may order."""
+        """Whether one search of the tracker finds the runs, so that the tracker can sort them."""
         return len(self._superset) <= 1 and order_feature(order) in self._scope.tracker.features
 
     def find_in_order(self, order: Order | None, hint: int) -> Iterator[RunRecord]:
-        """All runs in an order of the tracker's, read as they are asked for."""
+        """Find all runs in the tracker's order. They are read while you iterate."""
         scope = replace(self._scope, metrics=self._metrics)
         self._search = Search(scope, self._numbered, self._named)
         return self._search.find(self._superset, hint, order)
 
     def takes(self, record: RunRecord) -> bool:
-        # A tracker may find too many.
+        # The tracker's search may find runs that do not match.
         is_in_scope = all(condition.holds(record) for condition in self.conditions)
         if not is_in_scope or not self._keep(record):
             return False
@@ -264,7 +267,7 @@ class _Filter:
 
 
 def _is_at_or_before(record: RunRecord, position: tuple[int, str]) -> bool:
-    """Whether the run is at the position or before it: newest first, then by id."""
+    """Whether a run is at a position or before it, in the order newest first, then by id."""
     created, run_id = _sort_key(record)
     return (-created, run_id) <= (-position[0], position[1])
 
@@ -282,7 +285,7 @@ def _cursor_of(record: RunRecord) -> str:
 
 
 def _parse_cursor(cursor: str) -> tuple[int, str]:
-    """The microseconds and the run's id that :func:`_spell_cursor` made a cursor of."""
+    """Parse a cursor of :func:`_spell_cursor`: its microseconds and the id of its run."""
     stamp, dot, run_id = cursor.partition(".")
     try:
         microseconds = to_whole(stamp)

@@ -1,7 +1,7 @@
-"""From a filter's expression to the conditions that a tracker can search by.
+"""Translates a filter's expression into conditions by which a tracker can search.
 
-An expression is looked at as it is evaluated on one document. What is not understood reaches every
-run, so the worst that can happen is that all are read.
+The expression is translated as it is evaluated on one document. A part that is not understood
+matches every run. So in the worst case, all runs are read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from amlflow.query.supersets import EVERY, NO, Reach, Superset, either, intersec
 from amlflow.spec import Condition, Op
 
 EXPERIMENT_NAME = "experiment_name"
-"""A condition's field that no record has: the host resolves it to experiment ids."""
+"""A field of conditions that records do not have: it is translated to experiment ids."""
 
 _ATTRIBUTES = {
     "experiment_id": "experiment_id",
@@ -32,22 +32,22 @@ _TEXTS = {
     *_ATTRIBUTES, *_TIMES, "run_id", "root_run_id", "parent_run_id", "target", "user_id",
     "created_by",
 }  # fmt: skip
-"""Fields of a document that are a text or null."""
+"""The fields of a document that are a text or null."""
 _ORDER = ("lt", "lte", "gt", "gte")
 _TAKES_ANYTHING = {"not_null": None, "to_array": 1, "to_number": 1, "to_string": 1, "type": 1}
-"""Functions that no argument is wrong for, with how many they take."""
+"""Functions that accept arguments of every type, with the number of their arguments."""
 
 
 def reach(node: Node) -> Reach:
-    """For which runs the expression may be true, false or an error."""
+    """Return the runs for which the expression may be true, be false, and raise an error."""
     translate = _NODES.get(node["type"])
     return Reach(error=errors(node)) if translate is None else translate(node)
 
 
 def exact(node: Node) -> Superset | None:
-    """The runs for which the expression is true, exactly; None where that cannot be said.
+    """Return exactly the runs for which the expression is true; None if that is not known.
 
-    Where it may raise an error, that is of those for which it does not.
+    If the expression may raise an error, only runs without an error are meant.
     """
     kind, children = node["type"], node.get("children", [])
     if kind == "literal":
@@ -85,7 +85,7 @@ def _is_number_test(operator: str, left: Node, value: Any) -> bool:
 
 
 def _is_record_text(entry: Entry | None) -> bool:
-    """Whether a condition on the record says the same as one on the document."""
+    """Whether a condition on the record means the same as the condition on the document."""
     return entry is not None and (
         entry.key is not None or entry.field in ("name", "display_name", "description", "run_type")
     )
@@ -95,7 +95,7 @@ def _is_record_text(entry: Entry | None) -> bool:
 
 
 def errors(node: Node, documents: bool = True) -> Superset:
-    """For which runs evaluating may raise an error: jmespath's, or Python's through it.
+    """Return the runs for which evaluating may raise an error of jmespath or Python.
 
     ``documents`` says that the expression is evaluated on documents, whose types are known.
     """
@@ -114,14 +114,14 @@ def errors(node: Node, documents: bool = True) -> Superset:
         return EVERY
     supersets: list[Superset] = []
     for index, child in enumerate(children):
-        # The first child sees the document; where it makes something else of it, so do the others.
+        # The first child gets the document. The others get its result, which may be another value.
         is_same = index == 0 or kind not in CHAINS
         supersets.append(errors(child, documents and is_same))
     return either(*supersets)
 
 
 def _takes_anything(node: Node) -> bool:
-    """Whether a function takes whatever its arguments are."""
+    """Whether a function accepts arguments of every type."""
     name, arguments = node["value"], node["children"]
     if name not in _TAKES_ANYTHING:
         return False
@@ -130,7 +130,7 @@ def _takes_anything(node: Node) -> bool:
 
 
 def _can_order(children: list[Node], documents: bool) -> bool:
-    """Whether Python can order what the two are: two texts or two numbers, or null."""
+    """Whether Python can order the two values: two texts, two numbers, or null."""
     kinds = [_kind(child, documents) for child in children]
     return kinds[0] is not None and kinds[0] == kinds[1]
 
@@ -201,7 +201,7 @@ def _not(node: Node) -> Reach:
 
 
 def _value(node: Node) -> Reach:
-    """A field by itself: true where it is neither absent nor empty."""
+    """A field by itself: it is true if it is neither absent nor empty."""
     entry = entry_of(node)
     if entry is None:
         keys = _keys_of(node)
@@ -270,7 +270,7 @@ def _where_key(field: str, key: str) -> Reach:
 
 
 def _filter(node: Node) -> Reach:
-    """``tags.keys(@)[?…]``: true where a key is left."""
+    """``tags.keys(@)[?…]``: it is true if a key matches."""
     base, right, condition = node["children"]
     keys = _keys_of(base)
     if keys is None or right["type"] != "identity":
@@ -326,7 +326,7 @@ def _is_text(entry: Entry) -> bool:
 
 
 def _conditions(entry: Entry, op: Op, value: Any = None) -> Superset | None:
-    """A condition on the records that the field is made from; None where there is none."""
+    """Return conditions on records for a condition on a document's field; None if not possible."""
     if entry.key is not None:
         return ((Condition(entry.field, op, value, entry.key),),)
     if entry.field in _ATTRIBUTES:
@@ -351,7 +351,7 @@ def _where(entry: Entry, op: Op, value: Any) -> Superset:
 
 
 def _where_present(entry: Entry) -> Superset:
-    """Where the field is not null."""
+    """The runs in which the field is not null."""
     superset = _where(entry, Op.HAS, None)
     if entry.field == "tags" and entry.key is not None:
         return intersect(superset, _where(entry, Op.NE, None))
@@ -359,7 +359,7 @@ def _where_present(entry: Entry) -> Superset:
 
 
 def _where_absent(entry: Entry) -> Superset:
-    """Where the field is null."""
+    """The runs in which the field is null."""
     superset = _where(entry, Op.LACKS, None)
     if entry.field == "tags" and entry.key is not None:
         return either(superset, _where(entry, Op.EQ, None))
@@ -392,7 +392,7 @@ def _where_different(entry: Entry, value: Any) -> Superset:
 
 
 def _to_float(value: Any) -> float | None:
-    """The number as a float; None where no float is equal to it."""
+    """Return the number as a float; None if no float is equal to it."""
     try:
         return float(value) if _is_number(value) and float(value) == value else None
     except OverflowError:
@@ -400,7 +400,7 @@ def _to_float(value: Any) -> float | None:
 
 
 def _number_range(entry: Entry, value: Any, later: bool, equal: bool) -> Superset:
-    """Where a metric is above a number, or below it; also where it is equal."""
+    """The runs in which a metric is above or below a number, or with ``equal``, is equal to it."""
     number = _to_float(value)
     if number is None:
         return _where_present(entry) if _is_number(value) else EVERY
@@ -412,7 +412,11 @@ _PREFIX = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d):(\d\d))?")
 
 
 def _range(entry: Entry, value: Any, later: bool) -> Superset:
-    """Texts of times compare as the times do, so a text bounds the time by what it begins with."""
+    """The runs whose time is after or before a text.
+
+    Texts of times have the same order as the times. So a text that is the beginning of a time
+    limits the time, too.
+    """
     if entry.key is not None or entry.field not in _TIMES or not isinstance(value, str):
         return _where_present(entry)
     field = _TIMES[entry.field]

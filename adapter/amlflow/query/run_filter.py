@@ -1,4 +1,4 @@
-"""A filter of runs, ``[?condition]``: what a tracker is asked for it, and the test of each run."""
+"""A filter of runs, ``[?condition]``: the tracker's search for it, and the test of each run."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _TRUE: Node = {"type": "literal", "value": True, "children": []}
 class RunFilter:
     """The condition of a filter on runs.
 
-    ``superset`` has all runs for which the condition is true or raises an error; ``raises`` says
-    whether there may be such an error.
+    ``superset`` has all runs for which the condition is true or raises an error. ``raises`` says
+    whether it may raise an error.
     """
 
     def __init__(self, condition: Node) -> None:
@@ -32,7 +32,10 @@ class RunFilter:
         self._interpreter = Interpreter()
 
     def holds(self, record: RunRecord, search: Search) -> bool:
-        """Whether jmespath keeps the run, which the search has found. Raises what jmespath does."""
+        """Whether the condition is true for a run that the search has found.
+
+        Raises the exceptions of jmespath.
+        """
         document = search.document(record, self._fields)
         return bool(self._interpreter.visit(self._test, [document]))
 
@@ -44,7 +47,7 @@ def is_one_search(condition: Node) -> bool:
 
 
 def fields_of(node: Node) -> Iterable[str]:
-    """The fields of a document that an expression looks at; FIELDS itself for the whole of it."""
+    """Return the fields of a document that an expression uses; FIELDS for the whole document."""
     names = _names_in(node)
     return FIELDS if names is None else tuple(sorted(names))
 

@@ -1,4 +1,4 @@
-"""Finds the runs that an expression is about, and makes their documents."""
+"""Finds the runs for an expression, and makes their documents."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _EXPERIMENT_FIELDS = ("experiment_id", EXPERIMENT_NAME)
 
 @dataclass(frozen=True)
 class Scope:
-    """The runs that an expression is about.
+    """The runs on which an expression is evaluated.
 
-    They are of the experiments (names by id), meet the conditions, and are among the newest so
-    many of those; None for all. ``metrics`` are fields of records that whole runs are read with:
-    ``metrics`` or ``metrics_min.loss``.
+    They belong to ``experiments`` (names by id) and meet the conditions. A limit takes only the
+    newest of them; None takes all. ``metrics`` are further fields with which whole runs are read,
+    such as ``metrics`` or ``metrics_min.loss``.
     """
 
     tracker: Tracker
@@ -50,7 +50,7 @@ class Scope:
 class Search:
     """Finds the runs of a scope, and makes their documents.
 
-    ``metrics`` are the fields of metrics that whole documents have.
+    ``metrics`` are the fields of metrics in whole documents.
     """
 
     def __init__(self, scope: Scope, numbered: bool, metrics: frozenset[str] = frozenset()) -> None:
@@ -80,12 +80,13 @@ class Search:
         order: Order | None = None,
         entries: Collection[Entry] | None = None,
     ) -> Iterator[RunRecord]:
-        """The runs of a superset, newest first; or in an order, for which it is one alternative.
+        """Find the runs of a superset, newest first.
 
-        ``entries`` are what is looked at in their documents; None for all.
+        With ``order``, they come in that order; the superset must have one alternative then.
+        ``entries`` are the entries of documents that the caller uses; None means all.
         """
         if self._scope.limit_newest is not None:
-            # Which runs these are is not for the expression to say.
+            # The limit applies before the expression, so all of these runs must be read.
             newest = self._scope.limit_newest
             superset, limit = EVERY, min(limit or newest, newest)
         logger.debug("Query: pushed down %s.", describe(superset))
@@ -101,7 +102,7 @@ class Search:
             yield record
 
     def count(self, superset: Superset) -> int | None:
-        """How many runs of a superset there are; None where they have to be read."""
+        """Count the runs of a superset; None if they must be read for that."""
         count_runs = getattr(self._scope.tracker, "count_runs", None)
         if count_runs is None or self._scope.limit_newest is not None or len(superset) > 1:
             return None
@@ -115,9 +116,9 @@ class Search:
         return total
 
     def values(self, superset: Superset, fields: Sequence[str]) -> list[tuple[Any, ...]] | None:
-        """The values of records' fields for each run of a superset, newest first.
+        """Read fields of records for each run of a superset, newest first.
 
-        None where the runs have to be read.
+        Returns None if whole runs must be read for that.
         """
         field_values = getattr(self._scope.tracker, "field_values", None)
         if field_values is None or self._scope.limit_newest is not None or len(superset) > 1:
@@ -136,9 +137,9 @@ class Search:
         last: bool,
         entries: Collection[Entry] | None,
     ) -> list[RunRecord] | None:
-        """The first or last runs of a superset by an entry; None where they have to be read.
+        """Return the first or last runs of a superset by an entry; None if all must be read.
 
-        ``entries`` are what is looked at in their documents; None for all.
+        ``entries`` are the entries of documents that the caller uses; None means all.
         """
         first_runs = getattr(self._scope.tracker, "first_runs", None)
         if first_runs is None or self._scope.limit_newest is not None or self._numbered:
@@ -159,7 +160,7 @@ class Search:
         order: Order | None,
         entries: Collection[Entry] | None,
     ) -> Iterator[RunRecord]:
-        """The runs of one alternative, in one search."""
+        """Find the runs of one alternative by one search."""
         query = self._query(alternative, limit, order, entries)
         return iter(()) if query is None else self._scope.tracker.find_runs(query)
 
@@ -170,7 +171,7 @@ class Search:
         order: Order | None,
         entries: Collection[Entry] | None,
     ) -> RunQuery | None:
-        """What a tracker is asked for one alternative; None where no experiment is meant."""
+        """Make the query for one alternative; None if it excludes all experiments."""
         on_experiment = [term for term in alternative if term.field in _EXPERIMENT_FIELDS]
         ids = [
             identity
@@ -190,9 +191,9 @@ class Search:
         )
 
     def get(self, record: RunRecord) -> RunRecord:
-        """The whole record of a run of which a part has been read.
+        """Read the whole record of a run of which only a part was read.
 
-        Raises :class:`amlflow.spec.RunNotFound` if it has been deleted meanwhile.
+        Raises :class:`amlflow.spec.RunNotFound` if the run was deleted in the meantime.
         """
         if self._whole_record is None:
             return self._scope.tracker.get_run(record.id)
@@ -206,7 +207,7 @@ class Search:
         raise RunNotFound(record.id)
 
     def _merge(self, searches: list[Iterator[RunRecord]]) -> Iterator[RunRecord]:
-        """The runs of several searches in the order of one, each run once."""
+        """Merge the runs of several searches, newest first and each run only once."""
         if len(searches) == 1:
             return searches[0]
         merged = heapq.merge(*searches, key=_sort_key)

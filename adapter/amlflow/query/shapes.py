@@ -1,6 +1,6 @@
-"""What an expression looks at in runs, found by following runs through its tree.
+"""Finds which fields of runs an expression uses, by following runs through its tree.
 
-This tells which fields a tracker has to read, and what in the expression can only be a mistake.
+So it is known which fields the tracker must read, and which parts are probably a mistake.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from amlflow.spec import METRIC_FIELDS
 
 
 class Shape(NamedTuple):
-    """What a part of an expression gives: runs, a run, a map of one, an entry of it, or else."""
+    """The result of a part of an expression: runs, a run, a map, an entry of it, or else."""
 
     kind: str
     field: str = ""
@@ -27,13 +27,16 @@ RUNS, RUN, OTHER = Shape("runs"), Shape("run"), Shape("other")
 
 @dataclass
 class Use:
-    """What is looked at.
+    """The fields that an expression uses, and probable mistakes in it.
 
-    ``entries`` are fields and entries of documents, or None where whole documents are. ``unknown``
-    are names that are asked of runs, and that no run has; ``deeper`` are names that are asked of a
-    map's entry, which is a text; ``listed`` are names that are asked of the list of runs; ``words``
-    are names that something is compared with, and that no run has. Each is there once, in its
-    order. ``negated`` are fields and entries of them before which a ``!`` is not about the entry.
+    ``entries`` are the used fields and entries of documents; None means whole documents. The others
+    are probable mistakes, each only once and in order:
+
+    * ``unknown``: names of fields that runs do not have;
+    * ``deeper``: names below an entry of a map, which is a text, such as ``tags.a.b``;
+    * ``listed``: names of fields of the list of runs, such as ``name`` instead of ``[].name``;
+    * ``words``: names that a value is compared with, and that runs do not have;
+    * ``negated``: fields and entries after a ``!`` that negates only the field.
     """
 
     entries: set[Entry] | None = field(default_factory=set)
@@ -45,9 +48,9 @@ class Use:
 
 
 def use_of(node: Node, at: Shape = RUNS, gives: bool = True) -> Use:
-    """What an expression looks at where it is given runs or a run.
+    """Find what an expression uses when it is evaluated on runs or on a run.
 
-    ``gives`` says that its value is looked at, too.
+    ``gives`` says that the expression's value is used, too.
     """
     look = _Look()
     shape = look.visit(node, at)
@@ -68,7 +71,7 @@ class _Look:
             self.use.entries.add(Entry(name, key))
 
     def consume(self, shape: Shape) -> None:
-        """Note that the value itself is looked at."""
+        """Note that the value itself is used."""
         if shape.kind in ("runs", "run"):
             self.use.entries = None
         elif shape.kind == "map":
@@ -219,7 +222,7 @@ class _Look:
 
 
 def metrics_in(node: Node) -> frozenset[str]:
-    """The fields of :data:`METRIC_FIELDS` that an expression names anywhere."""
+    """Return the fields of :data:`METRIC_FIELDS` that an expression names anywhere."""
     names = {node["value"]} if node["type"] == "field" else set[str]()
     children = (child for child in node.get("children", ()) if isinstance(child, dict))
     return frozenset(names & {*METRIC_FIELDS}).union(*map(metrics_in, children))
@@ -229,9 +232,9 @@ _TRUE: Node = {"type": "literal", "value": True, "children": []}
 
 
 def counts(tree: Node) -> Node | None:
-    """The condition of the runs that an expression only counts; None for other expressions.
+    """Return the condition of the runs that an expression counts; None for other expressions.
 
-    These are ``length(@)``, ``length([?…])`` and ``[?…] | length(@)``.
+    Such expressions are ``length(@)``, ``length([?…])`` and ``[?…] | length(@)``.
     """
     if tree["type"] == "pipe" and _is_length(tree["children"][1]):
         subject = tree["children"][0]
@@ -264,14 +267,14 @@ def _condition(node: Node) -> Node | None:
 
 
 def is_whole(node: Node) -> bool:
-    """Whether a node gives what it is given, whole."""
+    """Whether a node returns its input unchanged."""
     return bool(node["type"] == "identity")
 
 
 def sorted_runs(node: Node) -> Node | None:
-    """The condition of the runs that ``sort_by(@, &…)`` or ``sort_by([?…], &…)`` sorts.
+    """Return the condition of the runs that ``sort_by(@, &…)`` or ``sort_by([?…], &…)`` sorts.
 
-    None for other expressions.
+    Returns None for other expressions.
     """
     if node["type"] != "function_expression" or node["value"] != "sort_by":
         return None

@@ -1,8 +1,8 @@
-"""Evaluates an expression on runs as they come, without holding those that do not matter.
+"""Evaluates an expression on runs one by one, without keeping all of them in memory.
 
-Along the spine of an expression (what a filter, projection, slice or pipe takes its input from)
-each run is looked at by itself, for as long as that gives what jmespath gives on the whole list.
-From the first part that needs the whole list, jmespath itself has it.
+A filter, projection, slice or pipe takes its input from its first child. Along this chain, each run
+is evaluated by itself, as long as the result is the same as jmespath's on the whole list. From the
+first part that needs the whole list on, jmespath evaluates the list.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from amlflow.query.supersets import EVERY, NO, Superset
 from amlflow.spec import RunRecord
 
 MAX_FEW = 100
-"""Runs that are sooner read one by one than with all others."""
+"""Up to this number, runs are read one by one, which is faster than reading all."""
 
 
 @dataclass(frozen=True)
 class _AllRuns:
-    """All documents, which have not been asked for yet."""
+    """All documents. None has been read yet."""
 
 
 @dataclass
 class _Elements:
-    """The elements of a list, to be read once.
+    """The elements of a list, which can be read once.
 
-    ``raises`` says that reading them may raise an error, so that all must be read to be sure.
+    ``raises`` says that reading one may raise an error. Then all must be read, to raise it.
     """
 
     items: Iterable[Any]
@@ -45,7 +45,7 @@ class _Elements:
 class Stream:
     """One evaluation of an expression over runs.
 
-    ``whole`` are the runs of the whole documents that were made, by the documents' ``id()``.
+    ``whole`` has the runs of whole documents, by the documents' ``id()``.
     """
 
     def __init__(self, search: Search) -> None:
@@ -56,20 +56,20 @@ class Stream:
         self.whole: dict[int, tuple[Document, RunRecord]] = {}
 
     def evaluate(self, tree: Node) -> Any:
-        """The expression's value; raises what jmespath raises."""
+        """Return the expression's value. Raises the exceptions of jmespath."""
         count = self._count(tree)
         if count is not None:
             return count
         entries = use_of(tree).entries
-        if entries is not None:  # no document is in the value, so no more of any is needed
+        if entries is not None:  # the value has no whole document, so these entries are enough
             self._entries = entries
-            # One that has no field would be false.
+            # A document without any field would be false.
             self._fields = tuple(sorted({"run_id", *(name for name, _ in entries)}))
         value = self._visit(tree, _AllRuns())
         return self._to_list(value)
 
     def _count(self, tree: Node) -> int | None:
-        """The value of what only counts the runs that a tracker finds by itself."""
+        """Return the value of an expression that only counts runs; None for other expressions."""
         condition = counts(tree)
         if condition is None:
             return None
@@ -113,7 +113,7 @@ class Stream:
                 self.whole[id(document)] = document, run
             yield document
 
-    # parts of a spine, each with what its first child has given
+    # nodes with the result of their first child
 
     def _filter(self, node: Node, base: _AllRuns | _Elements) -> _Elements:
         _, right, condition = node["children"]
@@ -164,7 +164,7 @@ class Stream:
         end = _end(first)
         if isinstance(base, _AllRuns):
             base = _Elements(self._documents(self._find(EVERY, end or 0)))
-        # What comes later may raise an error, which then is the outcome.
+        # A later element may raise an error, which then is the result.
         items = base.items if base.raises or end is None else itertools.islice(base.items, end)
         value = self._interpreter.visit(first, list(items))
         for other in others:
@@ -172,9 +172,9 @@ class Stream:
         return _Elements(value) if isinstance(value, list) else value
 
     def _choose(self, node: Node, source: Any) -> Any:
-        """Of runs that are sorted only to choose a few, no more is read than what sorts them.
+        """Evaluate a node that sorts runs only to choose a few of them.
 
-        None where that is not what the node does.
+        For most runs, only the entry that sorts them is read. Returns None for other nodes.
         """
         first, *steps = node["children"]
         condition = sorted_runs(first)
@@ -205,7 +205,7 @@ class Stream:
         return _Elements(list(self._documents(self._search.get(runs[id(item)]) for item in value)))
 
     def _read_few(self, first: Node, condition: Node, steps: list[Node]) -> Any:
-        """The first or last few, where the tracker itself can choose and sort by the one entry."""
+        """Read the first or last few runs, if the tracker can choose and sort them by the entry."""
         by = entry_of(first["children"][1]["children"][0])
         bounds = _few_of(steps[0]) if len(steps) == 1 else None
         superset = exact(condition)
@@ -222,7 +222,10 @@ class Stream:
         return _Elements(value) if isinstance(value, list) else value
 
     def _values(self, node: Node, base: Any) -> None:
-        """A list has no values, once it is sure that it is one."""
+        """Return null for ``values`` of a list.
+
+        The list is read first if that may raise an error.
+        """
         if isinstance(base, _Elements) and base.raises:
             self._to_list(base)
 
@@ -244,7 +247,7 @@ _PARTS: dict[str, Callable[[Stream, Node, Any], Any]] = {
 
 
 def _with_input(base: Any, node: Node) -> Node:
-    """The node with another first child: a node, or a value."""
+    """Replace the first child of a node by another node, or by a value."""
     first = base if base is HERE else {"type": "literal", "value": base, "children": []}
     return {**node, "children": [first, *node["children"][1:]]}
 
@@ -254,7 +257,7 @@ def _may_raise(node: Node, documents: bool = False) -> bool:
 
 
 def _end(node: Node) -> int | None:
-    """How many elements an index or slice looks at; None if it may be all."""
+    """Return how many elements an index or slice needs; None if it may need all."""
     if node["type"] == "index":
         index = int(node["value"])
         return index + 1 if index >= 0 else None
@@ -264,7 +267,7 @@ def _end(node: Node) -> int | None:
 
 
 def _few_of(step: Node) -> tuple[int, bool] | None:
-    """How many of a list's first elements, or last ones, are looked at; None for others."""
+    """Return how many first or last elements of a list a step needs; None for other steps."""
     if step["type"] == "index":
         index = int(step["value"])
         return (index + 1, False) if index >= 0 else (-index, True)

@@ -1,6 +1,6 @@
-"""Which runs an expression can be true, false or an error for, as far as conditions can say.
+"""Sets of runs, as conditions: those for which an expression may be true, false or an error.
 
-Each answer is a superset, so a tracker that finds those runs finds every run that matters.
+Each set is a superset: it may have more runs than needed, but no needed run is missing.
 """
 
 from __future__ import annotations
@@ -21,12 +21,15 @@ EVERY: Superset = ((),)
 NO: Superset = ()
 
 MAX_ALTERNATIVES = 4
-"""Alternatives are searches; more of them than this cost more than they save."""
+"""Each alternative is a search.
+
+More than this number of searches would cost more than they save.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The runs for which an expression may be true, may be false and may raise an error."""
+    """The runs for which an expression may be true, may be false, and may raise an error."""
 
     true: Superset = EVERY
     false: Superset = EVERY
@@ -34,12 +37,12 @@ class Reach:
 
 
 def either(*supersets: Superset) -> Superset:
-    """Runs in any of the supersets."""
+    """Return the runs in any of the supersets."""
     return _reduce(alternative for superset in supersets for alternative in superset)
 
 
 def intersect(left: Superset, right: Superset) -> Superset:
-    """Runs in both supersets."""
+    """Return the runs in both supersets."""
     pairs = (
         _drop_implied(tuple(dict.fromkeys((*one, *other))))
         for one in left
@@ -50,7 +53,7 @@ def intersect(left: Superset, right: Superset) -> Superset:
 
 
 def _drop_implied(alternative: Alternative) -> Alternative:
-    """The alternative without conditions that follow from its other conditions."""
+    """Remove conditions that follow from the other conditions of an alternative."""
     return tuple(
         condition
         for condition in alternative
@@ -89,10 +92,10 @@ def _is_false_for(condition: Condition, value: Any) -> bool:
 
 
 def _reduce(alternatives: Iterable[Alternative]) -> Superset:
-    """The alternatives without those that another one covers, and few enough to ask for.
+    """Remove alternatives that another one covers, and limit their number.
 
-    ``(has name) or (name = 'a')`` is ``has name``. More than :data:`MAX_ALTERNATIVES` become the
-    one alternative that they have in common, which finds more runs.
+    ``(has name) or (name = 'a')`` becomes ``has name``. More than :data:`MAX_ALTERNATIVES` become
+    one alternative with the conditions that they have in common, which finds more runs.
     """
     remaining: list[Alternative] = []
     for alternative in alternatives:
@@ -108,7 +111,7 @@ def _reduce(alternatives: Iterable[Alternative]) -> Superset:
 
 
 def _intersect(alternatives: Sequence[Alternative]) -> Alternative:
-    """The conditions that all alternatives have or imply.
+    """Return the conditions that all alternatives have or imply.
 
     ``(name = 'a' and type = 't') or (name = 'b')`` has ``has name`` in common.
     """
@@ -152,7 +155,7 @@ def _excludes(one: Condition, other: Condition) -> bool:
 
 
 def describe(superset: Superset) -> str:
-    """The superset as a text for the log."""
+    """Describe a superset for the log."""
     if not superset:
         return "nothing"
     alternatives = [

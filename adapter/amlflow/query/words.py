@@ -1,4 +1,4 @@
-"""Words that are looked for in runs: names, descriptions, tags, errors, ids."""
+"""Searches for words in runs: in names, descriptions, tags, errors and ids."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from amlflow.tracker_notes import parse_error
 
 
 def word_test(text: str, experiments: Mapping[str, str]) -> Callable[[RunRecord], bool]:
-    """A function that says whether a run has all words of a text, in upper or lower case.
+    """Return a function that says whether a run has all words of a text. Case does not matter.
 
-    Words are looked for in the run's name, description, ids, tags and error, in the name of its
-    experiment (``experiments`` has them by id) and of who submitted it.
+    The words are searched for in the run's name, description, ids, tags and error, in the name of
+    its experiment (``experiments`` maps ids to names), and in the name of its submitter.
     """
     words = text.casefold().split()
 

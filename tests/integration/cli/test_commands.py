@@ -286,7 +286,7 @@ def test_mark_failed(cli: Any, experiment: Experiment) -> None:
     run.log("loss", 0.5)
     refused = cli("run", "mark-failed", "-r", run.id)
     assert refused.code == 1
-    assert f"is running: it is {os.getpid()} on this machine" in refused.err
+    assert f"with the process id {os.getpid()}. End it first" in refused.err
     assert run.get_status() == "Running"
     run.flush()
     run._tracker.journal.sender().folder.release()  # as if it had died

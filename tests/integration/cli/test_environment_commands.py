@@ -97,7 +97,7 @@ def test_the_environment_of_a_run_comes_back(
     assert Environment.load_from_directory("again") == environment
     code, _, error = amlflow("download", "-n", "tiny", "-d", "again")
     assert (code, error) == (
-        1, "ERROR: The folder 'again' exists already; --overwrite writes into it.\n"
+        1, "ERROR: The folder 'again' exists already. Pass --overwrite to write into it.\n"
     )  # fmt: skip
     assert amlflow("download", "-n", "tiny", "-d", "again", "--overwrite")[0] == 0
     code, registered, _ = amlflow("register", "-d", "again")
@@ -110,12 +110,12 @@ WRONG = [
     (["show", "-n", "AzureML-other"], 3, "no definition for v1's curated environment"),
     (["remove", "-n", "other"], 3, "No environment 'other' is registered"),
     (["remove", "--hash", "abc"], 3, "No environment 'abc' is made on this machine"),
-    (["remove"], 2, "takes --name or --hash"),
-    (["build"], 2, "takes --name or --directory"),
-    (["build", "-n", "a", "-d", "b"], 2, "takes --name or --directory"),
-    (["download", "-d", "x"], 2, "takes --name or --run"),
-    (["prune", "--older-than", "week"], 2, "takes a number of days, and got 'week'"),
-    (["prune", "--older-than", "nan"], 2, "takes a number of days"),
+    (["remove"], 2, "needs either --name or --hash"),
+    (["build"], 2, "needs either --name or --directory"),
+    (["build", "-n", "a", "-d", "b"], 2, "needs either --name or --directory"),
+    (["download", "-d", "x"], 2, "needs either --name or --run"),
+    (["prune", "--older-than", "week"], 2, "needs a number of days, but got 'week'"),
+    (["prune", "--older-than", "nan"], 2, "needs a number of days"),
     (["register", "-d", "nowhere"], 3, "The folder 'nowhere' has no azureml_environment.json"),
 ]
 

@@ -43,14 +43,14 @@ def test_it_claims_all_features_that_one_process_can_have() -> None:
 
 @pytest.mark.parametrize("name", ["", "Notes", "1a", "a-b", "../a", "class", "a" * 41, "a/b"])
 def test_a_name_that_cannot_be_a_module(name: str, tmp_path: Path) -> None:
-    with pytest.raises(UserErrorException, match="is not a name for a plugin"):
+    with pytest.raises(UserErrorException, match="is not a valid name for a plugin"):
         write_plugin(name)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_is_there_stays_as_it_is() -> None:
     Path("amlflow-notes").mkdir()
-    with pytest.raises(UserErrorException, match="is here already"):
+    with pytest.raises(UserErrorException, match="exists already"):
         write_plugin("notes")
     assert not list(Path("amlflow-notes").iterdir())
 

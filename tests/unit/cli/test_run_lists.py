@@ -63,9 +63,9 @@ def test_all_experiments_in_an_attached_folder(cli: Any, runs: Experiment) -> No
     ("arguments", "message"),
     [
         (["--order-by", "loss"], "not a column to sort by"),
-        (["[].name", "--order-by", "name"], "does something else"),
-        (["[]", "--order-by", "name", "--last", "1"], "go together without a query"),
-        (["--all-experiments", "-e", "explore"], "exclude each other"),
+        (["[].name", "--order-by", "name"], "does not only choose runs"),
+        (["[]", "--order-by", "name", "--last", "1"], "cannot be used with both"),
+        (["--all-experiments", "-e", "explore"], "Use either --all-experiments"),
     ],
 )
 def test_what_does_not_go_together_is_refused(
@@ -80,7 +80,7 @@ def test_the_sdk_has_words_and_an_order_too(runs: Experiment) -> None:
     assert [run.name for run in ordered] == ["twig", "oak", "elm", "ash"]
     assert [run.name for run in runs.query("[?name]", text="OAK")] == ["oak"]
     assert runs.workspace.query("[].name", text="elm") == ["elm"]
-    with pytest.raises(UserErrorException, match="does something else"):
+    with pytest.raises(UserErrorException, match="does not only choose runs"):
         runs.query("length(@)", order_by="name")
 
 
@@ -110,4 +110,4 @@ def test_of_several_runs_those_are_cancelled_that_go_on(cli: Any, experiment: Ex
     ended.complete()
     done = cli("run", "cancel", "-r", ended.id, running.id)
     assert (done.code, running.get_status()) == (1, "Canceled")
-    assert "1 of 2 runs are not cancelled" in done.err
+    assert "1 of 2 runs were not cancelled" in done.err
