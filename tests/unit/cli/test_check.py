@@ -77,7 +77,7 @@ def test_what_a_plugin_does_not_say_is_named(
     attribute: str,
 ) -> None:
     offering(hook)
-    with pytest.raises(UserErrorException, match=rf"{hook} it needs {attribute}"):
+    with pytest.raises(UserErrorException, match=rf"{hook}, it needs {attribute}"):
         check("offers", None)
     assert runs == []
 
