@@ -35,8 +35,8 @@ def submit_script(
     words = script[1:] if script[:1] == ["--"] else script
     if not words:
         raise WrongUsage(
-            "run submit-script needs a script, such as in\n"
-            "`amlflow run submit-script -c local -e EXPERIMENT train.py --epochs 3`."
+            "run submit-script needs a script.\n"
+            "The right command is `amlflow run submit-script -c local -e EXPERIMENT train.py --epochs 3`."
         )
     if conda_dependencies is not None:
         what = "a conda environment file. A relative path is below the working folder"

@@ -109,7 +109,7 @@ WRONG = [
     (["show", "-n", "tiny", "-v", "7"], 3, "has no version '7'"),
     (["show", "-n", "AzureML-other"], 3, "no definition for v1's curated environment"),
     (["remove", "-n", "other"], 3, "No environment 'other' is registered"),
-    (["remove", "--hash", "abc"], 3, "No environment 'abc' is made on this machine"),
+    (["remove", "--hash", "abc"], 3, "This machine has no environment 'abc'"),
     (["remove"], 2, "needs either --name or --hash"),
     (["build"], 2, "needs either --name or --directory"),
     (["build", "-n", "a", "-d", "b"], 2, "needs either --name or --directory"),
