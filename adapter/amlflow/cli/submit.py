@@ -36,7 +36,7 @@ def submit_script(
     if not words:
         raise WrongUsage(
             "run submit-script needs a script.\n"
-            "The right command is `amlflow run submit-script -c local -e EXPERIMENT train.py --epochs 3`."
+            "It is `amlflow run submit-script -c local -e EXPERIMENT train.py --epochs 3`."
         )
     if conda_dependencies is not None:
         what = "a conda environment file. A relative path is below the working folder"

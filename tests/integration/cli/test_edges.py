@@ -181,13 +181,13 @@ def test_wrong_usage(cli: Any, store: str, words: list[str], piece: str) -> None
 def test_arguments_in_wrong_places(cli: Any, store: str, words: str, line: str) -> None:
     done = cli(*words.split())
     assert (done.code, done.out) == (2, "")
-    assert f"The right command is `amlflow {line}" in done.err
+    assert f"It is `amlflow {line}" in done.err
 
 
 def test_where_nothing_can_be_said_no_line_is_shown(cli: Any, store: str) -> None:
     for words in (["sync", "X"], ["run"], ["rnu", "lst"], ["experiment", "list", "x", "y"]):
         done = cli(*words)
-        assert (done.code, "The right command is" in done.err) == (2, False)
+        assert (done.code, "It is `" in done.err) == (2, False)
 
 
 def test_a_store_that_does_not_answer(cli: Any, folder: Path, monkeypatch: Any) -> None:

@@ -176,7 +176,7 @@ def test_a_word_of_another_tool_names_the_command(
 ) -> None:
     done = cli(*line.split())
     assert done.code == 2
-    assert f"The right command is `amlflow {correction}`." in done.err
+    assert f"It is `amlflow {correction}`." in done.err
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_a_command_that_other_tools_alone_have_is_refused_with_the_nearest_way(
     assert done.err.startswith("ERROR: amlflow has no command")
     assert way in done.err
     assert "Did you mean" not in done.err
-    assert "The right command is" not in done.err
+    assert "It is `" not in done.err
 
 
 def test_no_command_is_both_there_and_absent() -> None:
@@ -231,7 +231,7 @@ def test_a_wrong_output_format_of_the_environment_is_named(
     monkeypatch.setenv("AMLFLOW_CORE_OUTPUT", "bogus")
     done = cli("run", "list")
     assert (done.code, done.out) == (2, "")
-    assert "AMLFLOW_CORE_OUTPUT=bogus" in done.err
+    assert "AMLFLOW_CORE_OUTPUT is 'bogus'" in done.err
     assert "json, jsonc, yaml" in done.err
     assert cli("run", "list", "-o", "tsv").code == 0
 
