@@ -1,4 +1,4 @@
-"""What every part of a Run uses: its experiment, its record and the tracker."""
+"""The base class of all parts of a Run: its experiment, its record and the tracker."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from amlflow.core.store import ExperimentBase, HasStore
 from amlflow.spec import FINAL, RunChange, RunRecord, transition
 
 _following = threading.Lock()
-"""Held while a record is replaced that other threads may change or read."""
+"""The lock for replacing a record, because other threads may change or read it."""
 
 
 class RunBase(HasStore):
@@ -20,7 +20,7 @@ class RunBase(HasStore):
     # The folders in the working folder whose files are stored in the run when it ends.
     _tracked: tuple[str, ...] = ()
     _working_folder: str = "."
-    # For each thread that reads the record now: the changes since then.
+    # One list for each thread that is reading the record: the changes since its reading began.
     _meanwhile: tuple[list[RunChange], ...] = ()
 
     @property
@@ -74,12 +74,12 @@ class RunBase(HasStore):
 
 
 def display_id(record: RunRecord) -> str:
-    """The id that users see: the one they asked for, otherwise the tracker's."""
+    """Return the id that users see: the one they asked for, otherwise the tracker's."""
     return record.alias or record.id
 
 
 def record_of(run: RunBase) -> RunRecord:
-    """The last known record of a run, without asking the tracker."""
+    """Return the last known record of a run, without asking the tracker."""
     return run._record
 
 
@@ -89,5 +89,8 @@ def reload_record(run: RunBase) -> RunRecord:
 
 
 def stay_in_folder(run: RunBase) -> None:
-    """Fix the run's output folders to the current working folder: a script may change it."""
+    """Remember the current working folder, because the script may change it later.
+
+    The run's output folders are relative to the remembered folder.
+    """
     run._working_folder = os.getcwd()

@@ -35,7 +35,7 @@ class RunChildren(RunBase, Generic[AnyRun]):
         tracked: tuple[str, ...] = (),
         experiment: ExperimentBase | None = None,
     ) -> AnyRun:
-        """The run of a record, in this run's experiment unless another is given."""
+        """Return the run of a record, in this run's experiment unless you give another one."""
         raise NotImplementedError
 
     @property
@@ -126,7 +126,7 @@ class RunChildren(RunBase, Generic[AnyRun]):
         status: str | None = None,
         _rehydrate_runs: bool = True,
     ) -> LazyListing[AnyRun]:
-        """The runs nested in this one, newest first. They are read while you iterate.
+        """Return the runs nested in this one, newest first. They are read while you iterate.
 
         Args:
             recursive: Also the children's children, to any depth.
@@ -151,7 +151,10 @@ class RunChildren(RunBase, Generic[AnyRun]):
     ) -> AnyRun: ...
 
     def submit_child(self, config: Any, tags: Any = None, **kwargs: Any) -> Any:
-        """Submit a script, or a list, within this run; see :meth:`Experiment.submit`."""
+        """Submit a script, or a list of scripts, as children of this run.
+
+        The arguments, results and errors are those of :meth:`Experiment.submit`.
+        """
         if isinstance(config, (list, tuple)):
             records = submit_all_in(self._experiment, config, tags, self._record, **kwargs)
             return [self._run_of(record) for record in records]

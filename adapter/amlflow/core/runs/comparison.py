@@ -20,7 +20,7 @@ Differences = dict[str, list[Any]]
 
 
 def compare_runs(left: RunBase, right: RunBase) -> dict[str, Any]:
-    """What differs between two runs.
+    """Return the differences between two runs.
 
     ``runs`` has both ids. The other entries are status, properties, tags, params, metrics,
     environment and snapshot. Each maps a key to the values of both runs, and is empty if nothing
@@ -39,7 +39,10 @@ def compare_runs(left: RunBase, right: RunBase) -> dict[str, Any]:
 
 
 def compare_records(tracker: Tracker, left: RunRecord, right: RunRecord) -> dict[str, Differences]:
-    """What differs between two records, without ids and snapshots. See :func:`compare_runs`."""
+    """Return the differences between two records, in the form of :func:`compare_runs`.
+
+    The result has no ``runs`` and no ``snapshot``.
+    """
     records = left, right
     return {
         "status": _differ(*({"status": record.status} for record in records)),
@@ -64,7 +67,7 @@ def _differ(left: Mapping[str, Any], right: Mapping[str, Any]) -> Differences:
 
 
 def _flatten_environment(tracker: Tracker, record: RunRecord) -> dict[str, Any]:
-    """The name and version of a run's environment, and the version of each package."""
+    """Return the name and version of a run's environment, and the version of each package."""
     environment = describe_environment(tracker, record) or {}
     packages = dict(map(split_package, environment.get("packages") or ()))
     return {
@@ -74,7 +77,7 @@ def _flatten_environment(tracker: Tracker, record: RunRecord) -> dict[str, Any]:
 
 
 def split_package(package: str) -> tuple[str, str]:
-    """The name and the version of a package."""
+    """Return the name and the version of a package."""
     if package.startswith(OF_CONDA):
         name, _, version = package.removeprefix(OF_CONDA).partition("=")
         return f"{name} (conda)", version

@@ -1,4 +1,4 @@
-"""Notes of a run about the data that it reads and writes, and what its script gets.
+"""A run's notes about the data that it reads and writes, and the data that its script gets.
 
 The key of a note contains the data set's id, so the tracker finds the runs that read a data set.
 """
@@ -20,7 +20,7 @@ from amlflow.tracker_notes import parse_notes
 
 
 def input_notes(used: Sequence[DataInput]) -> dict[str, str]:
-    """The notes of a run for the data sets that its script reads."""
+    """Return the notes of a run for the data sets that its script reads."""
     notes: dict[str, list[dict[str, Any]]] = {}
     for item in used:
         content = {
@@ -34,7 +34,7 @@ def input_notes(used: Sequence[DataInput]) -> dict[str, str]:
 
 
 def inputs_of(record: RunRecord) -> list[dict[str, Any]]:
-    """v1's ``inputDatasets``."""
+    """Return v1's ``inputDatasets``: one dict for each data set that the run reads."""
     return [
         {
             "dataset": {"id": dataset_id, "name": item.name, "version": item.version},
@@ -49,7 +49,7 @@ def inputs_of(record: RunRecord) -> list[dict[str, Any]]:
 
 
 def outputs_of(record: RunRecord) -> list[dict[str, Any]]:
-    """v1's ``outputDatasets``."""
+    """Return v1's ``outputDatasets``: one dict for each data set that the run has written."""
     return [
         {
             "dataset": {"id": dataset_id, "name": item.name, "version": item.version},
@@ -102,11 +102,11 @@ class UnknownInput(UserErrorException, KeyError):
 
 
 def output_paths() -> dict[str, str]:
-    """``run.output_datasets``: the folder of each output, by name."""
+    """Return ``run.output_datasets``: the folder of each output, by name."""
     return {name: str(path) for name, path in _read_variable(OUTPUTS_VARIABLE).items()}
 
 
 def _read_variable(name: str) -> dict[str, Any]:
-    """A variable that this process's agent has set; empty outside of a submitted script."""
+    """Return the content of a variable that the agent has set; empty if the agent set none."""
     content = json.loads(os.environ.get(name) or "{}")
     return dict(content) if isinstance(content, dict) else {}

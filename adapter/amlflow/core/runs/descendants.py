@@ -10,7 +10,7 @@ from amlflow.spec import Condition, Op, RunQuery, RunRecord, Tracker
 def children(
     tracker: Tracker, parent: RunRecord, conditions: Sequence[Condition] = ()
 ) -> Iterator[RunRecord]:
-    """The run's children that meet the conditions, newest first."""
+    """Return the run's children that meet the conditions, newest first."""
     mine = Condition("parent_id", Op.EQ, parent.id)
     return tracker.find_runs(
         RunQuery(experiment_ids=[parent.experiment_id], conditions=[mine, *conditions])
@@ -20,10 +20,10 @@ def children(
 def descendants(
     tracker: Tracker, ancestor: RunRecord, conditions: Sequence[Condition] = ()
 ) -> Iterator[RunRecord]:
-    """All runs below a run that meet the conditions, newest first.
+    """Yield all runs below a run that meet the conditions, newest first.
 
-    A run that another client has nested has a parent but no root. Therefore all such runs of the
-    experiment are read, and the tree is built here.
+    If another client has nested a run, the run has a parent but no root. Therefore this reads all
+    such runs of the experiment, and builds the tree itself.
     """
     has_parent = Condition("parent_id", Op.HAS)
     roots = [Condition("root_id", Op.EQ, ancestor.root_id), Condition("root_id", Op.LACKS)]

@@ -28,27 +28,27 @@ class RunDetails(RunState):
     """Details and logs of a run."""
 
     def get_detailed_status(self) -> dict[str, Any]:
-        """A dict with the ``status`` and, in ``details``, the known reason for it as a text."""
+        """Return a dict with ``status`` and ``details``: the reason for it as a text, or None."""
         status = self.get_status()
         error = self._error()
         details = waiting_text(self._record) if error is None else error["error"]["message"]
         return {"status": status, "details": details}
 
     def get_details(self) -> dict[str, Any]:
-        """The run's state and definition, as a dict with v1's keys. Absent values are left out.
+        """Return the run's state and definition as a dict with v1's keys, without absent values.
 
         Keys: runId, target, status, statusDetails (what a cluster's job waits for), startTimeUtc
         and endTimeUtc (ISO 8601 in UTC), error, warnings, properties, inputDatasets,
-        outputDatasets, runDefinition, logFiles (name to link), submittedBy. v1 does not have the
-        key environment: name and version, and, if it was made for the script, hash and packages as
-        ``pip freeze`` lists them.
+        outputDatasets, runDefinition, logFiles (name to link), submittedBy. The key environment is
+        amlflow's own. It has the environment's name and version. If the environment was made for
+        the script, it also has the hash, and the packages as ``pip freeze`` lists them.
         """
         record = self._reload()
         link = self._tracker.run_link(record)
         return self._details({name: f"{link}/artifacts/{name}" for name in self._log_names()})
 
     def get_environment(self) -> Environment:
-        """The environment that the run was submitted with, without the values of its variables.
+        """Return the environment of a submitted run, without the values of its variables.
 
         Raises:
             UserErrorException: the run was not submitted.
@@ -56,7 +56,7 @@ class RunDetails(RunState):
         return environment_of(self._tracker, self._reload())
 
     def get_details_with_logs(self) -> dict[str, Any]:
-        """The same as :meth:`get_details`, with the texts of the logs instead of links.
+        """Return :meth:`get_details` with the texts of the logs instead of links.
 
         A log that cannot be read is left out, and a warning names it.
         """
@@ -71,7 +71,7 @@ class RunDetails(RunState):
         return self._details(texts)
 
     def _log_text(self, name: str, grows: bool) -> str:
-        # Only a submitted run needs it. It locks files, which not every system can.
+        # Only a submitted run needs these modules. They lock files, which not every system can.
         from amlflow.jobs.job import LOG
         from amlflow.jobs.log_reader import LogReader
 

@@ -24,11 +24,11 @@ _PACKAGE = re.compile(r"[A-Za-z0-9][^\x00-\x1f\x7f]{0,1023}")
 
 
 def describe_environment(tracker: Tracker, record: RunRecord) -> dict[str, Any] | None:
-    """A run's environment, as its details show it; None if the run names none.
+    """Return a run's environment as its details show it; None if the run has none.
 
-    Keys: name, version (None if it is not registered), and, if one was made for the script, hash
-    and packages, as ``pip freeze`` lists them. A package of conda's is a comment there, such as
-    ``# conda: gdal=3.8.0=h1_0``.
+    Keys: name and version (None if it is not registered). If an environment was made for the
+    script, also hash and packages. The packages are lines as ``pip freeze`` writes them. A conda
+    package is a comment, such as ``# conda: gdal=3.8.0=h1_0``.
     """
     note = parse_environment(record)
     if note is None:
@@ -44,14 +44,14 @@ def describe_environment(tracker: Tracker, record: RunRecord) -> dict[str, Any] 
 
 
 def environment_of(tracker: Tracker, record: RunRecord) -> Environment:
-    """The environment that a run was submitted with.
+    """Return the environment that a run was submitted with.
 
     The values of its environment variables are not kept.
 
     Raises:
         UserErrorException: the run was not submitted, or it has no definition.
     """
-    from amlflow.core.scripts.environment import open_shared  # few scripts ask for it
+    from amlflow.core.scripts.environment import open_shared  # few scripts need it
     from amlflow.jobs.job import DEFINITION_FILE  # only for a submitted run
 
     definition = _read_file(

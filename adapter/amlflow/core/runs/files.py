@@ -135,7 +135,7 @@ class RunFiles(RunBase):
         A file whose name leads out of the folder is left out, and a warning names it.
 
         Args:
-            prefix: What the names begin with; all files if left out.
+            prefix: The beginning of the names. Without it, all files are written.
             output_directory: The folder (default: the working folder).
             output_paths: A path for each file, in the order of :meth:`get_file_names`.
             append_prefix: Whether the local paths contain the prefix.
@@ -167,7 +167,7 @@ class RunFiles(RunBase):
             fetch_listed(self._tracker, self._record, name, local, below)
 
     def get_file_names(self) -> list[str]:
-        """The names of all the run's files."""
+        """Return the names of all the run's files."""
         return self._tracker.list_files(self._record.id)
 
     def _upload(self, files: Mapping[str, Path]) -> None:
@@ -204,7 +204,7 @@ class RunFiles(RunBase):
     def take_snapshot(self, file_or_folder_path: str) -> str:
         """Store a folder (or file) as the run's snapshot, at most once. Returns the snapshot's id.
 
-        ``.amlignore``, or else ``.gitignore``, says which files are left out.
+        ``.amlignore`` lists the files to leave out. Without it, ``.gitignore`` does.
 
         Raises:
             SnapshotException: it is too large, or there is nothing at the path.
@@ -218,7 +218,7 @@ class RunFiles(RunBase):
         return digest
 
     def get_snapshot_id(self) -> str:
-        """The id of the run's snapshot.
+        """Return the id of the run's snapshot.
 
         Raises:
             SnapshotException: the run has no snapshot.
@@ -240,8 +240,8 @@ class RunFiles(RunBase):
             The path of the zip file, or of the folder.
 
         Raises:
-            SnapshotException: the run has no snapshot, or it cannot be unpacked. Then nothing is
-                left.
+            SnapshotException: the run has no snapshot, or it cannot be unpacked. In that case,
+                nothing is left in the folder.
         """
         digest = snapshot.check_digest(snapshot_id or self.get_snapshot_id())
         if path is None:
@@ -336,10 +336,10 @@ def fetch_file(tracker: Tracker, run: RunRecord, name: str, target: Path) -> Non
 def fetch_listed(
     tracker: Tracker, run: RunRecord, name: str, local: str, below: Path
 ) -> Path | None:
-    """Write a file that the tracker has listed into a folder.
+    """Write one of the files that the tracker has listed into a folder.
 
     Returns:
-        Its path. None if the name leads out of the folder; then a warning names it.
+        The local path, or None if the name leads out of the folder. Then a warning names the file.
     """
     try:
         _check_name(name)
@@ -352,7 +352,7 @@ def fetch_listed(
 
 
 def read_text_of(tracker: Tracker, run: RunRecord, name: str) -> str:
-    """The text of one of a run's files. Raises FileNotInRun."""
+    """Return the text of one of a run's files. Raises FileNotInRun."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "text"
         fetch_file(tracker, run, name, path)
@@ -366,7 +366,7 @@ def upload_folders(tracker: Tracker, run: RunRecord, base: Path, folders: Sequen
         folder = Path(os.path.normpath(base / name))
         if folder.is_relative_to(base):
             below, prefix = files_below(folder, base), ""
-        else:  # a folder outside of it keeps only its own name
+        else:  # a folder outside of base: the stored names begin with the folder's own name
             below, prefix = files_below(folder), f"{folder.name}/"
         files.update({prefix + name: path for name, path in below.files.items()})
         left_out += [prefix + name for name in below.left_out]
@@ -378,7 +378,7 @@ def upload_folders(tracker: Tracker, run: RunRecord, base: Path, folders: Sequen
             display_id(run), shorten_list(left_out),
         )  # fmt: skip
     files, databases = split_open_databases(files)
-    if databases:  # the files beside the tracker's database are not outputs
+    if databases:  # the tracker's database may be among them: the files beside it are not outputs
         files = OwnPaths(tracker.own_paths(), base).remove_own(files)
         _warn_of_open_databases(run, databases)
     if files:

@@ -12,7 +12,7 @@ from amlflow.core.store import store_of, tracker_of
 
 
 def to_cells(run: Any) -> dict[str, str]:
-    """The cells of a run, by their heads."""
+    """Return the cells of a run's row as HTML, by the heads of the columns."""
     return {
         "Experiment": html.link(run.experiment.get_portal_url(), run.experiment.name),
         "Id": html.link(run.get_portal_url(), run.id),

@@ -34,10 +34,12 @@ class _NoScalar(Exception):
 
 
 def value_or_text(value: Any, name: str) -> bool | int | float | str | None:
-    """The value that ``run.log`` stores: a scalar, or else the ``repr`` with a warning.
+    """Return the value that ``run.log`` stores.
+
+    A scalar is stored as it is. For any other object, its ``repr`` is stored, with a warning.
 
     Raises:
-        UserErrorException: it is a list, a range or a generator, as in v1.
+        UserErrorException: the value is a list, a range or a generator, as in v1.
     """
     try:
         return _plain(value)
@@ -63,7 +65,7 @@ def _is_generator_function(value: Any) -> bool:
 
 
 def text_of(value: Any, form: Callable[[Any], str]) -> str:
-    """A value's text, even if its class raises an error when asked for one."""
+    """Return a value's text, even if its class raises an error when asked for one."""
     try:
         text = form(value)
     except Exception as error:  # noqa: BLE001 - a class may raise anything
@@ -73,10 +75,12 @@ def text_of(value: Any, form: Callable[[Any], str]) -> str:
 
 
 def scalar(value: Any, what: str) -> bool | int | float | str | None:
-    """The value as a plain Python scalar. numpy's scalars keep their value.
+    """Return the value as a plain Python scalar. A scalar of numpy is converted.
+
+    ``what`` names the value in the message of an error.
 
     Raises:
-        UserErrorException: it is not a scalar. ``what`` tells the message which value that is.
+        UserErrorException: the value is not a scalar.
     """
     try:
         return _plain(value)
@@ -110,7 +114,12 @@ def _plain(value: Any) -> bool | int | float | str | None:
 
 
 def to_list(value: Any, name: str) -> list[Any]:
-    """The elements of a list metric. A generator is read to its end, and a dict gives its keys."""
+    """Return the elements of a list metric. A generator is read to its end. A dict gives its keys.
+
+    Raises:
+        UserErrorException: the value is not a list or another iterable, or an element is not a
+            scalar.
+    """
     if not _is_list(value):
         raise UserErrorException(
             f"log_list({name!r}) takes a list or another iterable of values, and got a "
@@ -120,13 +129,13 @@ def to_list(value: Any, name: str) -> list[Any]:
 
 
 def _is_list(value: Any) -> bool:
-    """Whether it holds several values. An array without dimensions is a single value."""
+    """Whether an object holds several values. An array without dimensions is a single value."""
     is_iterable = isinstance(value, Iterable) and not isinstance(value, (str, bytes))
     return is_iterable and getattr(value, "shape", None) != ()
 
 
 def row(columns: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The cells of a row, one for each column."""
+    """Return the cells of a row, one for each column."""
     if not columns:
         raise UserErrorException(
             f"log_row({name!r}) got no columns; give them by name: log_row({name!r}, x=1, y=2)."
@@ -138,7 +147,7 @@ def row(columns: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def table(value: Any, name: str) -> dict[str, list[Any]]:
-    """The columns of a table, all of equal length. A single value is a column of one row."""
+    """Return the columns of a table, all of equal length. A single value is a column of one row."""
     if not isinstance(value, Mapping):
         raise UserErrorException(
             f"log_table({name!r}) takes a dict of column names to lists, and got a "
@@ -163,9 +172,9 @@ def table(value: Any, name: str) -> dict[str, list[Any]]:
 
 
 def document(value: Any, kind: Kind, name: str) -> str:
-    """A confusion matrix, accuracy table, residuals or predictions as JSON text.
+    """Return a confusion matrix, accuracy table, residuals or predictions as JSON text.
 
-    v1 describes a schema for each of them but checks none, and neither does amlflow.
+    v1 describes a schema for each of them, but does not check it. amlflow does not either.
 
     Raises:
         UserErrorException: a text is not JSON.
@@ -185,7 +194,7 @@ def document(value: Any, kind: Kind, name: str) -> str:
 
 
 def shapes(points: Iterable[Point], content: Callable[[Point], Any]) -> dict[str, Any]:
-    """Metrics as v1's ``get_metrics`` returns them, from points in their order.
+    """Convert points, in their order, to the metrics that v1's ``get_metrics`` returns.
 
     ``content`` returns the value for a point whose value is a file.
     """
@@ -211,7 +220,7 @@ def _shape(points: Sequence[Point], content: Callable[[Point], Any]) -> Any:
 
 
 def _columns(points: Sequence[Point]) -> dict[str, Any]:
-    """Rows as columns. A column that a row lacks is None in that row."""
+    """Convert rows to columns. If a row lacks a column, its cell is None."""
     names = dict.fromkeys(column for point in points for column in point.value)
     columns: dict[str, list[Any]] = {name: [] for name in names}
     for point in points:

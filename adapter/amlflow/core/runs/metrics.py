@@ -37,9 +37,9 @@ from amlflow.tracker_data import leave_out, parse_file, to_metrics_json
 MAX_NAME = 250
 MAX_STEP = 2**63 - 1
 READERS = 8
-"""How many runs are read at once."""
+"""How many runs are read at the same time."""
 _FOLDERS = frozenset({"amlflow", "outputs", "logs", "user_logs", "azureml-logs", "system_logs"})
-"""Folders of a run's files that are not for metrics."""
+"""Names of folders in a run. A file of a metric does not get such a name."""
 
 
 class RunMetrics(RunBase):
@@ -51,9 +51,9 @@ class RunMetrics(RunBase):
     def log(self, name: str, value: Any, description: str = "", step: int | None = None) -> None:
         """Log a single value: a number, text, bool or None. numpy's scalars are accepted.
 
-        Any other object is logged as the text of its ``repr``, with a warning. Several values under
-        one name form a series in the order of the calls. ``step`` is a value's place on the x axis
-        of charts.
+        Any other object is logged as its ``repr``, with a warning. Several values under one name
+        form a series in the order of the calls. ``step`` is the value's place on the x axis of
+        charts.
 
         Raises:
             UserErrorException: the value is a list, a range or a generator. Use :meth:`log_list`.
@@ -143,19 +143,19 @@ class RunMetrics(RunBase):
         run_type: str | None = None,
         populate: bool = False,
     ) -> dict[str, Any]:
-        """The logged metrics by name, in v1's shapes.
+        """Return the logged metrics by name, in v1's shapes.
 
-        A value that was logged once is returned as it is. Several values, or a list, are a list in
-        their order. Rows and tables are dicts of columns. An image or a JSON document is the name
-        of its file. With ``populate`` it is the content: bytes or a dict, or None if the file is
-        missing or not JSON. Metrics that other clients of the tracker logged are included.
+        A value that was logged once is returned as it is. Several values, or a list, become a list
+        in their order. Rows and tables become dicts of columns. An image or a JSON document becomes
+        the name of its file. With ``populate``, it becomes the file's content: bytes or a dict, or
+        None if the file is missing or not JSON. Metrics of other clients of the tracker are
+        included.
 
         Args:
             name: Only the metric of this name.
             recursive: The metrics of this run and all runs below it, by run id. Runs without
-                metrics
-                are left out, as in v1.
-            run_type: With ``recursive``, only runs below of this type.
+                metrics are left out, as in v1.
+            run_type: With ``recursive``, only those runs below this one that have this type.
             populate: Read the files as well.
         """
         if name is not None:
@@ -207,10 +207,10 @@ class RunMetrics(RunBase):
         self._point(name, kind, self._put_named(source, file_name))
 
     def _put_named(self, source: Path, file_name: str) -> str:
-        """Store a file under this name, or a unique one if it is taken. Returns the name."""
+        """Store a file under this name, or under a unique one if it is taken. Returns the name."""
         run_id, stored_name = self._record.id, _file_name(file_name)
         names = this_writer().names(run_id)
-        if names is None:  # another process started the run, so only the tracker knows
+        if names is None:  # another process created the run, so only the tracker knows the names
             try:
                 with tried_once():
                     self._tracker.put_files(run_id, {stored_name: source})
@@ -250,20 +250,20 @@ class RunMetrics(RunBase):
 
 
 def _describe(value: Any) -> str:
-    """What a value is, for a message. A module such as pyplot is named."""
+    """Describe a value in a message: its type. For a module such as pyplot, also its name."""
     kind = type(value).__name__
     return f"{kind} ({value.__name__})" if isinstance(value, ModuleType) else kind
 
 
 def _file_name(name: str) -> str:
-    """A valid name for a file of the run that resembles this one.
+    """Make a valid name for a file of the run that is similar to this path.
 
     If the path is in the working folder, its folders are part of the name.
     """
     path = posixpath.normpath(name.replace(os.sep, "/"))
     if path.startswith(("/", "../")):
         path = posixpath.basename(path)
-    # A file of such a name would block a folder, or look like one of amlflow's own.
+    # A file with such a name would block a folder, or look like a file of amlflow itself.
     if path.split("/")[0] in _FOLDERS and ("/" not in path or path.startswith("amlflow/")):
         path = f"_{path}"
     path = path.encode(errors="replace").decode().replace("\\", "_").replace("\0", "_")

@@ -1,4 +1,4 @@
-"""The run of a script that was not submitted. It prints what the script logs.
+"""The run object of a script that was not submitted. It prints what the script logs.
 
 Source: ``Run.get_context()`` of azureml-core 1.61 returns such an object outside of a run.
 """

@@ -20,11 +20,11 @@ def query_runs(
     text: str | None,
     order_by: str | None,
 ) -> Any:
-    """Ask the runs of experiments a JMESPath expression.
+    """Evaluate a JMESPath expression on the runs of experiments.
 
-    See :meth:`amlflow.core.experiment.Experiment.query`.
+    :meth:`amlflow.core.experiment.Experiment.query` describes the arguments and the result.
     """
-    # Imported here, as they need jmespath, which takes time to import.
+    # Imported here, because these modules need jmespath, which takes time to import.
     from amlflow.query.ask import ask
     from amlflow.query.expression import Expression
     from amlflow.query.listing import list_sorted, narrow

@@ -94,7 +94,7 @@ class Run(RunMetrics, RunChildren["Run"], RunFiles, RunWaiting):
 
     @staticmethod
     def get(workspace: WorkspaceBase, run_id: str) -> Run:
-        """The run of this id, in any experiment of the workspace."""
+        """Return the run with this id, in any experiment of the workspace."""
         check_class(workspace, WorkspaceBase, "A run is got from a Workspace", _GET)
         check_text(run_id, "A run's id", _GET)
         return get_run_in(workspace, run_id)
@@ -109,7 +109,7 @@ class Run(RunMetrics, RunChildren["Run"], RunFiles, RunWaiting):
         include_children: bool = False,
         _rehydrate_runs: bool = True,
     ) -> LazyListing[Run]:
-        """The experiment's runs, newest first. See :meth:`Experiment.get_runs`."""
+        """Return the experiment's runs, newest first. See :meth:`Experiment.get_runs`."""
         _check_experiment(experiment, "Run.list(experiment)")
         conditions = to_conditions(type, tags, properties, status)
         return find_runs(experiment, conditions, include_children)
@@ -122,7 +122,7 @@ class Run(RunMetrics, RunChildren["Run"], RunFiles, RunWaiting):
         properties: Any = None,
         status: str | None = None,
     ) -> LazyListing[Run]:
-        """The runs of a compute target, newest first."""
+        """Return the runs of a compute target, newest first."""
         target = Condition("system", Op.EQ, compute.name, key="target")
         conditions = [target, *to_conditions(type, tags, properties, status)]
         workspace = compute.workspace
@@ -134,11 +134,11 @@ class Run(RunMetrics, RunChildren["Run"], RunFiles, RunWaiting):
     def get_context(
         cls, allow_offline: bool = True, used_for_context_manager: bool = False, **kwargs: Any
     ) -> SubmittedRun:
-        """The run that this process was submitted as, otherwise an offline run, which prints.
+        """Return the submitted run of this process, otherwise an offline run that prints.
 
-        An offline run has the logging calls. Any other call raises an AttributeError that says what
-        to do. The declared return type is that of a submitted run, because scripts are written for
-        one.
+        An offline run has only the logging calls. Any other call raises an AttributeError that says
+        what to do. The declared return type is that of a submitted run, because scripts are written
+        for one.
 
         Raises:
             RunEnvironmentException: the process was not submitted, and ``allow_offline`` is False.
@@ -147,7 +147,7 @@ class Run(RunMetrics, RunChildren["Run"], RunFiles, RunWaiting):
 
     @classmethod
     def get_submitted_run(cls, **kwargs: Any) -> SubmittedRun:
-        """v1's deprecated name for ``get_context(allow_offline=False)``."""
+        """Return ``get_context(allow_offline=False)``. This is v1's deprecated name for it."""
         return cls.get_context(allow_offline=False)
 
     @staticmethod
@@ -205,7 +205,7 @@ class Run(RunMetrics, RunChildren["Run"], RunFiles, RunWaiting):
         return dict(self._record.tags)
 
     def get_tags(self) -> dict[str, str | None]:
-        """The current tags. A tag without a value is None."""
+        """Return the current tags. A tag without a value is None."""
         return dict(self._reload().tags)
 
     def tag(self, key: str, value: Any = None) -> None:
@@ -227,7 +227,7 @@ class Run(RunMetrics, RunChildren["Run"], RunFiles, RunWaiting):
         return without_claims(self._record.properties)
 
     def get_properties(self) -> dict[str, str]:
-        """The current properties."""
+        """Return the current properties."""
         return without_claims(self._reload().properties)
 
     def add_properties(self, properties: Mapping[str, Any]) -> None:
@@ -235,8 +235,8 @@ class Run(RunMetrics, RunChildren["Run"], RunFiles, RunWaiting):
 
         Raises:
             UserErrorException: a key already has another value. The message names the key and both
-                values, and none of the call's properties were added. The same value again is
-                    allowed.
+                values, and none of the call's properties were added. You may add the same value
+                again.
         """
         texts = to_texts(properties, "add_properties")
         self._update(RunChange(properties={key: value or "" for key, value in texts.items()}))
@@ -244,7 +244,7 @@ class Run(RunMetrics, RunChildren["Run"], RunFiles, RunWaiting):
     # links and display
 
     def get_portal_url(self) -> str:
-        """The address of the run's page."""
+        """Return the address of the run's page."""
         return self._tracker.run_link(self._record)
 
     @property
@@ -254,7 +254,7 @@ class Run(RunMetrics, RunChildren["Run"], RunFiles, RunWaiting):
 
     @classmethod
     def get_docs_url(cls) -> str:
-        """The address of v1's documentation of this class."""
+        """Return the address of v1's documentation of this class."""
         return DOCS
 
     def __str__(self) -> str:
@@ -281,17 +281,17 @@ class Run(RunMetrics, RunChildren["Run"], RunFiles, RunWaiting):
     # what only Azure has
 
     def clean(self) -> None:
-        """Refused: a run has no remote working folder to clean."""
+        """Raise UserErrorException: a run has no remote working folder to clean."""
         raise UserErrorException(
             "run.clean() removes files from a remote Azure target, and amlflow leaves none there."
         )
 
     def get_secret(self, name: str) -> str:
-        """Refused: amlflow has no key vault."""
+        """Raise UserErrorException: amlflow has no key vault."""
         return self.get_secrets([name])[name]
 
     def get_secrets(self, secrets: Sequence[str]) -> dict[str, str]:
-        """Refused: amlflow has no key vault."""
+        """Raise UserErrorException: amlflow has no key vault."""
         raise UserErrorException(
             f"The secrets {list(secrets)} cannot be read: a workspace here has no key vault. "
             "Pass secrets to the script as environment variables and read os.environ."
@@ -306,7 +306,7 @@ def _check_experiment(value: Any, right: str) -> None:
 
 
 def run_of(experiment: ExperimentBase, record: RunRecord, tracked: tuple[str, ...] = ()) -> Run:
-    """The run of a record, without asking the tracker.
+    """Return the run of a record, without asking the tracker.
 
     ``tracked`` are the folders whose files are stored in the run when it ends.
     """
@@ -319,7 +319,7 @@ def run_of(experiment: ExperimentBase, record: RunRecord, tracked: tuple[str, ..
 
 
 def get_run_in(workspace: WorkspaceBase, run_id: str) -> Run:
-    """The run of this id, in any experiment of a workspace. Raises RunNotFound."""
+    """Return the run with this id, in any experiment of a workspace. Raises RunNotFound."""
     record = tracker_of(workspace).get_run(run_id)
     return run_of(experiment_of(workspace, record), record)
 
@@ -327,7 +327,10 @@ def get_run_in(workspace: WorkspaceBase, run_id: str) -> Run:
 def find_runs(
     experiment: ExperimentBase, conditions: Sequence[Condition], include_children: bool
 ) -> LazyListing[Run]:
-    """The experiment's runs that meet the conditions, newest first, read while you iterate."""
+    """Return the experiment's runs that meet the conditions, newest first.
+
+    They are read while you iterate.
+    """
     if not include_children:
         conditions = [*conditions, Condition("parent_id", Op.LACKS)]
     query = RunQuery(experiment_ids=[experiment.id], conditions=conditions)
@@ -338,7 +341,7 @@ def find_runs(
 def get_run(
     experiment: ExperimentBase, run_id: str, rehydrate: bool = True, clean_up: bool = True
 ) -> Run:
-    """The experiment's run of this id: v1's ``azureml.core.get_run``."""
+    """Return the experiment's run with this id: v1's ``azureml.core.get_run``."""
     return Run(experiment, run_id)
 
 
@@ -373,7 +376,10 @@ class SubmittedRun(Run):
         self.flush()
 
     def cancel(self) -> None:
-        """Warn. A script ends itself by its exit code; others cancel it from outside."""
+        """Log a warning and do nothing else: a script cannot cancel its own run.
+
+        The script ends the run with its exit code. Others cancel the run from outside.
+        """
         logger.warning(
             "run.cancel() has no effect inside of run %s; end the script with sys.exit(), or "
             "cancel it from outside.",
@@ -395,7 +401,9 @@ SubmittedRun.__module__ = "azureml.core.run"
 
 
 def current_run(allow_offline: bool) -> SubmittedRun | OfflineRun:
-    """The submitted run of this process, the same object each time; otherwise an offline run.
+    """Return the submitted run of this process, or an offline run if it was not submitted.
+
+    For a submitted run, each call returns the same object.
 
     Raises:
         RunEnvironmentException: this process was not submitted, and ``allow_offline`` is False.

@@ -21,7 +21,7 @@ MAX_FILES = 200
 MAX_TEXT = 200_000
 """The largest file, in bytes, whose lines are compared."""
 MAX_LINES = 4000
-"""The most lines of a file that are compared. The time grows with the square of it."""
+"""A file with more lines is not compared. The time grows with the square of the lines."""
 MAX_DIFF = 100_000
 """How many characters of a file's difference are returned."""
 TIME_S = 10.0
@@ -32,10 +32,10 @@ Files = Mapping[str, zipfile.ZipInfo]
 
 @contextmanager
 def open_snapshot(tracker: Tracker, digest: str | None) -> Iterator[zipfile.ZipFile | None]:
-    """Open a snapshot's archive; None for no snapshot.
+    """Open a snapshot's archive. Yields None if ``digest`` is None.
 
     Raises:
-        SnapshotException: it is not a snapshot's id, or the snapshot cannot be read.
+        SnapshotException: ``digest`` is not a snapshot's id, or the snapshot cannot be read.
     """
     if digest is None:
         yield None
@@ -54,14 +54,14 @@ def open_snapshot(tracker: Tracker, digest: str | None) -> Iterator[zipfile.ZipF
 
 
 def files_of(archive: zipfile.ZipFile | None) -> Files:
-    """The files of a snapshot by name."""
+    """Return the files of a snapshot by name."""
     if archive is None:
         return {}
     return {entry.filename: entry for entry in archive.infolist() if not entry.is_dir()}
 
 
 def different_names(left: Files, right: Files) -> list[str]:
-    """The names of files that are in one snapshot only, or whose contents differ."""
+    """Return the names of files that are in one snapshot only, or whose contents differ."""
     return [
         name
         for name in sorted({*left, *right})
@@ -74,11 +74,15 @@ def different_names(left: Files, right: Files) -> list[str]:
 def diff_snapshots(
     tracker: Tracker, left_digest: str | None, right_digest: str | None
 ) -> dict[str, Any]:
-    """The files that differ between two snapshots, with their differing lines.
+    """Return the files that differ between two snapshots, with the lines that differ.
 
     An entry of ``files`` has ``name``, ``sizes`` (in bytes; None if a snapshot lacks the file) and
-    ``diff`` in the unified format, or None with a ``reason``. ``count`` is the number of all files
-    that differ; ``files`` has at most :data:`MAX_FILES` of them. Raises as :func:`open_snapshot`.
+    ``diff`` in the unified format. If the lines were not compared, ``diff`` is None and ``reason``
+    says why. ``count`` is the number of all files that differ. ``files`` has at most
+    :data:`MAX_FILES` of them.
+
+    Raises:
+        SnapshotException: an argument is not a snapshot's id, or a snapshot cannot be read.
     """
     if left_digest == right_digest:
         return {"files": [], "count": 0}
@@ -114,7 +118,10 @@ def _diff(
 
 
 def _read_lines(archive: zipfile.ZipFile | None, entry: zipfile.ZipInfo | None) -> list[str] | str:
-    """A file's lines, or the reason why they are not compared. A missing file has no lines."""
+    """Return a file's lines, or a text that says why they are not compared.
+
+    A missing file has no lines.
+    """
     if archive is None or entry is None:
         return []
     if entry.flag_bits & ENCRYPTED:

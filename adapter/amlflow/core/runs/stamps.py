@@ -1,4 +1,4 @@
-"""Gives each point that this process writes a unique stamp."""
+"""Gives each point that this process writes a unique stamp: its order and its time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Last:
 class Turn:
     """The stamps of one run. Hold ``lock`` while you stamp a point and pass it on.
 
-    So points are passed on in the order of their stamps, as :class:`amlflow.spec.Point` requires.
+    The lock keeps the points in the order of their stamps, as :class:`amlflow.spec.Point` requires.
     """
 
     __slots__ = ("_last", "lock")
@@ -39,7 +39,7 @@ class Turn:
         self._last: dict[str, _Last] = {}
 
     def stamp(self, name: str, step: int | None) -> tuple[int, datetime]:
-        """The order and time of the next point of this metric."""
+        """Return the order and time of the next point of this metric."""
         now = time.time_ns() // 1_000_000
         now -= now % _TICK_MS
         last = self._last.get(name)
@@ -79,7 +79,7 @@ class Names:
 
 
 class Writer:
-    """A process as a writer of metrics: its name, its stamps, and the file names of its runs."""
+    """A process that writes metrics: its id, its stamps, and the file names of its runs."""
 
     def __init__(self) -> None:
         self.id = uuid.uuid4().hex
@@ -91,17 +91,17 @@ class Writer:
         self._names[run_id] = Names()
 
     def names(self, run_id: str) -> Names | None:
-        """The names of a run's files; None if other processes may have stored some."""
+        """Return the names of a run's files; None if other processes may have stored some."""
         return self._names.get(run_id)
 
     def turn(self, run_id: str) -> Turn:
-        """The stamps of a run."""
+        """Return the stamps of a run."""
         turn = self._turns.get(run_id)
         # If several threads call this at once, all get the same object.
         return self._turns.setdefault(run_id, Turn()) if turn is None else turn
 
     def forget(self, run_id: str) -> None:
-        """Forget the stamps of a run that has ended."""
+        """Forget the stamps and file names of a run that has ended."""
         self._turns.pop(run_id, None)
         self._names.pop(run_id, None)
 
@@ -110,12 +110,12 @@ _writer = Writer()
 
 
 def this_writer() -> Writer:
-    """The writer of this process."""
+    """Return the writer of this process."""
     return _writer
 
 
 def _after_fork() -> None:
-    # A forked process logs independently, so it needs another name than its parent.
+    # A forked process logs by itself, so it needs another id than its parent.
     global _writer
     _writer = Writer()
 

@@ -1,4 +1,4 @@
-"""Creates runs: fills in a draft, and has the tracker make a record of it."""
+"""Creates runs: fills in a draft, from which the tracker makes a record."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def draft_run(
     system: Mapping[str, str] | None = None,
     **values: Any,
 ) -> RunDraft:
-    """A draft for a new run. ``values`` are further fields of the draft.
+    """Make a draft for a new run. ``values`` are further fields of the draft.
 
     Raises:
         UserErrorException: the experiment is archived, or a name, an id or a tag is not valid.
@@ -92,18 +92,18 @@ def store_snapshot(owner: HasStore, folder: Path) -> str:
 
 
 def tracked_folders(outputs: bool | str | None) -> tuple[str, ...]:
-    """The folders whose files are stored in the run, according to the argument ``outputs``."""
+    """Return the folders whose files are stored in the run, for v1's argument ``outputs``."""
     if outputs is False:
         return (LOGS,)
     return (OUTPUTS if outputs is True else str(outputs or OUTPUTS), LOGS)
 
 
 def make_outputs_folder(outputs: bool | str | None) -> None:
-    """Create the folder of the argument ``outputs`` in the working folder, as v1 does.
+    """Create the folder for v1's argument ``outputs`` in the working folder, as v1 does.
 
-    Scripts write into it without creating it. A folder that cannot be created does not raise here:
-    a script that writes into it gets the error, and a run without outputs works in a read-only
-    folder.
+    Scripts write into this folder without creating it. If the folder cannot be created, nothing is
+    raised here: a script that writes into it gets the error. So a run without outputs works in a
+    read-only folder.
     """
     if outputs is not False:
         with contextlib.suppress(OSError):
@@ -111,7 +111,10 @@ def make_outputs_folder(outputs: bool | str | None) -> None:
 
 
 def _aliases(parent: RunRecord | None) -> dict[str, str]:
-    """Notes with the ids that users see of parent and root, if these differ from the tracker's."""
+    """Return notes with the parent's and root's ids that users see.
+
+    An id that is the same as the tracker's is left out.
+    """
     if parent is None:
         return {}
     root = parent.alias if parent.root_id == parent.id else parse_root_alias(parent)

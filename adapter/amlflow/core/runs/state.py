@@ -34,7 +34,7 @@ logger = logging.getLogger("amlflow")
 Self = TypeVar("Self", bound="RunState")
 
 MAX_POLL_S = 15
-"""How long to wait for an agent to end its script: 5 s for the script, the rest for the tracker."""
+"""How long to wait for an agent to end its script: 5 s for the script, 10 s for the tracker."""
 
 
 class RunState(RunBase):
@@ -46,13 +46,13 @@ class RunState(RunBase):
         return self._record.status
 
     def get_status(self) -> str:
-        """The current status. A final one is not read again."""
+        """Return the current status. A final status is not read again."""
         if not self._has_ended():
             self._reload()
         return self._record.status
 
     def start(self) -> None:
-        """Mark a run as started that :meth:`create_children` or another client has created."""
+        """Mark the run as started. :meth:`create_children` or another client has created it."""
         started = datetime.now(timezone.utc)
         self._change(RunChange(status=Status.RUNNING, started=started))
 
@@ -60,7 +60,7 @@ class RunState(RunBase):
         """End the run as Completed, and store the files of its outputs and logs folders.
 
         Raises:
-            UserErrorException: the run is Failed or Canceled already, and stays so.
+            UserErrorException: the run is Failed or Canceled already. Its status does not change.
         """
         self._end(Status.COMPLETED, _set_status)
 
@@ -74,7 +74,7 @@ class RunState(RunBase):
 
         Args:
             error_details: What went wrong. ``get_details()["error"]["error"]`` shows it.
-            error_code: v1's code for it, "UserError" if left out.
+            error_code: v1's code for the error (default: "UserError").
 
         Raises:
             TypeError: ``error_details`` is neither a text nor an exception.
@@ -146,14 +146,14 @@ class RunState(RunBase):
             with tried_once():
                 return self.get_status()
         except (Unavailable, AuthenticationException):
-            # The end waits in the journal. The process that sends it checks the run again. A
-            # refusal of credentials may pass, as where a server has just been started.
+            # The end waits in the journal, and the process that sends it checks the run again. A
+            # server may refuse credentials only for a while, such as when it has just started.
             return self._record.status
 
     def _request_end(
         self, record: RunRecord, request: EndRequest, meanwhile: str | None = None
     ) -> None:
-        """Have a submitted run end, and its cluster's job leave the queue."""
+        """Ask the agent of a submitted run to end it. A cluster's job is removed from the queue."""
         from amlflow.jobs.cancel import request_end  # needs file locks
 
         request_end(self._tracker, record, request, meanwhile)
@@ -163,7 +163,7 @@ class RunState(RunBase):
             cancel_at_cluster(self._tracker, record, self._open_cluster)
 
     def _end_submitted(self, status: str, system: dict[str, str]) -> None:
-        """Have the run's agent end its script, and wait for it."""
+        """Ask the run's agent to end its script, and wait for that."""
         error = json.loads(system["error"]) if "error" in system else None
         request = EndRequest(status, error)
         self._request_end(self._reload(), request)
@@ -177,7 +177,7 @@ class RunState(RunBase):
             self._end(status, True, system)
 
     def _tend(self) -> None:
-        """If the agent of the run's job on this machine is gone, have the job go on."""
+        """Continue the run's job on this machine if its agent is gone."""
         if is_launched(self._record):
             from amlflow.jobs.tending import tend_run  # needs file locks
 
@@ -188,7 +188,7 @@ class RunState(RunBase):
         return self.get_status()
 
     def _reload(self) -> RunRecord:
-        """Read the record. The first reader of a submitted run notes that its agent is gone."""
+        """Read the record. For a submitted run, this notes in the run if its agent is gone."""
         record = super()._reload()
         if is_submitted(record) and record.status not in FINAL and self._look(record):
             record = super()._reload()
@@ -201,7 +201,7 @@ class RunState(RunBase):
             is_changed = look_at_cluster(self._tracker, record, self._open_cluster)
             if is_changed is not None:
                 return is_changed
-            # The cluster may have taken a minute not to answer: a heartbeat that was young is not.
+            # The cluster may have needed a minute to fail. Read the latest heartbeat again.
             record = super()._reload()
         from amlflow.jobs.health import look  # needs file locks
 
@@ -240,17 +240,16 @@ class RunState(RunBase):
         try:
             self.fail(error_details=exc_value)
         except Exception:
-            # The exception of the `with` block says more, so let it pass.
+            # The exception of the `with` block says more, so that one is raised.
             logger.exception("Run %s could not be marked as Failed.", self.id)
 
     def flush(self, timeout_seconds: int = 300) -> None:
-        """Return when all that this process has logged is in the tracker.
+        """Wait until everything that this process has logged is in the tracker.
 
         Raises:
-            ServiceException: it did not arrive in time. It stays on this machine's disk to be sent
-                later.
+            ServiceException: some of it did not arrive in time. It stays on this machine's disk,
+                and is sent later.
             UserErrorException: the tracker refused some of it. The message says why, and where it
-                is
-                kept.
+                is kept.
         """
         self._tracker.flush(self._record.id, timeout_seconds)

@@ -47,17 +47,17 @@ class RunStatus:
 
     @classmethod
     def list(cls) -> builtins.list[str]:
-        """All statuses."""
+        """Return all statuses."""
         return [*_IN_ORDER]
 
     @classmethod
     def get_running_statuses(cls) -> builtins.list[str]:
-        """The statuses of a run that waits or runs."""
+        """Return the statuses of a run that waits or runs."""
         ending = {*cls.get_post_processing_statuses(), *FINAL}
         running = [status for status in cls.list() if status not in ending]
         return [cls.NOT_STARTED, *(status for status in running if status != cls.NOT_STARTED)]
 
     @classmethod
     def get_post_processing_statuses(cls) -> builtins.list[str]:
-        """The statuses between the end of the script and the end of the run."""
+        """Return the statuses between the end of the script and the end of the run."""
         return [cls.CANCEL_REQUESTED, cls.FINALIZING]

@@ -33,7 +33,7 @@ class RunWaiting(RunDetails):
 
         Args:
             show_output: Print the run's log as it grows, and a summary.
-            wait_post_processing: Accepted as in v1. In amlflow nothing follows a final status.
+            wait_post_processing: Accepted, as in v1, and not used: nothing follows a final status.
             raise_on_error: Raise if the run failed.
 
         Raises:
@@ -67,7 +67,7 @@ class RunWaiting(RunDetails):
 
     def _stream(self, output: TextIO | None, ask: Callable[[], str]) -> None:
         """Print the run's logs as they grow, until the run has ended."""
-        # Only a submitted run needs it. It locks files, which not every system can.
+        # Only a submitted run needs these modules. They lock files, which not every system can.
         from amlflow.jobs.job import BUILD_LOG, LOG
         from amlflow.jobs.log_reader import LogReader
 
@@ -102,8 +102,8 @@ _BEFORE_SCRIPT = (Status.NOT_STARTED, Status.QUEUED, Status.PREPARING, Status.NO
 class StreamedLog:
     """A log that grows, printed under a heading.
 
-    An optional log has no heading if it is empty, such as the build log of an environment that
-    exists already. As in v1, a blank line comes before it if the log ``after`` has been printed.
+    An optional log that is empty has no heading. For example, the build log is empty if the
+    environment exists already. As in v1, a blank line comes first if the log ``after`` was printed.
     """
 
     name: str
@@ -128,5 +128,5 @@ class StreamedLog:
 
 
 def watch_run(run: RunWaiting, output: TextIO | None) -> None:
-    """Wait for a run's end and print its log. Does not touch the run's job."""
+    """Wait for a run's end and print its log. This only reads: it does not continue the job."""
     run._wait(output, run.get_status)
