@@ -20,7 +20,10 @@ _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,255}")
 
 
 def check_text(value: Any, what: str, right: str) -> None:
-    """Raise UserErrorException unless it is a text that is not empty. ``right``: the right call."""
+    """Raise UserErrorException unless the value is a text that is not empty.
+
+    ``what`` names the argument in the message, and ``right`` is the right call.
+    """
     if not isinstance(value, str):
         refuse_argument(value, f"{what} is a text", right)
     if not value:
@@ -28,25 +31,31 @@ def check_text(value: Any, what: str, right: str) -> None:
 
 
 def check_path(value: Any, what: str, right: str) -> None:
-    """Raise UserErrorException unless it is a path."""
+    """Raise UserErrorException unless the value is a path. See :func:`check_text`."""
     if not isinstance(value, (str, os.PathLike)):
         refuse_argument(value, f"{what} is a path", right)
 
 
 def check_list(value: Any, what: str, right: str) -> None:
-    """Raise UserErrorException unless it is a list or another collection. A text is not one."""
+    """Raise UserErrorException unless the value is a list or another collection.
+
+    A text is not a collection here. The other arguments are those of :func:`check_text`.
+    """
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
         refuse_argument(value, f"{what} is a list", right)
 
 
 def check_class(value: Any, kinds: type | tuple[type, ...], what: str, right: str) -> None:
-    """Raise UserErrorException unless it is an object of a class."""
+    """Raise UserErrorException unless the value is an object of one of the classes.
+
+    ``what`` begins the message, and ``right`` is the right call.
+    """
     if not isinstance(value, kinds):
         refuse_argument(value, what, right)
 
 
 def refuse_argument(value: Any, what: str, right: str) -> NoReturn:
-    """Raise UserErrorException: what the argument must be, what it is, and the right call."""
+    """Raise UserErrorException: it says what the argument must be and is, and the right call."""
     text = " ".join(repr(value).split())
     if len(text) > MAX_SHOWN:
         text = f"{text[:MAX_SHOWN]}…"
@@ -56,7 +65,7 @@ def refuse_argument(value: Any, what: str, right: str) -> NoReturn:
 
 
 def shorten(value: Any) -> str:
-    """A value for a message; only the beginning of a long one."""
+    """Return a value as a message shows it. For a long value, this is only the beginning."""
     text = repr(value)
     if len(text) <= MAX_SHOWN:
         return text
@@ -64,7 +73,7 @@ def shorten(value: Any) -> str:
 
 
 def check_experiment_name(name: Any) -> None:
-    """Raise UserErrorException unless it is a valid name of an experiment."""
+    """Raise UserErrorException unless this is a valid name of an experiment."""
     if not (isinstance(name, str) and _EXPERIMENT_NAME.fullmatch(name)):
         raise UserErrorException(
             f"{shorten(name)} is not a name for an experiment: it is 1-255 letters, digits, '_' "
@@ -82,7 +91,7 @@ def check_run_id(run_id: Any) -> None:
 
 
 def to_tag_keys(keys: Any, right: str) -> list[str]:
-    """The keys of tags to remove. A single text is one key."""
+    """Return the keys of tags to remove. A single text is one key."""
     if isinstance(keys, str):
         return [keys]
     check_list(keys, "The keys of tags to remove", right)
@@ -93,10 +102,10 @@ def to_tag_keys(keys: Any, right: str) -> list[str]:
 
 
 def to_texts(values: Mapping[str, Any], call: str) -> dict[str, str | None]:
-    """Keys and values as texts. None stays None.
+    """Convert keys and values to texts. None stays None. ``call`` begins the messages.
 
     Raises:
-        UserErrorException: it is not a dict, or a key is empty.
+        UserErrorException: ``values`` is not a dict, or a key is not a text or is empty.
     """
     if not isinstance(values, Mapping):
         raise UserErrorException(
@@ -111,10 +120,10 @@ def to_texts(values: Mapping[str, Any], call: str) -> dict[str, str | None]:
 def to_conditions(
     type: str | None = None, tags: Any = None, properties: Any = None, status: str | None = None
 ) -> list[Condition]:
-    """v1's filter arguments as conditions on runs.
+    """Convert v1's filter arguments to conditions on runs.
 
-    ``tags`` and ``properties`` are each a dict or a text. A run must have each entry of the dict;
-    the value None means any value. A text is a key that the run must have.
+    ``tags`` and ``properties`` are each a dict or a text. With a dict, a run must have each of its
+    entries. The value None means any value. With a text, a run must have this key.
 
     Raises:
         UserErrorException: tags or properties are neither a dict nor a text.

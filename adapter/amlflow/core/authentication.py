@@ -2,8 +2,9 @@
 
 amlflow does not sign in. The user, password or token for a tracking server come from MLflow's
 environment variables: ``MLFLOW_TRACKING_USERNAME`` and ``MLFLOW_TRACKING_PASSWORD``, or
-``MLFLOW_TRACKING_TOKEN``. v1 code creates the objects here and passes them as ``auth=``. What they
-are given about Azure is sent nowhere, because a tracking server must not get a secret of Azure.
+``MLFLOW_TRACKING_TOKEN``. v1 code creates objects of these classes and passes them as ``auth=``.
+Their arguments about Azure are not sent anywhere, because a tracking server must not get a secret
+of Azure.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ TOKEN_SETTING = "MLFLOW_TRACKING_TOKEN"  # noqa: S105
 
 
 class Audience(Enum):
-    """What a token is for. Names are v1's."""
+    """The purposes of a token. The names are v1's."""
 
     ARM = "ARM"
     AZUREML = "AZUREML"
@@ -32,7 +33,7 @@ class Audience(Enum):
 
 
 class AbstractAuthentication:
-    """What v1's code passes as ``auth=``.
+    """The base class of the objects that v1 code passes as ``auth=``.
 
     Source: ``azureml.core.authentication`` 1.61; names and parameters are v1's.
     """
@@ -40,13 +41,13 @@ class AbstractAuthentication:
     signed_session = Absent()
 
     def __init__(self, cloud: str | None = None) -> None:
-        """``cloud`` names a cloud of Azure and changes nothing."""
+        """Accept ``cloud``, which names a cloud of Azure and is not used."""
 
     def get_authentication_header(self) -> dict[str, str]:
-        """The HTTP header with your credentials for the tracking server.
+        """Return the HTTP header with your credentials for the tracking server.
 
         Raises:
-            AuthenticationException: neither a user and password nor a token are set.
+            AuthenticationException: neither a user with a password nor a token is set.
         """
         user, password = os.environ.get(USER_SETTING), os.environ.get(PASSWORD_SETTING)
         token = os.environ.get(TOKEN_SETTING)
@@ -58,7 +59,7 @@ class AbstractAuthentication:
         return _bearer(token)
 
     def get_token(self, *scopes: str, **kwargs: Any) -> Any:
-        """Refused: only Azure issues tokens for Azure."""
+        """Raise AuthenticationException: only Azure issues tokens for Azure."""
         _refuse(f"{type(self).__name__} has no token of Azure")
 
 
@@ -76,10 +77,10 @@ class AzureCliAuthentication(AbstractAuthentication):
 
 
 class MsiAuthentication(AbstractAuthentication):
-    """v1's identity of a virtual machine."""
+    """v1's sign-in with the identity of a virtual machine."""
 
     def __init__(self, cloud: str | None = None, **kwargs: Any) -> None:
-        """``identity_config`` and ``cloud`` are for Azure and change nothing.
+        """Accept ``identity_config`` and ``cloud``, which are for Azure and are not used.
 
         Raises:
             UserErrorException: another keyword is given.
@@ -91,7 +92,7 @@ class MsiAuthentication(AbstractAuthentication):
 
 
 class ServicePrincipalAuthentication(AbstractAuthentication):
-    """v1's account of a program. Its id and password are for Azure and are not kept."""
+    """v1's sign-in with the account of a program. Its id and password are for Azure; not kept."""
 
     def __init__(
         self,
@@ -105,14 +106,14 @@ class ServicePrincipalAuthentication(AbstractAuthentication):
 
 
 class ArmTokenAuthentication(AbstractAuthentication):
-    """A token that the caller has already."""
+    """Authentication with a token that the caller has already."""
 
     def __init__(self, arm_access_token: str, cloud: str = "None") -> None:
         super().__init__(cloud)
         self._token = arm_access_token
 
     def get_authentication_header(self) -> dict[str, str]:
-        """The HTTP header with the caller's token."""
+        """Return the HTTP header with the caller's token."""
         return _bearer(self._token)
 
     def update_arm_access_token(self, new_arm_access_token: str) -> None:
@@ -121,12 +122,16 @@ class ArmTokenAuthentication(AbstractAuthentication):
 
 
 class TokenAuthentication(AbstractAuthentication):
-    """Tokens from a function of the caller, by audience."""
+    """Authentication with tokens from a function of the caller, one for each audience."""
 
     def __init__(
         self, get_token_for_audience: Callable[[Audience], str], cloud: str | None = None
     ) -> None:
-        """Raises UserErrorException: ``get_token_for_audience`` is not a function."""
+        """Keep the caller's function.
+
+        Raises:
+            UserErrorException: ``get_token_for_audience`` is not a function.
+        """
         if not callable(get_token_for_audience):
             raise UserErrorException(
                 f"get_token_for_audience={get_token_for_audience!r} is not a function that takes "
@@ -136,11 +141,11 @@ class TokenAuthentication(AbstractAuthentication):
         self._get_token = get_token_for_audience
 
     def get_token(self, audience: Audience = Audience.ARM) -> str:  # type: ignore[override]
-        """The token that the caller's function returns."""
+        """Return the token that the caller's function returns."""
         return self._get_token(audience)
 
     def get_authentication_header(self) -> dict[str, str]:
-        """The HTTP header with the token for :attr:`Audience.ARM`."""
+        """Return the HTTP header with the token for :attr:`Audience.ARM`."""
         return _bearer(self.get_token(Audience.ARM))
 
 

@@ -47,8 +47,8 @@ from amlflow.spec import ExperimentChange, ExperimentRecord, RunRecord
 
 DOCS = "https://learn.microsoft.com/python/api/azureml-core/azureml.core.experiment.experiment"
 OWN = "amlflow."
-"""The prefix of amlflow's own experiments. v1 allows no dot in a name, so users have none of these.
-"""
+"""The prefix of amlflow's own experiments. v1 does not allow a dot in a name, so no experiment of
+a user has this prefix."""
 _VIEWS = ("ActiveOnly", "ArchivedOnly", "All")
 
 
@@ -75,12 +75,11 @@ class Experiment(ExperimentBase):
         _experiment_dto: ExperimentRecord | None = None,
         **kwargs: Any,
     ) -> None:
-        """Open the experiment of this name, or create it. An archived one stays archived.
+        """Open the experiment of this name, or create it. An archived experiment stays archived.
 
         Raises:
-            UserErrorException: it does not exist, and the name is not valid: 1-255 letters, digits,
-                ``_``
-                and ``-``, starting with a letter or a digit.
+            UserErrorException: it does not exist, and the name is not valid. A valid name has 1-255
+                letters, digits, ``_`` and ``-``, and starts with a letter or a digit.
         """
         if not isinstance(workspace, WorkspaceBase):
             is_swapped = isinstance(name, WorkspaceBase)
@@ -98,9 +97,12 @@ class Experiment(ExperimentBase):
         )
 
     def _find_by_foreign_name(self, name: Any) -> ExperimentRecord | None:
-        """An experiment that another client has created, under a name that v1 does not allow.
+        """Find an experiment that another client has created under a name that v1 does not allow.
 
-        None if v1 allows the name.
+        Returns None if v1 allows the name.
+
+        Raises:
+            UserErrorException: v1 does not allow the name, and no experiment has it.
         """
         try:
             check_experiment_name(name)
@@ -174,12 +176,11 @@ class Experiment(ExperimentBase):
         Args:
             name: The run's display name; ``display_name`` is the same.
             run_id: The run's id, which must be new in the experiment.
-            outputs: A folder whose files are stored in the run when it ends, as are those of
-                ``logs``.
-                True means "outputs", and so does leaving it out; False means none. It is created if
-                necessary.
-            snapshot_directory: The folder of which a snapshot is taken (default "."); None for
-                none.
+            outputs: A folder whose files are stored in the run when it ends (default: "outputs").
+                True means "outputs", and False means no folder. The folder is created if it does
+                not exist. Files in ``logs`` are always stored.
+            snapshot_directory: The folder of which a snapshot is taken (default: "."). None means
+                no snapshot.
             description: A text in Markdown.
             tags: The first tags.
             properties: The first properties.
@@ -236,10 +237,13 @@ class Experiment(ExperimentBase):
         """Run a script as a tracked run. Returns as soon as the run is submitted.
 
         Args:
-            config: A :class:`ScriptRunConfig`. Beyond v1, a list of them: a list of their runs is
-                returned. No run is made if one of them is wrong, and a cluster gets them together.
-            tags: Tags to begin with. For a list of configurations, also a list with those of each.
-            snapshot_id: Take the source from this snapshot instead of the configuration's folder.
+            config: A :class:`ScriptRunConfig`, or a list of them, which v1 does not accept. For a
+                list, a list of runs is returned. If one configuration is wrong, no run is made. A
+                cluster gets all of its scripts together.
+            tags: The first tags. For a list of configurations, you can give a list of tags, too:
+                one dict for each configuration.
+            snapshot_id: The snapshot to take the source from, instead of the configuration's
+                folder.
 
         Raises:
             UserErrorException: the configuration is wrong, or its script cannot be run.
@@ -267,14 +271,14 @@ class Experiment(ExperimentBase):
         properties: Any = None,
         include_children: bool = False,
     ) -> LazyListing[Run]:
-        """The experiment's runs, newest first. They are read while you iterate.
+        """Return the experiment's runs, newest first. They are read while you iterate.
 
         Args:
             type: Only runs of this type.
             tags: A dict of tags that a run must have (value None: any value), or the key of one
                 tag.
             properties: The same for properties.
-            include_children: Also runs that are nested in others.
+            include_children: Whether to include runs that are nested in others.
 
         Returns:
             An iterator, as in v1. A notebook shows it as a table, and its ``to_pandas()`` returns a
@@ -296,13 +300,13 @@ class Experiment(ExperimentBase):
         For example: ``experiment.query("[?tags.quality == 'fantastic run']")``.
 
         Args:
-            expression: The expression; "[]" chooses all runs.
-            include_children: Child runs, too.
+            expression: The expression. "[]" selects all runs.
+            include_children: Whether to include child runs.
             text: Only runs that have all of these words in their name, description, tags, error,
                 ids, experiment's name or submitter's name, in upper or lower case.
-            order_by: A column such as "duration", "tag:stage" or "metric:loss", and "desc" behind
-                it for the largest first; ``amlflow run list -h`` names the columns. Runs without a
-                value come last. It takes an expression that chooses runs.
+            order_by: A column such as "duration", "tag:stage" or "metric:loss". For the largest
+                value first, add "desc", such as "duration desc". ``amlflow run list -h`` lists the
+                columns. Runs without a value come last. The expression must select runs.
 
         Returns:
             A list of runs, or one run, if the expression selects runs. Otherwise the selected
@@ -310,8 +314,8 @@ class Experiment(ExperimentBase):
             frame.
 
         Raises:
-            UserErrorException: the expression is not JMESPath, or cannot be evaluated on these
-                runs, or runs cannot be ordered like this.
+            UserErrorException: the expression is not JMESPath, it cannot be evaluated on these
+                runs, or the runs cannot be sorted by ``order_by``.
         """
         return query_runs(self._workspace, [self], expression, include_children, text, order_by)
 
@@ -324,14 +328,14 @@ class Experiment(ExperimentBase):
         view_type: str = "ActiveOnly",
         tags: Any = None,
     ) -> Listing[Experiment]:
-        """The workspace's experiments, newest first.
+        """Return the workspace's experiments, newest first.
 
         Args:
             workspace: The workspace.
             experiment_name: Only the experiment of this name.
             view_type: "ActiveOnly", "ArchivedOnly" or "All".
             tags: A dict of tags that an experiment must have (value None: any value), or the key of
-                one.
+                one tag.
         """
         check_class(
             workspace, WorkspaceBase, "Experiments are in a Workspace", "Experiment.list(workspace)"
@@ -363,7 +367,7 @@ class Experiment(ExperimentBase):
 
     @staticmethod
     def from_directory(path: str, auth: Any = None) -> Experiment:
-        """The experiment to which ``amlflow folder attach`` has attached a folder.
+        """Return the experiment that ``amlflow folder attach`` has attached to a folder.
 
         Raises:
             ProjectSystemException: the folder is not attached to an experiment.
@@ -385,7 +389,7 @@ class Experiment(ExperimentBase):
 
     @classmethod
     def get_docs_url(cls) -> str:
-        """The address of v1's documentation of this class."""
+        """Return the address of v1's documentation of this class."""
         return DOCS
 
     def __str__(self) -> str:
@@ -427,5 +431,5 @@ EXPERIMENTS = Columns(_to_cells, _to_rows)
 
 
 def open_experiment(workspace: WorkspaceBase, record: ExperimentRecord) -> Experiment:
-    """The experiment of a record, without asking the tracker."""
+    """Return the experiment of a record, without asking the tracker."""
     return Experiment(workspace, record.name, _skip_name_validation=True, _experiment_dto=record)

@@ -1,7 +1,7 @@
-"""Lists of runs, experiments or models, as calls return them.
+"""The lists of runs, experiments or models that v1's methods return.
 
-Each is a list or an iterator, as in v1. A notebook shows it as a table, and :meth:`to_pandas`
-returns a data frame.
+Each of them is a list or an iterator, as in v1. A notebook shows it as a table, and
+:meth:`to_pandas` returns a data frame.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAX_SHOWN = 100
 
 
 class Columns(NamedTuple):
-    """How items of a kind become a table.
+    """The two functions that turn items of a kind into a table.
 
     ``cells`` returns the cells of an item as HTML, by their heads. ``rows`` returns the values of
     items, by the names of a data frame's columns.
@@ -41,9 +41,10 @@ class Listing(list[Item]):
         self._columns = columns
 
     def to_pandas(self) -> pd.DataFrame:
-        """A data frame with a row for each item. Entries of dicts are columns such as ``tags.key``.
+        """Return a data frame with a row for each item.
 
-        Columns whose names end in ``_utc`` are times.
+        Entries of dicts are columns such as ``tags.key``. Columns whose names end in ``_utc`` are
+        times.
         """
         return _to_frame(self, self._columns)
 
@@ -52,7 +53,7 @@ class Listing(list[Item]):
 
 
 class LazyListing(Generator[Item, None, None]):
-    """A generator, as in v1, that reads its items while you iterate. A notebook shows a table."""
+    """A generator, as in v1. It reads its items while you iterate. A notebook shows a table."""
 
     def __init__(self, items: Iterable[Item], columns: Columns) -> None:
         self._items, self._columns = iter(items), columns
@@ -69,7 +70,7 @@ class LazyListing(Generator[Item, None, None]):
         return super().throw(typ, val, tb)
 
     def to_pandas(self) -> pd.DataFrame:
-        """A data frame of the items that are left. See :meth:`Listing.to_pandas`."""
+        """Return a data frame of the items that are left, as :meth:`Listing.to_pandas` does."""
         return _to_frame(list(self), self._columns)
 
     def _repr_html_(self) -> str:
@@ -79,7 +80,7 @@ class LazyListing(Generator[Item, None, None]):
 
 
 def of_json(items: Sequence[Any]) -> Listing[Any]:
-    """The list that a query with a projection returns."""
+    """Return the list that a query with a projection returns."""
     return Listing(items, Columns(_json_cells, _json_rows))
 
 
@@ -101,7 +102,7 @@ def _draw(items: Sequence[Any], more: int, columns: Columns) -> str:
 
 def _to_frame(items: Sequence[Any], columns: Columns) -> pd.DataFrame:
     check_part("data", "to_pandas()")
-    # It takes half a second to import, and a script that lists runs may not need it.
+    # pandas takes half a second to import, and a script that lists runs may not need it.
     import pandas as pd
 
     frame = pd.json_normalize([dict(row) for row in columns.rows(items)], max_level=1)

@@ -1,7 +1,7 @@
-"""A tracking store, as a server uses it for other people: it looks at runs and cancels them.
+"""A tracking store that a server uses for other people: it looks at runs and cancels them.
 
-It starts no process and removes no file, whatever a run says. So it does not use
-:class:`amlflow.core.runs.run.Run`, which does both for its user's own runs.
+It never starts a process and never removes a file, even if a run's notes ask for it. Therefore it
+does not use :class:`amlflow.core.runs.run.Run`, which does both for its user's own runs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class ServerStore:
-    """The runs of one tracking store. Each call has taken effect when it returns."""
+    """The runs of one tracking store. Without a journal, a call has taken effect on return."""
 
     def __init__(self, uri: str) -> None:
         self.uri = absolute(uri, Path.cwd())
@@ -34,9 +34,9 @@ class ServerStore:
         return open_unjournaled(self.uri)
 
     def look_at(self, run_id: str) -> RunRecord:
-        """The run as it is now. Raises RunNotFound.
+        """Return the run as it is now. Raises RunNotFound.
 
-        If the agent of a submitted run is silent, that is noted in the run.
+        If the agent of a submitted run is silent, this is noted in the run.
         """
         record = self.tracker.get_run(run_id)
         if is_submitted(record) and record.status not in FINAL and look(self.tracker, record):
@@ -44,13 +44,13 @@ class ServerStore:
         return record
 
     def cancel(self, run_id: str) -> RunRecord:
-        """Cancel a run, and return it as it is then.
+        """Cancel a run, and return its new record.
 
         The agent of a submitted run is asked to end its script.
 
         Raises:
             RunNotFound: the run does not exist.
-            UserErrorException: it has ended already.
+            UserErrorException: the run has ended already.
         """
         record = self.look_at(run_id)
         check_goes_on(record)

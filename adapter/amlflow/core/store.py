@@ -1,9 +1,9 @@
-"""What experiments and runs need from their workspace.
+"""The parts of a workspace that experiments and runs need.
 
 In v1 the classes create each other: a workspace opens experiments, an experiment opens the
 workspace of a folder, and a run knows its experiment. Here the files import each other in one
-direction only: workspace.py imports experiment.py, which imports runs/. This file declares what the
-lower ones need from the upper ones.
+direction only: workspace.py imports experiment.py, which imports runs/. This file declares the base
+classes and functions that experiment.py and runs/ need from workspace.py.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DEFAULT_NAME = "local"
 NO_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 
 RUN_ID = "AZUREML_RUN_ID"
-"""The environment variable that tells a submitted script the id of its run."""
+"""The environment variable with the id of a submitted script's run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Store:
 
     @property
     def tracker(self) -> Layer:
-        """The tracker with its layers. There is one object for each URI and process."""
+        """The tracker with its layers. Each process has one object for each URI."""
         return _opener()(self.uri)
 
 
@@ -58,7 +58,7 @@ def _opener() -> Callable[[str], Layer]:
 
 
 class HasStore:
-    """A workspace, or something in one."""
+    """A workspace, or an object in a workspace, such as an experiment or a run."""
 
     _store: Store
 
@@ -67,17 +67,17 @@ class HasStore:
         return self._store.tracker
 
     def __dir__(self) -> list[str]:
-        """The names that an editor or a notebook offers, without v1's internal constants."""
+        """Return the names that an editor or a notebook offers, without v1's internal constants."""
         return [name for name in super().__dir__() if not name.isupper()]
 
 
 def store_of(owner: HasStore) -> Store:
-    """The store that a workspace, an experiment or a run is in."""
+    """Return the store that a workspace, an experiment or a run is in."""
     return owner._store
 
 
 def tracker_of(owner: HasStore) -> Layer:
-    """The tracker of a workspace, of an experiment, or of a run."""
+    """Return the tracker of a workspace, of an experiment, or of a run."""
     return owner._tracker
 
 
@@ -104,16 +104,16 @@ class WorkspaceBase(HasStore):
         return self._store.resource_group
 
     def get_mlflow_tracking_uri(self, _with_auth: bool = False) -> str:
-        """The tracking store's URI, for ``mlflow.set_tracking_uri``."""
+        """Return the tracking store's URI, for ``mlflow.set_tracking_uri``."""
         return self._store.uri
 
     def get_run(self, run_id: str) -> Any:
-        """See :class:`amlflow.core.workspace.Workspace`."""
+        """Return a run. :class:`amlflow.core.workspace.Workspace` implements this."""
         raise NotImplementedError
 
     @staticmethod
     def from_config(path: str | os.PathLike[str] | None = None) -> WorkspaceBase:
-        """See :class:`amlflow.core.workspace.Workspace`."""
+        """Open a workspace. :class:`amlflow.core.workspace.Workspace` implements this."""
         raise NotImplementedError
 
     @staticmethod
@@ -142,7 +142,7 @@ class ExperimentBase(HasStore):
 
     @property
     def id(self) -> str:
-        """The tracker's id of the experiment."""
+        """The experiment's id in the tracker."""
         return self._record.id
 
     @property
@@ -157,7 +157,7 @@ class ExperimentBase(HasStore):
         return self._workspace
 
     def get_portal_url(self) -> str:
-        """The address of the experiment's page."""
+        """Return the address of the experiment's page."""
         return self._tracker.experiment_link(self.id)
 
     def _submit(
@@ -172,7 +172,7 @@ class ExperimentBase(HasStore):
 
 
 def experiment_of(workspace: WorkspaceBase, run: RunRecord) -> ExperimentBase:
-    """The experiment that a run of the workspace belongs to."""
+    """Return the experiment that a run of the workspace belongs to."""
     return workspace._experiment_of(run)
 
 
@@ -203,12 +203,12 @@ def use_workspace_class(kind: type[WorkspaceBase]) -> None:
 
 
 def open_workspace(path: str | os.PathLike[str]) -> WorkspaceBase:
-    """The workspace of a folder, as returned by ``Workspace.from_config(path)``."""
+    """Return ``Workspace.from_config(path)``."""
     [kind] = _workspace_classes
     return kind.from_config(path)
 
 
 def workspace_of_this_job() -> WorkspaceBase:
-    """The workspace of the run that this process was submitted as."""
+    """Return the workspace of the run that this process was submitted as."""
     [kind] = _workspace_classes
     return kind._of_this_job()

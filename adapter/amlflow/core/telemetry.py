@@ -9,5 +9,5 @@ logger = logging.getLogger("amlflow")
 
 
 def set_diagnostics_collection(send_diagnostics: bool = True, verbosity: Any = None) -> None:
-    """Do nothing: amlflow sends nothing, whatever v1 code switches on or off."""
+    """Do nothing: amlflow never sends data about its users, so there is nothing to switch off."""
     logger.debug("set_diagnostics_collection(%r): amlflow sends nothing.", send_diagnostics)

@@ -1,3 +1,3 @@
-"""The version of v1 whose interface amlflow has."""
+"""The version of v1 whose interface amlflow implements."""
 
 VERSION = "1.61.0"

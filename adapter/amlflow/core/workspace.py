@@ -44,7 +44,7 @@ from amlflow.whole_files import write_json
 
 
 class Workspace(WorkspaceBase, AzureOnly):
-    """A name for a tracking store, which has the experiments and runs.
+    """A name for a tracking store. The store has the experiments and runs.
 
     Source: ``azureml.core.Workspace`` 1.61; names, parameters and shapes are v1's. Workspaces from
     :meth:`create` are remembered in the user's configuration folder.
@@ -68,7 +68,11 @@ class Workspace(WorkspaceBase, AzureOnly):
         tags: dict[str, str] | None = None,
         _cloud: str = "AzureCloud",
     ) -> None:
-        """A workspace on the configured tracking store. See :meth:`from_config`."""
+        """Open a workspace by its names, on the configured tracking store.
+
+        The store is that of ``MLFLOW_TRACKING_URI`` if it is set, otherwise that of :meth:`create`,
+        otherwise MLflow's database in the working folder.
+        """
         self._auth = auth
         details = {"location": _location, "sku": sku, "tags": tags}
         self._init(subscription_id, resource_group, workspace_name, details)
@@ -96,7 +100,7 @@ class Workspace(WorkspaceBase, AzureOnly):
         _logger: Any = None,
         _file_name: str | None = None,
     ) -> Workspace:
-        """The workspace of the nearest config.json, from a folder upwards.
+        """Open the workspace of the nearest config.json: in a folder, or in one above it.
 
         Without a config.json, a submitted script gets the workspace of its run. Any other process
         gets the embedded default: MLflow's database in the working folder.
@@ -121,7 +125,7 @@ class Workspace(WorkspaceBase, AzureOnly):
 
     @staticmethod
     def _of_this_job() -> Workspace:
-        """The workspace of the run that this process was submitted as."""
+        """Return the workspace of the run that this process was submitted as."""
         return Workspace(
             os.environ.get("AZUREML_ARM_SUBSCRIPTION", NO_SUBSCRIPTION),
             os.environ.get("AZUREML_ARM_RESOURCEGROUP", DEFAULT_NAME),
@@ -138,10 +142,10 @@ class Workspace(WorkspaceBase, AzureOnly):
         cloud: str = "AzureCloud",
         id: str | None = None,
     ) -> Workspace:
-        """The workspace of this name, on the store that it was created with or the configured one.
+        """Open the workspace of this name, on the store that ``Workspace(…)`` uses.
 
         Raises:
-            WorkspaceException: several workspaces here have this name. Name the resource group,
+            WorkspaceException: several workspaces here have this name. Pass the resource group,
                 too.
         """
         check_text(name, "A workspace's name", "Workspace.get(name)")
@@ -200,7 +204,7 @@ class Workspace(WorkspaceBase, AzureOnly):
         Nothing is created in Azure. Arguments that describe resources of Azure are ignored.
 
         Raises:
-            WorkspaceException: it exists, and ``exist_ok`` is False.
+            WorkspaceException: the workspace exists already, and ``exist_ok`` is False.
         """
         check_text(name, "A workspace's name", "Workspace.create(name)")
         names = (subscription_id or NO_SUBSCRIPTION, resource_group or DEFAULT_NAME, name)
@@ -221,7 +225,7 @@ class Workspace(WorkspaceBase, AzureOnly):
     def list(
         subscription_id: str, auth: Any = None, resource_group: str | None = None
     ) -> dict[str, list[Workspace]]:
-        """The workspaces, by name, that were created here or that the nearest config.json names."""
+        """Return by name the workspaces created here, and that of the nearest config.json."""
         workspaces: dict[str, list[Workspace]] = {}
         for workspace in known_workspaces():
             if workspace.subscription_id == subscription_id and resource_group in (
@@ -328,7 +332,7 @@ class Workspace(WorkspaceBase, AzureOnly):
         return DatastoresByName(self)
 
     def get_default_datastore(self) -> AbstractDatastore:
-        """The datastore that is used if none is named, such as ``workspaceblobstore``."""
+        """Return the datastore that is used if none is named, such as ``workspaceblobstore``."""
         return open_datastore(self, declared.default_name(self))
 
     def set_default_datastore(self, name: str) -> None:
@@ -341,14 +345,22 @@ class Workspace(WorkspaceBase, AzureOnly):
         return DatasetsByName(self)
 
     def get_default_compute_target(self, type: str) -> ComputeTarget | None:
-        """None, as in v1 for a workspace without default clusters."""
+        """Return None, as v1 does for a workspace without default clusters.
+
+        Raises:
+            UserErrorException: the type is neither "CPU" nor "GPU".
+        """
         if type not in ("CPU", "GPU"):
             raise UserErrorException(f"The type {type!r} is neither 'CPU' nor 'GPU'.")
         return None
 
     def get_run(self, run_id: str) -> Run:
-        """The run of this id, in any experiment. Raises ServiceException if it does not exist."""
-        if run_id != "":  # a text, too, if not the id of a run
+        """Return the run with this id, in any experiment.
+
+        Raises:
+            ServiceException: the run does not exist.
+        """
+        if run_id != "":  # an empty text passes, and gets the error that no run has this id
             check_text(run_id, "A run's id", "workspace.get_run(run_id)")
         return get_run_in(self, run_id)
 
@@ -361,12 +373,13 @@ class Workspace(WorkspaceBase, AzureOnly):
     ) -> Any:  # fmt: skip
         """Evaluate a JMESPath expression on the runs of all experiments. v1 has no such method.
 
-        Runs of archived experiments are left out. See :meth:`Experiment.query`.
+        Runs of archived experiments are left out. :meth:`Experiment.query` describes the arguments
+        and the result.
         """
         return query_runs(self, Experiment.list(self), expression, include_children, text, order_by)
 
     def get_details(self) -> dict[str, Any]:
-        """Details of the workspace, with v1's keys.
+        """Return details of the workspace, with v1's keys.
 
         Keys that only Azure has, such as "keyVault", are absent. Reading one raises a KeyError that
         says what to do instead.
@@ -423,7 +436,7 @@ class Workspace(WorkspaceBase, AzureOnly):
 
 
 def configured_workspace(config: Config, auth: Any = None) -> Workspace:
-    """The workspace that a config.json names."""
+    """Open the workspace that a config.json names."""
     workspace = Workspace.__new__(Workspace)
     workspace._auth = auth
     workspace._init(*config.names, {"tracking_uri": config.tracking_uri}, config.folder)
@@ -436,7 +449,7 @@ def remember_workspace(workspace: Workspace) -> None:
 
 
 def known_workspaces() -> list[Workspace]:
-    """The workspaces that were created here or are named by the nearest config.json."""
+    """Return the workspaces that were created here, and that of the nearest config.json."""
     all_names = [
         (note["subscription_id"], note["resource_group"], note["workspace_name"])
         for note in list_known()

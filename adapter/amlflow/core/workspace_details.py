@@ -11,9 +11,9 @@ _TYPE = "Microsoft.MachineLearningServices/workspaces"
 
 
 class WorkspaceDetails(dict[str, Any]):
-    """The details of a workspace. Reading a key that only Azure has says why it is absent.
+    """The details of a workspace. Reading a key that only Azure has raises a KeyError that says so.
 
-    That is a KeyError, as for any dict, so code that tests for a key works.
+    As with any dict, ``in`` and ``get()`` work for such a key.
     """
 
     def __missing__(self, key: str) -> NoReturn:
@@ -36,7 +36,7 @@ _OF_DETAILS = {
 
 
 def describe_workspace(workspace: WorkspaceBase, **details: Any) -> WorkspaceDetails:
-    """The details of a workspace, with ``details`` added."""
+    """Return the details of a workspace, with ``details`` added."""
     scope = f"/subscriptions/{workspace.subscription_id}/resourceGroups/{workspace.resource_group}"
     resource = f"{scope}/providers/{_TYPE}/{workspace.name}"
     return WorkspaceDetails(
