@@ -16,17 +16,14 @@ from amlflow.spec import Cluster, Compute, redacted
 
 
 def open_node(target: Target, cluster: Cluster | None) -> Compute:
-    """The compute target that runs the script. On a cluster, each node is a target of its own."""
+    """Open the compute target that runs the script. On a cluster, this is the node."""
     if cluster is not None:
         return open_compute(NODE_KIND, {})
     return open_compute(target.kind, target.settings)
 
 
 def check_distribution(distribution: Distribution | None, cluster: Cluster, target: Target) -> None:
-    """Refuse several processes if the cluster's jobs consist of one.
-
-    Raises :class:`ComputeTargetException`.
-    """
+    """Raise ComputeTargetException for several processes if the cluster starts only one."""
     if distribution is not None and not cluster.is_distributed:
         raise ComputeTargetException(
             f"A job of compute target {target.name!r} is one process: its kind, {target.kind!r}, "
@@ -36,9 +33,12 @@ def check_distribution(distribution: Distribution | None, cluster: Cluster, targ
 
 
 def check_reachable(uri: str, target: Target) -> None:
-    """Refuse a tracker that is a file of this machine, which the cluster cannot reach.
+    """Check that the nodes of the cluster can reach the tracker.
 
-    Raises :class:`ComputeTargetException`.
+    A tracker at an address such as localhost gets a warning.
+
+    Raises:
+        ComputeTargetException: the tracker is a file of this machine.
     """
     if local_folders(uri):
         raise ComputeTargetException(

@@ -28,7 +28,9 @@ def command_line(
     *,
     inside: bool,
 ) -> tuple[list[str], bool]:
-    """The words to run, and whether they are a script. ``inside``: it must be in the folder.
+    """Return the words to run, and whether they are a script.
+
+    With ``inside``, the script must be in the source folder.
 
     Raises:
         UserErrorException: neither a script nor a command is given, or the script does not exist.
@@ -54,9 +56,10 @@ def command_line(
 
 
 def _command(command: str | Sequence[str], arguments: list[str]) -> list[str]:
-    """The words of a command. v1 joins its words with spaces and runs them in a shell.
+    """Return the words of a command.
 
-    Here a shell runs it only if it contains something for a shell. Otherwise each word is passed on
+    v1 joins the words with spaces and runs them in a shell. Here, a shell runs the command only if
+    it contains something for a shell, such as ``&&`` or ``$NAME``. Otherwise each word is passed on
     as it is, with its spaces.
     """
     if isinstance(command, str):
@@ -116,7 +119,11 @@ def check_packed(script: str, files: list[str]) -> None:
 
 
 def check_variables(variables: Mapping[Any, Any]) -> dict[str, str]:
-    """Environment variables as texts. Raises UserErrorException if a system rejects them."""
+    """Return environment variables as texts.
+
+    Raises:
+        UserErrorException: the operating system would reject a name or a value.
+    """
     texts = {str(name): str(value) for name, value in variables.items()}
     for name, value in texts.items():
         if not name or "=" in name or "\0" in name + value:
@@ -128,7 +135,11 @@ def check_variables(variables: Mapping[Any, Any]) -> dict[str, str]:
 
 
 def check_arguments(arguments: Any) -> list[Any]:
-    """Arguments as a list. Raises UserErrorException unless they are texts and numbers."""
+    """Return a script's arguments as a list. A single text is split into words.
+
+    Raises:
+        UserErrorException: an argument is not a text, a number, a path or data.
+    """
     if isinstance(arguments, str):
         return split_words(arguments, "arguments")
     if isinstance(arguments, bytes) or not isinstance(arguments or (), Sequence):

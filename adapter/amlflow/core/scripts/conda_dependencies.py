@@ -1,7 +1,7 @@
 """v1's ``azureml.core.conda_dependencies``: the packages that a script needs.
 
-They are kept, shown and written to files, as in v1. A submitted script gets them in an environment
-of its own (:mod:`amlflow.environments`).
+The packages are stored, shown and written to files, as in v1. For a submitted script, they are
+installed in an environment of its own (:mod:`amlflow.environments`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class CondaDependencies(Settings):
     names the version of this Python and no packages; v1 adds its own SDK.
 
     Args:
-        conda_dependencies_file_path: A conda environment file to begin with.
+        conda_dependencies_file_path: A conda environment file with the first packages.
 
     Raises:
         FileNotFoundError: the file does not exist, as in v1.
@@ -90,9 +90,9 @@ class CondaDependencies(Settings):
         python_version: str | None = None,
         pin_sdk_version: bool = True,
     ) -> CondaDependencies:
-        """The given packages. ``python_version`` is this Python's if left out.
+        """Return an object with the given packages (default for ``python_version``: this Python's).
 
-        ``pin_sdk_version`` changes nothing, because amlflow has no SDK to pin.
+        ``pin_sdk_version`` is not used, because amlflow has no SDK to pin.
         """
         dependencies = CondaDependencies()
         if python_version is not None:
@@ -107,7 +107,7 @@ class CondaDependencies(Settings):
 
     @staticmethod
     def merge_requirements(requirements: Iterable[str]) -> list[str]:
-        """One requirement for each package, which combines all given versions."""
+        """Return one requirement for each package. It combines all given versions."""
         by_key: dict[str, tuple[str, list[str]]] = {}
         for requirement in requirements:
             name = re.split(r"[<>=!~]", requirement, maxsplit=1)[0].strip()
@@ -117,7 +117,7 @@ class CondaDependencies(Settings):
                 versions.append(version)
         return [name + ",".join(versions) for name, versions in by_key.values()]
 
-    # what it names
+    # reading
 
     @property
     def conda_channels(self) -> Iterator[str]:
@@ -141,17 +141,17 @@ class CondaDependencies(Settings):
 
     @property
     def folder(self) -> str | None:
-        """The folder of the file that this was read from. Relative paths begin there."""
+        """The folder of the file that this was read from, or None. Relative paths begin there."""
         return self._folder
 
     def names_packages(self) -> bool:
-        """Whether it names anything beside Python and pip."""
+        """Whether there is a package beside Python and pip."""
         return bool(self._pip) or any(
             _key_of(package) not in ("python", "pip") for package in self._conda
         )
 
     def get_python_version(self) -> str | None:
-        """The version of Python; None if none is named."""
+        """Return the version of Python; None if there is none."""
         requirement = next(
             (package for package in self._conda if _key_of(package) == "python"), "python"
         )
@@ -189,7 +189,7 @@ class CondaDependencies(Settings):
         self._conda = [f"python={_check_text(version)}", *_remove(self._conda, "python")]
 
     def set_pip_index_url(self, index_url: str) -> None:
-        """Have pip use another index."""
+        """Set the package index that pip uses."""
         self.set_pip_option(f"--index-url {_check_text(index_url)}")
 
     def set_pip_option(self, pip_option: str) -> None:
@@ -219,7 +219,7 @@ class CondaDependencies(Settings):
     # as a file
 
     def as_dict(self) -> dict[str, Any]:
-        """The content of the conda environment file."""
+        """Return the content of the conda environment file."""
         dependencies: list[Any] = list(self._conda)
         if self._pip or self._pip_options:
             if not any(_key_of(dependency) == "pip" for dependency in dependencies):
@@ -232,16 +232,16 @@ class CondaDependencies(Settings):
         }
 
     def serialize_to_string(self) -> str:
-        """The text of the conda environment file."""
+        """Return the text of the conda environment file."""
         import yaml  # takes long to import, and few scripts read or write such a file
 
         text: str = yaml.safe_dump(self.as_dict(), sort_keys=False, allow_unicode=True)
         return _HEADER + text
 
     def save(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Write the conda environment file, and return its path.
+        """Write the conda environment file (default: ``.azureml/conda_dependencies.yml``).
 
-        The default for ``path`` is .azureml/conda_dependencies.yml.
+        Returns the path.
         """
         return self.save_to_file(".", path)
 
@@ -262,10 +262,10 @@ class CondaDependencies(Settings):
             return NotImplemented
         return self.as_dict() == other.as_dict()
 
-    __hash__ = None  # type: ignore[assignment]  # it changes
+    __hash__ = None  # type: ignore[assignment]  # its content can change
 
     def without_secrets(self) -> dict[str, Any]:
-        """The content for others: addresses without names, passwords and tokens."""
+        """Return the content for other people: addresses have no names, passwords and tokens."""
         text = re.sub(r"://[^/@\s\"]*@", "://***@", json.dumps(self.as_dict()))
         content: dict[str, Any] = json.loads(re.sub(r"/t/[^/\s\"]+", "/t/***", text))
         return content
@@ -275,9 +275,12 @@ class CondaDependencies(Settings):
 
 
 def requirements_in(path: str | os.PathLike[str]) -> list[str]:
-    """The lines of a requirements file. A line that ends in a backslash continues in the next.
+    """Return the lines of a requirements file.
 
-    Raises FileNotFoundError, as v1 does.
+    A line that ends in a backslash is joined with the next one.
+
+    Raises:
+        FileNotFoundError: the file does not exist, as in v1.
     """
     from amlflow.environments.requirement_lines import join_lines  # few scripts read such a file
 
@@ -326,7 +329,10 @@ def _check_text(value: Any) -> str:
 
 
 def _key_of(package: str) -> str:
-    """A package's normalized name. Requirements with the same key are for the same package."""
+    """Return a package's normalized name.
+
+    Requirements with the same key are for the same package.
+    """
     return re.split(r"[\[<>=!~;@\s]", package.strip(), maxsplit=1)[0].lower().replace("_", "-")
 
 

@@ -17,15 +17,15 @@ from amlflow.spec import CONTAINER
 
 
 def resolve_target(workspace: WorkspaceBase, settings: RunConfiguration) -> Target:
-    """The target that a run configuration names.
+    """Return the target that a run configuration names.
 
-    A local target runs the script in a container if the configuration says so and a container
-    engine answers. A target that stands for a cluster does not, because v1 code says so for each
-    cluster.
+    A local target runs the script in a container if the configuration asks for it and a container
+    engine answers. A local target that stands for a v1 cluster ignores this setting, with a
+    warning, because v1 code sets it for every cluster.
 
     Raises:
-        ComputeTargetException: the target is unknown, or no engine answers for an environment that
-            is only an image.
+        ComputeTargetException: the target is unknown, or the environment is only an image and no
+            engine answers.
     """
     declaration = declared.find(workspace, settings.target)
     declared_settings = dict(declaration.settings)
@@ -43,7 +43,11 @@ def resolve_target(workspace: WorkspaceBase, settings: RunConfiguration) -> Targ
 
 
 def _has_engine(settings: RunConfiguration) -> bool:
-    """Whether containers can be run. If not, a warning says that the script runs without one."""
+    """Whether containers can be run. If not, a warning says that the script runs without one.
+
+    Raises:
+        ComputeTargetException: no engine answers, and the environment is only an image.
+    """
     try:
         images = getattr(open_compute(CONTAINER, {}), "images", None)
         if images is not None:
@@ -60,7 +64,7 @@ def _has_engine(settings: RunConfiguration) -> bool:
 
 
 def is_only_image(environment: Environment) -> bool:
-    """Whether an environment is only a container image, with nothing that could be made here."""
+    """Whether an environment is only a container image: nothing else could be made for a script."""
     docker = environment.docker
     if docker.base_dockerfile or docker.build_context is not None:
         return True

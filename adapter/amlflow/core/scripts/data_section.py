@@ -1,7 +1,7 @@
 """The data that a ``.runconfig`` file names: v1's ``Data`` and ``DataReferenceConfiguration``.
 
-Scripts mostly name data in the arguments of a ScriptRunConfig. These classes say the same in a run
-configuration, by ids and names alone, so that a file can hold it.
+Most code names data in the arguments of a ScriptRunConfig. With these classes, a run configuration
+names it, too. They have only ids and names, so that a file can hold them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from amlflow.exceptions import UserErrorException
 
 
 class Dataset(Settings):
-    """The id of a data set, or its name and version; the latest version if it names none.
+    """The id of a data set, or its name and version (default: the latest version).
 
     Source: ``azureml.core.runconfig.Dataset`` 1.61; names are v1's.
     """
@@ -48,7 +48,7 @@ class Dataset(Settings):
 
 @dataclass
 class DataLocation(Settings):
-    """Where the data is: a data set. v1's paths and addresses are refused when it is used."""
+    """The place of the data: a data set. v1's paths and addresses are refused when used."""
 
     dataset: Dataset | None = None
     data_path: Any = None
@@ -57,11 +57,10 @@ class DataLocation(Settings):
 
 @dataclass
 class Data(Settings):
-    """An input of a script; ``mechanism`` is "direct", "mount" or "download".
+    """An input of a script. ``mechanism`` is "direct", "mount" or "download".
 
-    ``environment_variable_name`` is the variable that gets the path or the id. It is the input's
-    name if left out. ``overwrite`` and ``options`` change nothing, as each run has a folder of its
-    own.
+    ``environment_variable_name`` is the variable that gets the path or the id (default: the input's
+    name). ``overwrite`` and ``options`` are not used, because each run has a folder of its own.
 
     Source: ``azureml.core.runconfig.Data`` 1.61; names are v1's.
     """
@@ -77,7 +76,7 @@ class Data(Settings):
 
 @dataclass
 class DataReferenceConfiguration(Settings):
-    """A path in a datastore, which the script finds in AZUREML_DATAREFERENCE_<name>.
+    """A path in a datastore. The script gets it in the variable AZUREML_DATAREFERENCE_<name>.
 
     Source: ``azureml.core.runconfig.DataReferenceConfiguration`` 1.61; names are v1's.
     """
@@ -91,7 +90,7 @@ class DataReferenceConfiguration(Settings):
 
 @dataclass
 class _LocationInFile(DataLocation):
-    """A location that has a place for each key of the file."""
+    """A location with an object for each key of the file, so that a reader can set the keys."""
 
     dataset: Dataset | None = field(default_factory=Dataset)
 
@@ -116,10 +115,10 @@ _REFERENCE: tuple[Row, ...] = (
 
 
 def dataset_of(name: str, data: Data) -> Dataset:
-    """The data set that an entry of ``run_config.data`` names, by its id or its name.
+    """Return the data set that an entry of ``run_config.data`` names, by its id or its name.
 
     Raises:
-        UserErrorException: it names none.
+        UserErrorException: the entry names no data set.
     """
     dataset = None if data.data_location is None else data.data_location.dataset
     if dataset is None or not (dataset.id or dataset.name):
@@ -132,7 +131,7 @@ def dataset_of(name: str, data: Data) -> Dataset:
 
 
 def _to_data(name: str, value: Any) -> Data:
-    """An entry of ``run_config.data`` as a file can hold it."""
+    """Convert an entry of ``run_config.data`` to an object that a file can hold."""
     if isinstance(value, Data):
         dataset_of(name, value)
         return value
@@ -152,7 +151,7 @@ def _to_data(name: str, value: Any) -> Data:
 
 
 def _to_reference(name: str, value: Any) -> DataReferenceConfiguration:
-    """An entry of ``run_config.data_references`` as a file can hold it."""
+    """Convert an entry of ``run_config.data_references`` to an object that a file can hold."""
     if isinstance(value, DataReferenceConfiguration):
         return value
     if isinstance(value, DataReference):
@@ -207,4 +206,4 @@ def _write_references(entries: Mapping[str, Any]) -> dict[str, Any]:
 DATA = Type(_read_data, _write_data)
 REFERENCES = Type(_read_references, _write_references)
 IN_ENTRIES: tuple[type, ...] = (ScriptArgument, Data, DataReferenceConfiguration)
-"""What an entry of a run configuration's data can be."""
+"""The classes that an entry of a run configuration's data can have."""

@@ -14,8 +14,8 @@ BACKENDS = ("nccl", "gloo")
 class PyTorchConfiguration(Settings):
     """Processes that PyTorch joins.
 
-    ``process_count`` is the number of processes on all nodes; None means one for each node, which
-    may be a command that starts others, such as torchrun.
+    ``process_count`` is the number of processes on all nodes together. None means one for each
+    node. This one may be a command that starts others, such as torchrun.
 
     Raises:
         RunConfigurationException: the backend is neither Nccl nor Gloo.
@@ -26,7 +26,7 @@ class PyTorchConfiguration(Settings):
     node_count: int = 1
 
     def __post_init__(self) -> None:
-        """v1 knows the backend in small letters."""
+        """Check the backend, and convert it to small letters, as v1 does."""
         backend = str(self.communication_backend).lower()
         if backend not in BACKENDS:
             raise RunConfigurationException(
@@ -65,7 +65,7 @@ class ParallelTaskConfiguration(Settings):
 
 
 class Mpi(MpiConfiguration):
-    """``azureml.train.dnn.Mpi``: the number of nodes is the estimator's."""
+    """``azureml.train.dnn.Mpi``. The estimator has the number of nodes."""
 
     def __init__(self, process_count_per_node: int = 1) -> None:
         super().__init__(process_count_per_node)

@@ -1,7 +1,7 @@
-"""The processes that a run configuration asks for, as v1 has it say so.
+"""The processes that a run configuration asks for, with v1's settings.
 
-v1's ``framework`` and ``communicator`` say which of the sections ``mpi``, ``pytorch`` and
-``tensorflow`` counts; ``node_count`` is the number of nodes for each.
+v1's ``framework`` and ``communicator`` decide which of the sections ``mpi``, ``pytorch`` and
+``tensorflow`` is used. ``node_count`` is the number of nodes for all of them.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ _FRAMEWORKS = ("python", "pytorch", "tensorflow")
 
 
 def set_distribution(settings: RunConfiguration, distributed: Any) -> None:
-    """Set what v1's ScriptRunConfig sets for its ``distributed_job_config``.
+    """Set the settings that v1's ScriptRunConfig sets for its ``distributed_job_config``.
 
-    Raises :class:`RunConfigurationException` for another object.
+    Raises:
+        RunConfigurationException: ``distributed`` is an object of another class.
     """
     if isinstance(distributed, TensorflowConfiguration):
         settings.tensorflow = distributed
@@ -53,9 +54,10 @@ def set_distribution(settings: RunConfiguration, distributed: Any) -> None:
 
 
 def distribution_of(settings: RunConfiguration) -> Distribution | None:
-    """The processes of a run; None for one process without any of it.
+    """Return the processes of a run; None for a single process that joins no others.
 
-    Raises :class:`UserErrorException` for numbers that no cluster could start.
+    Raises:
+        UserErrorException: a number, the framework or the communicator is not valid.
     """
     if settings.framework.lower() not in _FRAMEWORKS:
         raise UserErrorException(
@@ -100,7 +102,7 @@ def distribution_of(settings: RunConfiguration) -> Distribution | None:
 
 
 def warn_of_one_machine(distribution: Distribution | None, target: Target) -> None:
-    """Say that a target of one machine has no other nodes."""
+    """Warn if a run asks for several nodes, and the target is one machine."""
     if distribution is not None and distribution.nodes > 1:
         warn_once(
             f"The run asks for {distribution.nodes} nodes, and compute target {target.name!r} is "

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from amlflow.environments.dockerfile import Dockerfile
 
 MAX_DOCKERFILE = 1 << 20
-"""Bytes of a Dockerfile."""
+"""The largest Dockerfile, in bytes."""
 
 
 class LocationType(enum.Enum):
-    """Where v1 takes a build context from."""
+    """The places from which v1 gets a build context."""
 
     Git = "Git"
     StorageAccount = "StorageAccount"
@@ -30,8 +30,8 @@ class LocationType(enum.Enum):
 class DockerBuildContext(Settings):
     """A folder with a Dockerfile and the files that it copies.
 
-    Source: ``azureml.core.environment.DockerBuildContext`` 1.61; names are v1's. ``location`` is a
-    folder of this machine, whatever ``location_type`` says.
+    Source: ``azureml.core.environment.DockerBuildContext`` 1.61; names are v1's. ``location`` is
+    always a folder of this machine. ``location_type`` is not used.
     """
 
     LocationType = LocationType
@@ -44,7 +44,9 @@ class DockerBuildContext(Settings):
     def from_local_directory(
         workspace: Any, path: str | os.PathLike[str], dockerfile_path: str = "Dockerfile"
     ) -> DockerBuildContext:
-        """The build context in a folder. It is read when the image is built; nothing is uploaded.
+        """Return the build context in a folder.
+
+        The folder is read when the image is built. Nothing is uploaded.
 
         Raises:
             UserErrorException: the folder or the Dockerfile in it does not exist.
@@ -60,7 +62,7 @@ class _Docker(Protocol):
 
 
 def dockerfile_of(docker: _Docker) -> Dockerfile | None:
-    """What the image of an environment is built from; None if it is not built.
+    """Return the Dockerfile from which an environment's image is built; None if none is built.
 
     Raises:
         UserErrorException: the Dockerfile or the folder does not exist.
@@ -68,7 +70,7 @@ def dockerfile_of(docker: _Docker) -> Dockerfile | None:
     context = docker.build_context
     if context is None and not docker.base_dockerfile:
         return None
-    from amlflow.environments.dockerfile import Dockerfile  # few scripts have an image built
+    from amlflow.environments.dockerfile import Dockerfile  # few scripts build an image
 
     if context is None:
         return Dockerfile(text=read_dockerfile(docker.base_dockerfile))
@@ -83,10 +85,10 @@ def dockerfile_of(docker: _Docker) -> Dockerfile | None:
 
 
 def read_dockerfile(dockerfile: str | None) -> str | None:
-    """The text of a Dockerfile, of which the text or the path is given, as in v1.
+    """Return the text of a Dockerfile. The argument is the text itself or a path, as in v1.
 
     Raises:
-        UserErrorException: it is neither.
+        UserErrorException: the argument is neither a Dockerfile's text nor a readable file.
     """
     if not dockerfile:
         return None
@@ -108,7 +110,7 @@ def read_dockerfile(dockerfile: str | None) -> str | None:
 
 
 def is_text(dockerfile: str) -> bool:
-    """Whether it is the text of a Dockerfile, and not the path of one."""
+    """Whether the argument is the text of a Dockerfile, and not a path."""
     lines = [line.split() for line in dockerfile.splitlines()]
     return any(words and words[0].upper() == "FROM" for words in lines)
 

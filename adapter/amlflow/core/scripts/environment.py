@@ -48,7 +48,10 @@ class Environment(Settings):
     environment_variables: dict[str, str]
 
     def __init__(self, name: str, **kwargs: Any) -> None:
-        """A new environment. Other keywords, such as ``workspace``, are ignored, as in v1."""
+        """Create an environment. As in v1, ``workspace`` is accepted and not used.
+
+        Other keywords are ignored with a warning.
+        """
         ignored = sorted(set(kwargs) - {"workspace"})
         if ignored:
             logger.warning(
@@ -73,9 +76,9 @@ class Environment(Settings):
         conda_specification: str | None = None,
         pip_requirements: str | None = None,
     ) -> Environment:
-        """The environment of a container image. The script uses the packages in the image.
+        """Return the environment of a container image. The script uses the packages in the image.
 
-        The packages of ``conda_specification`` or ``pip_requirements``, which are files, are added.
+        ``conda_specification`` or ``pip_requirements`` is a file. Its packages are added.
         """
         if container_registry is not None:
             check_class(
@@ -96,9 +99,10 @@ class Environment(Settings):
     def from_pip_requirements(
         name: str, file_path: str, pip_version: str | None = None
     ) -> Environment:
-        """An environment with the packages of a requirements file.
+        """Return an environment with the packages of a requirements file.
 
-        Raises FileNotFoundError, as v1 does.
+        Raises:
+            FileNotFoundError: the file does not exist, as in v1.
         """
         packages = CondaDependencies()
         if pip_version is not None:
@@ -110,9 +114,10 @@ class Environment(Settings):
 
     @staticmethod
     def from_conda_specification(name: str, file_path: str) -> Environment:
-        """An environment with the packages of a conda file.
+        """Return an environment with the packages of a conda file.
 
-        Raises FileNotFoundError, as v1 does.
+        Raises:
+            FileNotFoundError: the file does not exist, as in v1.
         """
         environment = Environment(name)
         environment.python.conda_dependencies = CondaDependencies(file_path)
@@ -125,10 +130,10 @@ class Environment(Settings):
         conda_specification: str | None = None,
         pip_requirements: str | None = None,
     ) -> Environment:
-        """The environment of an image that is built from a Dockerfile, for container targets.
+        """Return an environment for container targets, whose image is built from a Dockerfile.
 
-        ``dockerfile`` is its text, or the path of a file. The packages of ``conda_specification``
-        or ``pip_requirements``, which are files, are added to the image.
+        ``dockerfile`` is the text of a Dockerfile, or its path. ``conda_specification`` or
+        ``pip_requirements`` is a file. Its packages are added to the image.
         """
         environment = _with_packages("from_dockerfile", name, conda_specification, pip_requirements)
         environment.docker.base_dockerfile = dockerfile
@@ -141,9 +146,9 @@ class Environment(Settings):
         conda_specification: str | None = None,
         pip_requirements: str | None = None,
     ) -> Environment:
-        """The environment of an image that is built from a folder, for container targets.
+        """Return an environment for container targets, whose image is built from a folder.
 
-        See :meth:`from_dockerfile`.
+        The other arguments are those of :meth:`from_dockerfile`.
         """
         right = "DockerBuildContext.from_local_directory(workspace, 'folder')"
         what = "docker_build_context is a DockerBuildContext"
@@ -158,9 +163,9 @@ class Environment(Settings):
     def from_existing_conda_environment(
         name: str, conda_environment_name: str
     ) -> Environment | None:
-        """An environment with the packages of a conda environment on this machine.
+        """Return an environment with the packages of a conda environment on this machine.
 
-        None if conda cannot export it, as in v1. The log says why.
+        Returns None if conda cannot export it, as in v1. The log says why.
 
         Raises:
             UserErrorException: conda is not on this machine, or has no such environment.
@@ -177,15 +182,15 @@ class Environment(Settings):
     # the registry
 
     def register(self, workspace: WorkspaceBase) -> Environment:
-        """Keep this environment in the workspace; the registered one is returned.
+        """Store this environment in the workspace, and return the registered one.
 
-        A new content is a new version, numbered from 1. A content that is registered already keeps
-        its version, as in v1. To name the version yourself, set ``version`` before. Passwords in
-        the addresses of package indexes are not kept, and a warning says so.
+        New content gets a new version, numbered from 1. Content that is registered already keeps
+        its version, as in v1. To name the version yourself, set ``version`` before the call.
+        Passwords in the addresses of package indexes are not stored, and a warning says so.
 
         Raises:
-            UserErrorException: the name is one of v1's curated environments, the version that you
-                have named has another content, or a package is a file of this machine.
+            UserErrorException: the name is that of one of v1's curated environments; the version
+                that you have named has other content; or a package is a file of this machine.
         """
         from amlflow.core.environments.shared import to_shared  # most scripts register nothing
 
@@ -199,12 +204,12 @@ class Environment(Settings):
     def get(
         workspace: WorkspaceBase, name: str, version: str | None = None, label: str | None = None
     ) -> Environment:
-        """A registered environment: the latest, or the one with this version or label.
+        """Return a registered environment: the latest version, or that with this version or label.
 
-        The name of one of v1's curated environments gives a definition that is near to it.
+        For the name of one of v1's curated environments, you get a similar definition.
 
         Raises:
-            ServiceException: it is not registered; the message lists those that are.
+            ServiceException: it is not registered. The message lists the registered ones.
             UserErrorException: both a version and a label are given.
         """
         from amlflow.core.environments.curated import find_curated, is_curated  # reads a file
@@ -225,7 +230,7 @@ class Environment(Settings):
 
     @staticmethod
     def list(workspace: WorkspaceBase) -> dict[str, Environment]:
-        """The latest version of each registered environment, and the curated ones, by name."""
+        """Return by name the registered environments in their latest version, and curated ones."""
         from amlflow.core.environments.curated import curated_definitions  # reads a file
 
         registry = _registry(workspace, "Environment.list(workspace)")
@@ -238,7 +243,9 @@ class Environment(Settings):
 
     @staticmethod
     def label(workspace: WorkspaceBase, name: str, version: str, labels: Sequence[str]) -> None:
-        """Give a version these labels, and no others. Another version with one of them loses it.
+        """Set the labels of a version. It loses its old labels.
+
+        If another version has one of these labels, that version loses it.
 
         Raises:
             ServiceException: the version is not registered.
@@ -253,14 +260,14 @@ class Environment(Settings):
     def add_private_pip_wheel(
         workspace: WorkspaceBase, file_path: str | os.PathLike[str], exist_ok: bool = False
     ) -> str:
-        """Keep a wheel in the workspace; the address that is returned is a package of pip.
+        """Store a wheel in the workspace, and return its address.
 
-        ``conda_dependencies.add_pip_package(address)`` names it in an environment. An address means
-        this content: a wheel that is added later under the same name has another one.
+        Pass the address to ``conda_dependencies.add_pip_package(address)``. An address belongs to
+        this content: if you add another wheel under the same name later, it gets another address.
 
         Raises:
             FileNotFoundError: the file does not exist.
-            UserErrorException: it is not a wheel; or the workspace has one of this name, and
+            UserErrorException: it is not a wheel; or the workspace has a wheel of this name, and
                 ``exist_ok`` is False, as in v1.
         """
         from amlflow.core.environments.private_wheels import add_wheel  # few scripts add one
@@ -274,12 +281,12 @@ class Environment(Settings):
     def build(self, workspace: WorkspaceBase, image_build_compute: Any = None) -> ImageBuildDetails:
         """Register the environment, and make it on this machine in the background.
 
-        One with an image or a Dockerfile becomes an image, and any other a virtual environment.
-        Returns an object with v1's ``wait_for_completion``, ``get_log`` and ``status``.
-        ``image_build_compute`` changes nothing: this machine builds.
+        An environment with an image or a Dockerfile becomes an image. Any other becomes a virtual
+        environment. Returns an object with v1's ``wait_for_completion``, ``get_log`` and
+        ``status``. ``image_build_compute`` is not used: this machine builds.
 
         Raises:
-            UserErrorException: as :meth:`register`.
+            UserErrorException: it cannot be registered, as in :meth:`register`.
         """
         from amlflow.core.environments.image_build import ImageBuildDetails  # few scripts build
 
@@ -291,23 +298,27 @@ class Environment(Settings):
     ) -> None:
         """Make the environment on this machine now, and print the log.
 
-        ``platform`` and v1's further arguments change nothing.
+        ``platform`` and v1's further arguments are not used.
 
         Raises:
-            UserErrorException: it cannot be made; the message is one sentence.
+            UserErrorException: it cannot be made. The message is one sentence.
         """
         from amlflow.core.environments.image_build import build_here  # few scripts build
 
         build_here(self._making(workspace))
 
     def get_image_details(self, workspace: WorkspaceBase) -> DockerImageDetails:
-        """Whether it is made here, and where. Raises ComputeTargetException: no engine answers."""
+        """Return whether the environment is made on this machine, and where.
+
+        Raises:
+            ComputeTargetException: no container engine answers.
+        """
         from amlflow.core.environments.image_build import image_details  # few scripts ask for it
 
         return image_details(self._making(workspace), self.docker.image())
 
     def _making(self, workspace: WorkspaceBase) -> Making:
-        from amlflow.core.environments.making import making_of  # most scripts make nothing here
+        from amlflow.core.environments.making import making_of  # most scripts do not call it
 
         return making_of(self.name, self.python, self.docker, lambda: tracker_of(workspace))
 
@@ -325,18 +336,18 @@ class Environment(Settings):
 
     @staticmethod
     def load_from_directory(path: str | os.PathLike[str]) -> Environment:
-        """The environment in a folder that :meth:`save_to_directory`, also v1's, has written.
+        """Read an environment from a folder that amlflow or v1 has saved it to.
 
         Raises:
-            FileNotFoundError: there is none, as in v1.
-            UserErrorException: a file of the folder cannot be read as one of an environment's.
+            FileNotFoundError: the folder has no environment, as in v1.
+            UserErrorException: a file of the folder is not a valid file of an environment.
         """
         from amlflow.core.environments.definition_files import read_folder  # few scripts need it
 
         return environment_from(read_folder(path))
 
     def clone(self, new_name: str) -> Environment:
-        """A copy under another name, without a version."""
+        """Return a copy under another name, without a version."""
         clone = copy.deepcopy(self)
         clone.name = new_name
         clone.version = None
@@ -347,7 +358,7 @@ class Environment(Settings):
             return NotImplemented
         return definition_of(self) == definition_of(other)
 
-    __hash__ = None  # type: ignore[assignment]  # it changes
+    __hash__ = None  # type: ignore[assignment]  # its content can change
 
     def __repr__(self) -> str:
         return f"Environment(Name: {self.name},\nVersion: {self.version})"
@@ -356,7 +367,11 @@ class Environment(Settings):
 def _with_packages(
     method: str, name: str, conda_specification: str | None, pip_requirements: str | None
 ) -> Environment:
-    """An environment of an image: with the packages of a file, or with only those of the image."""
+    """Return an environment with the packages of a file, for an image to be set by the caller.
+
+    Without a file, the script uses only the packages of the image. ``method`` begins the message of
+    an error.
+    """
     if conda_specification is not None and pip_requirements is not None:
         raise UserErrorException(
             f"{method} takes conda_specification or pip_requirements, and got both."
@@ -371,7 +386,7 @@ def _with_packages(
 
 
 def definition_of(environment: Environment) -> dict[str, Any]:
-    """An environment as v1's JSON, with the secrets that it holds."""
+    """Return an environment as v1's JSON, with its secrets."""
     definition = write_fields(environment, FIELDS)
     packages = environment.python.conda_dependencies
     definition["python"]["condaDependencies"] = packages.as_dict()
@@ -381,10 +396,12 @@ def definition_of(environment: Environment) -> dict[str, Any]:
 def environment_from(
     definition: Mapping[str, Any], name: str | None = None, version: str | None = None
 ) -> Environment:
-    """The inverse of :func:`definition_of`; a name and version take the place of its own.
+    """Return the environment of a definition that :func:`definition_of` has returned.
+
+    ``name`` and ``version`` replace those of the definition.
 
     Raises:
-        UserErrorException: it is not the definition of an environment.
+        UserErrorException: this is not the definition of an environment.
     """
     where = f"The definition of the environment {name or definition.get('name')!r}"
     section = Section(dict(definition), where)
@@ -397,7 +414,11 @@ def environment_from(
 def open_shared(
     definition: Mapping[str, Any], owner: str, name: str | None = None, version: str | None = None
 ) -> Environment:
-    """As :func:`environment_from`, of a definition that the run ``owner`` has in a tracker."""
+    """Return the environment of a definition that comes from a tracker.
+
+    ``owner`` is the id of the run that has the definition. The other arguments and the errors are
+    those of :func:`environment_from`.
+    """
     from amlflow.core.environments.shared import leave_out_paths  # most scripts register nothing
 
     environment = environment_from(definition, name, version)
@@ -406,7 +427,10 @@ def open_shared(
 
 
 def open_latest(registry: Registry) -> Iterator[tuple[RegisteredVersion, Environment]]:
-    """The latest version of each registered environment; the log names one that is left out."""
+    """Yield the latest version of each registered environment.
+
+    An environment that cannot be read is left out, and a warning names it.
+    """
     for version, definition in registry.definitions():
         try:
             yield version, open_shared(definition, version.run_id, version.name, version.version)
@@ -415,13 +439,16 @@ def open_latest(registry: Registry) -> Iterator[tuple[RegisteredVersion, Environ
 
 
 def _mark_registered(environment: Environment) -> Environment:
-    """Note that an environment is as it was registered."""
+    """Remember that an environment has its registered content, and return it."""
     environment._registered_digest = _digest_of(environment)
     return environment
 
 
 def registered_version(environment: Environment) -> str | None:
-    """The version that an environment is registered as; None if it has been changed since."""
+    """Return the version of a registered environment.
+
+    Returns None if it is not registered, or if its content was changed later.
+    """
     if environment.version is None or environment._registered_digest is None:
         return None
     is_same = environment._registered_digest == _digest_of(environment)
@@ -435,7 +462,10 @@ def _digest_of(environment: Environment) -> str:
 
 
 def definition_to_keep(environment: Environment) -> dict[str, Any]:
-    """What a run keeps of its environment: no values of variables, which may be secrets."""
+    """Return the part of an environment that a run keeps.
+
+    The values of environment variables may be secrets, so they are left out.
+    """
     definition, _ = without_credentials(definition_of(environment))
     version = registered_version(environment)
     return {**definition, "version": version, "environmentVariables": {}}

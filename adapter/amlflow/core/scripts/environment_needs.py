@@ -1,4 +1,4 @@
-"""What must be made for a script before it starts, on the target that runs it."""
+"""The packages and images that must be made for a script on its target before it starts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ logger = logging.getLogger("amlflow")
 
 
 def choose_packages(specification: Specification | None, compute: Compute) -> Specification | None:
-    """The packages to install on this target; None and a warning if it cannot install any."""
+    """Return the packages to install on this target; None if there is nothing to install.
+
+    If the target cannot install packages, a warning says so, and None is returned.
+    """
     if specification is None:
         return None
     if runs_here(compute):
@@ -45,10 +48,10 @@ def choose_packages(specification: Specification | None, compute: Compute) -> Sp
 
 
 def with_packages(environment: Environment, folder: str | os.PathLike[str]) -> Environment:
-    """The environment, or a copy that contains the packages of its conda file.
+    """Return the environment, or a copy of it that contains the packages of its conda file.
 
     Raises:
-        UserErrorException: as :func:`packages_of`.
+        UserErrorException: the conda file does not exist, or is not a conda file.
     """
     if environment.python.user_managed_dependencies:
         return environment
@@ -63,10 +66,10 @@ def with_packages(environment: Environment, folder: str | os.PathLike[str]) -> E
 def check_dockerfile(
     settings: RunConfiguration, target: Target, compute: Compute
 ) -> Dockerfile | None:
-    """What the image is built from, if the target can build it.
+    """Return the Dockerfile of the environment; None if it has none.
 
     Raises:
-        UserErrorException: the target cannot build images.
+        UserErrorException: the target cannot build images, or the Dockerfile does not exist.
         ComputeTargetException: the target's engine does not answer.
     """
     dockerfile = dockerfile_of(settings.environment.docker)

@@ -1,4 +1,4 @@
-"""The parts of an environment's definition: v1's sections, and how files spell each setting."""
+"""The parts of an environment's definition: v1's sections, and the key of each setting in files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from amlflow.exceptions import UserErrorException
 
 DEFAULT_NAME = "default-environment"
 DEFAULT_PYTHON = "python"
-"""v1's default interpreter: the active one, which is the submitter's own or the image's."""
+"""v1's default interpreter: the active one, which is that of the submitter or of the image."""
 
 FIELDS = (
     ("name", "name", TEXT),
@@ -35,15 +35,15 @@ FIELDS = (
     ("spark.packages", "spark.packages", LIST),
     ("spark.precache_packages", "spark.precachePackages", VALUE),
 )
-"""Each setting of an environment by its attribute, its key in files and its type."""
+"""Each setting of an environment: its attribute, its key in files and its type."""
 
 
 @dataclass
 class PythonSection(Settings):
-    """Which Python runs the script, and with which packages.
+    """The Python that runs the script, and its packages.
 
-    ``relax`` is amlflow's own: a pinned version that has no wheel for the Python is replaced by the
-    nearest one that has.
+    v1 does not have ``relax``: if it is set, and a pinned version has no wheel for this Python, the
+    nearest version that has a wheel is installed.
     """
 
     interpreter_path: str = DEFAULT_PYTHON
@@ -63,10 +63,10 @@ class PythonSection(Settings):
 
 @dataclass
 class DockerSection(Settings):
-    """Which container image the script runs in.
+    """The container image that the script runs in.
 
-    ``base_dockerfile`` is the text of a Dockerfile, or the path of one. Where it or
-    ``build_context`` is set, ``base_image`` is not used.
+    ``base_dockerfile`` is the text of a Dockerfile, or its path. If it or ``build_context`` is set,
+    ``base_image`` is not used.
     """
 
     enabled: bool = False
@@ -79,7 +79,7 @@ class DockerSection(Settings):
     base_image_registry: ContainerRegistry = field(default_factory=ContainerRegistry)
 
     def image(self) -> str | None:
-        """The image's whole name; None if none is named, or only one of v1's default images."""
+        """Return the image's whole name; None for no image, or for one of v1's default images."""
         image, address = self.base_image, self.base_image_registry.address
         if not image or image in DEFAULT_IMAGES:
             return None

@@ -1,7 +1,7 @@
-"""v1's estimators: a script whose environment is stated by its packages.
+"""v1's estimators: a script with the packages that it needs.
 
-v1 itself turned an estimator into a ScriptRunConfig with an environment, and so does amlflow. An
-estimator is submitted, and is the ``estimator`` of other code, as that.
+v1 itself turned an estimator into a ScriptRunConfig with an environment. In amlflow, an estimator
+is a ScriptRunConfig: you can use it wherever one is accepted.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Estimator(ScriptRunConfig):
     """
 
     _FRAMEWORK: ClassVar[tuple[str, ...]] = ()
-    """The framework's packages of pip; ``framework_version`` is that of the first."""
+    """The framework's packages of pip. ``framework_version`` is the version of the first one."""
 
     def __init__(
         self,
@@ -74,31 +74,36 @@ class Estimator(ScriptRunConfig):
 
         Args:
             source_directory: The folder that becomes the run's snapshot and working folder.
-            compute_target: A compute target or its name; "local" if left out.
-            vm_size, vm_priority: Kept in ``run_config.amlcompute``; they change nothing here.
+            compute_target: A compute target or its name (default: "local").
+            vm_size, vm_priority: Kept in ``run_config.amlcompute``, and not used.
             entry_script: A Python file in the folder.
-            script_params: The script's arguments by flag; with None or "" the flag stands alone.
-            node_count: The number of nodes; that of ``distributed_training`` if it is higher.
+            script_params: The script's arguments by flag. A flag with None or "" has no value.
+            node_count: The number of nodes. If that of ``distributed_training`` is higher, it is
+                used.
             process_count_per_node: The processes on each node, with ``distributed_backend``.
-            distributed_backend: What joins the processes: "mpi" (left out: the same), "gloo",
-                "nccl" or "ps".
-            distributed_training: The configuration of the processes, in place of these two.
-            use_gpu: Changes nothing: a script uses the GPUs that its machine has.
+            distributed_backend: The way to join the processes: "mpi" (the default), "gloo", "nccl"
+                or "ps".
+            distributed_training: The configuration of the processes, instead of
+                ``distributed_backend`` and ``process_count_per_node``.
+            use_gpu: Not used: a script uses the GPUs that its machine has.
             use_docker: Whether to run in a container; left out, it is as the target says.
-            custom_docker_image: The container image; ``custom_docker_base_image`` is the same.
+            custom_docker_image: The container image. ``custom_docker_base_image`` means the same.
             image_registry_details: The ContainerRegistry of the image.
             user_managed: Whether the script's Python has all packages already.
             conda_packages, pip_packages: Packages that the script needs.
-            conda_dependencies_file: A conda environment file in ``source_directory``, or anywhere.
-            pip_requirements_file: A requirements file in ``source_directory``, or anywhere.
+            conda_dependencies_file: The path of a conda environment file. It is looked for in
+                ``source_directory`` first, and then in the working folder.
+            pip_requirements_file: The path of a requirements file. It is looked for in the same
+                folders.
             environment_variables: Variables of the script.
-            environment_definition: The environment, in place of all that describes one above.
+            environment_definition: The environment. The arguments above that describe an
+                environment are ignored then.
             inputs: Data sets with ``as_named_input``, and DataReferences.
             source_directory_data_store: Ignored: the tracker keeps the snapshot.
             shm_size: The size of a container's shared memory, such as "2g".
             resume_from: Ignored, with a warning.
-            max_run_duration_seconds: The run is Canceled when it takes longer; None: never.
-            framework_version: The version of the framework's package; any if left out.
+            max_run_duration_seconds: The run is Canceled if it takes longer. None means no limit.
+            framework_version: The version of the framework's package (default: any version).
 
         Raises:
             UserErrorException: an argument is wrong, or contradicts another one.
@@ -169,7 +174,7 @@ class SKLearn(Estimator):
 
 
 def _to_distributed(backend: str | None, nodes: int, per_node: int) -> Any:
-    """The configuration that v1's two arguments stand for; None for one process."""
+    """Return the configuration of the processes for v1's arguments; None for one process."""
     if backend is None and per_node == 1 and nodes == 1:
         return None
     kind = (backend or "mpi").lower()
@@ -182,7 +187,7 @@ def _to_distributed(backend: str | None, nodes: int, per_node: int) -> Any:
 
 def _pin(packages: Sequence[str], version: str | None) -> list[str]:
     if version is not None and packages:
-        # Of the others any version is taken that fits the framework's.
+        # pip takes a version of the others that fits the first one.
         return [f"{packages[0]}=={version}", *packages[1:]]
     return list(packages)
 
@@ -213,7 +218,7 @@ def _make_environment(
 
 
 def _find(source_directory: str, name: str) -> str:
-    """A file's path: v1 looks in the source directory."""
+    """Return a file's path: in the source directory if it is there, as in v1, or as given."""
     beside = os.path.join(source_directory, name)
     return beside if os.path.exists(beside) else name
 

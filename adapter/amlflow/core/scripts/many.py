@@ -1,4 +1,4 @@
-"""Submitting a list of scripts to a cluster at once."""
+"""Submits a list of scripts. A cluster gets all of its scripts in one call."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from amlflow.spec import Cluster, RunDraft, RunRecord, Status
 Item = TypeVar("Item")
 
 THREADS = 8
-"""Calls to the tracker at the same time, where there is one for each run."""
+"""The number of calls to the tracker at the same time, for calls that are made for each run."""
 
 
 def submit_many(
@@ -42,13 +42,15 @@ def submit_many(
     parent: RunRecord | None,
     snapshot_id: str | None = None,
 ) -> list[RunRecord]:
-    """Submit scripts; the records of their runs in the order of the configurations.
+    """Submit scripts, and return the records of their runs in the order of the configurations.
 
-    No run is made if one of the configurations is wrong. Those of one cluster are handed to it
-    together, all or none. Others are submitted one by one. ``tags`` are those of all, or a list of
-    those of each.
+    If one of the configurations is wrong, no run is made. All scripts for one cluster are handed to
+    it together: it takes all of them or none. Other scripts are submitted one by one. ``tags`` is a
+    dict for all runs, or a list with a dict for each run.
 
-    Raises what :func:`submit` raises, and UserErrorException if there are not as many tags.
+    Raises:
+        UserErrorException: the list of tags does not have one entry for each configuration; or a
+            reason of :func:`submit`, whose other errors are raised, too.
     """
     tags = _tags_of_each(tags, len(configs))
     scripts = [prepare_script(config, experiment, snapshot_id) for config in configs]
@@ -79,7 +81,7 @@ def _tags_of_each(tags: Any, count: int) -> list[Mapping[str, Any] | None]:
 
 
 def _by_cluster(scripts: Sequence[PreparedScript]) -> list[list[int]]:
-    """The numbers of the scripts, in groups that have one target."""
+    """Return the numbers of the scripts, in groups that have the same target."""
     groups: list[tuple[Target, list[int]]] = []
     for number, script in enumerate(scripts):
         for target, numbers in groups:
@@ -99,7 +101,7 @@ def _submit_to(
     parent: RunRecord | None,
     snapshot_id: str | None,
 ) -> list[RunRecord]:
-    """Submit scripts of one cluster. One folder serves all of them until the cluster has them."""
+    """Submit scripts to one cluster. They share one folder until the cluster has them."""
     _check_each_shape(cluster, scripts)
     folder = JobFolder(new_name())
     check_own(folder.path.parent)
@@ -138,7 +140,7 @@ def _submit_to(
 
 
 def _check_each_shape(cluster: Cluster, scripts: Sequence[PreparedScript]) -> None:
-    """Have the cluster check the scripts, once for those that ask it for the same."""
+    """Ask the cluster to check the scripts, once for all scripts with the same demands."""
     checked = []
     for script in scripts:
         job = script.job
@@ -154,7 +156,10 @@ def _store_sources(
     folder: JobFolder,
     snapshot_id: str | None,
 ) -> list[str]:
-    """Store the source of each script, each folder once; the digests in the scripts' order."""
+    """Store the source of each script, and return the digests in the order of the scripts.
+
+    If several scripts have the same source folder, it is stored once.
+    """
     digests: dict[tuple[str, str | None], str] = {}
 
     def store(script: PreparedScript) -> str:
@@ -174,7 +179,7 @@ def _describe_inputs(
     records: Sequence[RunRecord],
     folder: JobFolder,
 ) -> None:
-    """Store the definitions of the scripts' environments, and show the data that they get."""
+    """Store the definitions of the scripts' environments, and show the scripts' input data."""
 
     def describe(number: int) -> None:
         script, record = scripts[number], records[number]
@@ -189,7 +194,7 @@ def _describe_inputs(
 
 
 def _call_for_each(call: Callable[[Item], None], items: Sequence[Item]) -> None:
-    """Call a function for each item, several at the same time; the first error is raised."""
+    """Call a function for each item, for several at the same time. Raises the first error."""
     with ThreadPoolExecutor(THREADS) as pool:
         for _ in pool.map(call, items):
             pass

@@ -1,4 +1,4 @@
-"""What is known of a script before its run is made: its job, and that it can be run."""
+"""Checks a script before its run is made, and describes the job."""
 
 from __future__ import annotations
 
@@ -42,8 +42,9 @@ logger = logging.getLogger("amlflow")
 class PreparedScript:
     """A configuration that has been checked, and the job that it becomes.
 
-    The job lacks what is known once its run has been made. ``cluster`` is None if the target runs
-    jobs on this machine; ``compute`` is what runs the script, there or on the cluster's node.
+    The job lacks the values that are known only when its run has been made, such as the run's id.
+    ``cluster`` is None if the target runs jobs on this machine. ``compute`` runs the script, on
+    this machine or on a node of the cluster.
     """
 
     config: ScriptRunConfig
@@ -56,11 +57,11 @@ class PreparedScript:
 def prepare_script(
     config: ScriptRunConfig, experiment: ExperimentBase, snapshot_id: str | None = None
 ) -> PreparedScript:
-    """Check a configuration; ``snapshot_id`` is as in :meth:`Experiment.submit`.
+    """Check a configuration, and return its job. :meth:`Experiment.submit` has ``snapshot_id``.
 
     Raises:
         UserErrorException: the script or the configuration cannot be run.
-        Unsupported: the tracker lives in this process alone.
+        Unsupported: the tracker exists only in this process.
         ComputeTargetException: the target is unknown.
     """
     _check_whole(config)
@@ -119,20 +120,28 @@ def prepare_script(
 
 
 def check_for_cluster(script: PreparedScript, cluster: Cluster) -> None:
-    """Raise ComputeTargetException if no cluster of this kind can run the script."""
+    """Check that a cluster of this kind can run the script, without asking the cluster.
+
+    Raises:
+        ComputeTargetException: it cannot.
+    """
     job = script.job
     check_reachable(job.tracking_uri, job.target)
     check_distribution(job.distribution, cluster, job.target)
 
 
 def check_on_cluster(script: PreparedScript, cluster: Cluster) -> None:
-    """The same, and the cluster itself is asked."""
+    """Check that the cluster can run the script. This also asks the cluster.
+
+    Raises:
+        ComputeTargetException: it cannot.
+    """
     check_for_cluster(script, cluster)
     cluster.check(to_work(script.job), script.job.tracking_uri)
 
 
 def command_of(config: ScriptRunConfig, *, inside: bool) -> tuple[list[str], bool]:
-    """The words to run and whether they are a script; see :func:`command_line`."""
+    """Return the words to run, and whether they are a script, as :func:`command_line` does."""
     settings = config.run_config
     script = config.script if config.script is not None or config.command else settings.script
     command = config.command or (None if script else settings.command)
@@ -159,7 +168,7 @@ def _check_shared(tracker: Tracker) -> None:
 
 
 def _check_whole(config: ScriptRunConfig) -> None:
-    """Refuse what would silently be left out."""
+    """Refuse wrong settings, and warn of ignored ones, so that nothing is ignored silently."""
     if not isinstance(config.source_directory, (str, os.PathLike)):
         raise UserErrorException(
             f"source_directory={config.source_directory!r} is not a path; it is the folder with "
@@ -195,7 +204,10 @@ def _variables(settings: RunConfiguration) -> dict[str, str]:
 
 
 def _own_environ() -> dict[str, str]:
-    """The environment that the job gets, without what concerns the submitter's own run alone."""
+    """Return the job's environment variables: those of this process, except those of its own run.
+
+    If this process is itself a submitted script, some variables describe only its own run.
+    """
     own = (AGENT_PYTHON, SCRIPT_PYTHON, ROOM, VARIABLE, "VIRTUAL_ENV") if ROOM in os.environ else ()
     return {name: value for name, value in os.environ.items() if name not in own}
 
@@ -206,12 +218,12 @@ def _python(settings: RunConfiguration) -> str | None:
 
 
 def _python_here() -> str | None:
-    """The Python of the environment that the submitter itself runs in, if it runs in one."""
+    """Return the Python of the environment that this process runs in; None without one."""
     return os.environ.get(SCRIPT_PYTHON, sys.executable) if ROOM in os.environ else None
 
 
 def _environment_note(environment: Environment, is_made: bool) -> dict[str, Any] | None:
-    """How the run names its environment; None where nothing is said of one."""
+    """Return the run's note of its environment; None for an unchanged default environment."""
     if environment == Environment(environment.name) and environment.name == DEFAULT_NAME:
         return None
     return {

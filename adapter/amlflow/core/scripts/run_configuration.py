@@ -1,4 +1,4 @@
-"""v1's ``azureml.core.runconfig``: what to run where, and its ``.runconfig`` file."""
+"""v1's ``azureml.core.runconfig``: a script, its target and settings, and their file."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _FOLDERS = (FOLDER, "aml_config", "")
 
 @dataclass
 class DockerConfiguration(Settings):
-    """Whether the script runs in a container, and how."""
+    """The settings of the container that the script runs in, if it runs in one."""
 
     use_docker: bool = False
     shared_volumes: bool = True
@@ -53,16 +53,16 @@ class DockerConfiguration(Settings):
 
 
 NOT_IN_FILES = ("output_data",)
-"""The settings that are objects of the script's, which no file holds."""
+"""The settings that are objects of the user's code. A file cannot hold them."""
 _REPLACED = ("data", "dataReferences")
-"""The keys whose entries are those of the configuration, and none that the file had before."""
+"""The keys whose old entries are removed from the file if the configuration does not have them."""
 
 
 class RunConfiguration(Settings):
     """A script or command, its arguments, target, environment and environment variables.
 
-    Source: ``azureml.core.RunConfiguration`` 1.61; names are v1's. What a ``.runconfig`` file holds
-    beyond them is kept and written back.
+    Source: ``azureml.core.RunConfiguration`` 1.61; names are v1's. If a ``.runconfig`` file has
+    other settings, they are kept and written back.
     """
 
     script: str | None
@@ -118,7 +118,7 @@ class RunConfiguration(Settings):
 
     @property
     def target(self) -> str:
-        """The name of the compute target; a compute target may be assigned, too."""
+        """The name of the compute target. You can also assign a compute target."""
         return self._target
 
     @target.setter
@@ -129,7 +129,7 @@ class RunConfiguration(Settings):
 
     @staticmethod
     def load(path: str | os.PathLike[str], name: str | None = None) -> RunConfiguration:
-        """Read ``<path>/.azureml/<name>.runconfig``, or the file ``path`` itself without a name.
+        """Read ``<path>/.azureml/<name>.runconfig``. Without a name, read the file ``path``.
 
         Raises:
             UserErrorException: the file does not exist, or is not a run configuration.
@@ -149,15 +149,15 @@ class RunConfiguration(Settings):
         name: str | None = None,
         separate_environment_yaml: bool = False,
     ) -> None:
-        """Write ``<path>/.azureml/<name>.runconfig``; ``name`` is the target's if left out.
+        """Write ``<path>/.azureml/<name>.runconfig`` (default for ``name``: the target's name).
 
-        Where ``path`` is a file, that file is written. ``separate_environment_yaml`` writes the
-        environment into ``environment.yml`` beside it, and its packages into
+        If ``path`` is a file, this file is written. With ``separate_environment_yaml``, the
+        environment is written to ``environment.yml`` beside it, and its packages to
         ``conda_dependencies.yml``.
 
         Raises:
-            UserErrorException: the configuration names outputs, or data without an id, which such
-                a file cannot hold.
+            UserErrorException: the configuration names outputs, or data without an id. A file
+                cannot hold these.
         """
         for setting in NOT_IN_FILES:
             if getattr(self, setting):
@@ -220,7 +220,7 @@ _FIELDS = (
     ("amlcompute.vm_size", "amlcompute.vmSize", TEXT),
     ("amlcompute.vm_priority", "amlcompute.vmPriority", TEXT),
 )  # fmt: skip
-"""Each setting by its attribute, its key in the file and its type."""
+"""Each setting: its attribute, its key in the file and its type."""
 _IN_DEFINITION = frozenset({
     "mpi.processCountPerNode", "pytorch.communicationBackend", "pytorch.processCount",
     "tensorflow.workerCount", "tensorflow.parameterServerCount",
@@ -228,11 +228,11 @@ _IN_DEFINITION = frozenset({
     "environment.python.interpreterPath", "environment.python.userManagedDependencies",
     "environment.python.condaDependencies", "environment.docker.baseImage",
 })  # fmt: skip
-"""The keys that a run's definition has as the configuration says them."""
+"""The keys that a run's definition copies from the configuration."""
 
 
 def defined_settings(config: RunConfiguration) -> dict[str, Any]:
-    """What a run's definition has as the configuration says it, without secrets."""
+    """Return the settings that a run's definition copies from it, without secrets."""
     return show_fields(config, [row for row in _FIELDS if row[1] in _IN_DEFINITION])
 
 
@@ -270,7 +270,7 @@ def _yaml(path: Path) -> dict[str, Any]:
 
 
 def _read_environment(file: Path, name: str) -> dict[str, Any]:
-    """The environment of a run configuration that keeps it in a file of its own beside it."""
+    """Read the environment of a run configuration from a separate file beside it."""
     beside = file.parent / name
     if not beside.is_file():
         raise UserErrorException(

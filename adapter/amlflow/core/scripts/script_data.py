@@ -1,4 +1,4 @@
-"""The data of a script: from the arguments of a configuration to what its job keeps."""
+"""The data of a script: collects it from a configuration, and describes it for the job."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ REFERENCE = "AZUREML_DATAREFERENCE_{name}"
 
 @dataclass(frozen=True, slots=True)
 class CollectedData:
-    """What a job keeps, the notes of its run, and what the tracker's page shows."""
+    """The data of a job, the notes of its run, and the inputs that the tracker's page shows."""
 
     data: ScriptData
     notes: dict[str, str]
@@ -43,7 +43,7 @@ class CollectedData:
 
     @property
     def needs(self) -> list[str]:
-        """The folders of this machine that links lead to, and that the user names."""
+        """The folders of this machine that the datastores of inputs and outputs use."""
         stores = {
             source.store
             for item in self.data.inputs
@@ -56,9 +56,9 @@ class CollectedData:
 
 
 def collect_data(config: ScriptRunConfig, workspace: WorkspaceBase) -> CollectedData | None:
-    """The data that a configuration names; None if it names none.
+    """Return the data that a configuration names; None if it names none.
 
-    Data sets that are not registered are kept, so that their ids find them.
+    Data sets that are not registered are stored, so that they can be found by their ids.
 
     Raises:
         UserErrorException: two inputs or outputs have one name, or a data set cannot be read.
@@ -110,7 +110,7 @@ def _arguments(config: ScriptRunConfig, workspace: WorkspaceBase) -> Iterator[Sc
 
 
 def _open_data(name: str, value: Any, workspace: WorkspaceBase) -> Any:
-    """An entry of ``run_config.data`` as an argument of a script."""
+    """Convert an entry of ``run_config.data`` to an argument of a script."""
     if not isinstance(value, Data):
         return value
     reference = dataset_of(name, value)
@@ -123,7 +123,7 @@ def _open_data(name: str, value: Any, workspace: WorkspaceBase) -> Any:
 
 
 def _open_reference(name: str, value: Any, workspace: WorkspaceBase) -> Any:
-    """An entry of ``run_config.data_references`` as an argument of a script."""
+    """Convert an entry of ``run_config.data_references`` to an argument of a script."""
     if not isinstance(value, DataReferenceConfiguration):
         return value
     return DataReference(
@@ -137,7 +137,7 @@ def _open_reference(name: str, value: Any, workspace: WorkspaceBase) -> Any:
 
 
 def _variables(settings: RunConfiguration) -> dict[str, str]:
-    """The environment variables of inputs that do not have the input's name."""
+    """Return by input the environment variables whose names the user has chosen."""
     return {
         name: value.environment_variable_name
         for name, value in settings.data.items()
@@ -269,7 +269,7 @@ def _to_output(argument: OutputDatasetConfig, workspace: WorkspaceBase) -> Scrip
 
 
 def definition_text(collected: CollectedData | None) -> dict[str, Any]:
-    """What a run's definition says of its data, in v1's form."""
+    """Return the part of a run's definition that describes its data, in v1's form."""
     if collected is None:
         return {}
     return {

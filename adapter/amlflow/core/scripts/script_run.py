@@ -1,4 +1,4 @@
-"""The run of a script that is submitted: what it is made with, and what its job learns of it."""
+"""The run of a submitted script: its values, and what its job gets from it."""
 
 from __future__ import annotations
 
@@ -28,17 +28,19 @@ from amlflow.spec import LAUNCHED, RunDraft, RunRecord, Tracker, redacted
 
 TYPE = "azureml.scriptrun"
 MAX_DEFINITION = 7000
-"""Characters of a definition that a run keeps."""
+"""The longest definition that a run keeps, in characters. Long parts of it are left out."""
 
 
 def pack_source(
     script: PreparedScript, tracker: Tracker, snapshot_id: str | None, archive: Path
 ) -> str:
-    """Write the script's source to an archive, or read it from a stored snapshot; its digest.
+    """Write the script's source to an archive, and return the archive's digest.
+
+    With ``snapshot_id``, the archive is read from this stored snapshot.
 
     Raises:
         SnapshotException: the source folder cannot be packed.
-        UserErrorException: a rule leaves the script out of it.
+        UserErrorException: a rule of an ignore file leaves the script out.
     """
     if snapshot_id is not None:
         digest = snapshot.check_digest(snapshot_id)
@@ -52,14 +54,14 @@ def pack_source(
 
 
 def environment_definition(script: PreparedScript) -> dict[str, Any]:
-    """The definition of the script's environment, without secrets."""
+    """Return the definition of the script's environment, without secrets."""
     config = script.config
     environment = with_packages(config.run_config.environment, config.source_directory)
     return definition_to_keep(environment)
 
 
 def note_of(folder: JobFolder) -> dict[str, str]:
-    """The run's note of the folder that its job has until it is started."""
+    """Return the run's note about the job's folder, which exists before the job is started."""
     note = {"name": folder.name, "host": this_host(), "proof": proof_of(folder)}
     return {JOB_NOTE: json.dumps(note)}
 
@@ -72,7 +74,10 @@ def draft_script_run(
     notes: Mapping[str, str],
     **values: Any,
 ) -> RunDraft:
-    """The run of a script whose source has a digest; ``values`` are as for :func:`draft_run`."""
+    """Make a draft for the run of a script. ``digest`` is that of its source.
+
+    ``values`` are further arguments of :func:`draft_run`.
+    """
     config, job, collected = script.config, script.job, script.collected
     environment_note = job.environment_note
     return draft_run(
@@ -96,7 +101,7 @@ def draft_script_run(
 
 
 def bind_job(job: Job, experiment: ExperimentBase, record: RunRecord, digest: str) -> Job:
-    """The job of a run that has been made."""
+    """Complete a job with the values of its run, which has been made."""
     return dataclasses.replace(
         job,
         run_id=record.id,
@@ -106,7 +111,7 @@ def bind_job(job: Job, experiment: ExperimentBase, record: RunRecord, digest: st
 
 
 def _context(experiment: ExperimentBase, record: RunRecord) -> dict[str, str]:
-    """The variables by which the script finds its run: v1's, and those of MLflow's client."""
+    """Return the variables with which a script finds its run: v1's and those of MLflow's client."""
     store, tracker = store_of(experiment), tracker_of(experiment)
     return {
         "AZUREML_RUN_ID": display_id(record),
@@ -120,13 +125,16 @@ def _context(experiment: ExperimentBase, record: RunRecord) -> dict[str, str]:
         **client_variables(tracker.uri),
         "MLFLOW_EXPERIMENT_ID": record.experiment_id,
         "MLFLOW_RUN_ID": record.id,
-        # Lines are to be seen when they are printed, and kept when the script is killed.
+        # The log shows a line when it is printed, and keeps it if the script is killed.
         "PYTHONUNBUFFERED": "1",
     }
 
 
 def _definition(config: ScriptRunConfig, job: Job, collected: CollectedData | None) -> str:
-    """v1's runDefinition. Values of environment variables may be secrets and stay out of it."""
+    """Return v1's runDefinition as JSON.
+
+    The values of environment variables may be secrets, so they are left out.
+    """
     settings = config.run_config
     definition: dict[str, Any] = {
         "script": job.command[0] if job.is_script else None,

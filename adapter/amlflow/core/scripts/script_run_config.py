@@ -1,4 +1,4 @@
-"""What to run and where: v1's ``azureml.core.script_run_config``."""
+"""A script and its settings: v1's ``azureml.core.script_run_config``."""
 
 from __future__ import annotations
 
@@ -49,24 +49,27 @@ class ScriptRunConfig:
         Args:
             source_directory: The folder that becomes the run's snapshot and working folder.
             script: A Python file in it.
-            arguments: Texts, numbers, paths and data (``dataset.as_named_input('x')``,
-                ``OutputFileDatasetConfig()``); one text is split as a shell does.
-            run_config: All of it in one; compute_target, environment, distributed_job_config,
-                max_run_duration_seconds and docker_runtime_config are ignored then, as in v1.
-            compute_target: A compute target or its name; "local" if left out.
+            arguments: A list of texts, numbers, paths and data
+                (``dataset.as_named_input('x')``, ``OutputFileDatasetConfig()``). A single text is
+                split into words as a shell does.
+            run_config: All settings in one object. As in v1, compute_target, environment,
+                distributed_job_config, max_run_duration_seconds and docker_runtime_config are
+                ignored then.
+            compute_target: A compute target or its name (default: "local").
             environment: The Python or image to use.
-            distributed_job_config: Several processes: an MpiConfiguration, a PyTorchConfiguration
-                or a TensorflowConfiguration.
+            distributed_job_config: The configuration of several processes: an MpiConfiguration, a
+                PyTorchConfiguration or a TensorflowConfiguration.
             resume_from: Ignored, with a warning.
-            max_run_duration_seconds: The run is Canceled when it takes longer; None: never.
-            command: A program and its arguments, instead of a script. What a shell would read
-                (``&&``, ``$NAME``, ``>`` …), in a text or as a word without blanks, a shell reads.
-            docker_runtime_config: Whether to run in a container.
+            max_run_duration_seconds: The run is Canceled if it takes longer. None means no limit.
+            command: A program and its arguments, instead of a script. A shell runs it if it
+                contains something for a shell, such as ``&&``, ``$NAME`` or ``>``. In a list, this
+                must be in a word without blanks.
+            docker_runtime_config: The settings of the container, if the script runs in one.
 
         Raises:
-            RunConfigurationException: distributed_job_config is another object.
-            UserErrorException: both a script and a command are given, or an argument is neither
-                text nor number nor path.
+            RunConfigurationException: distributed_job_config is an object of another class.
+            UserErrorException: both a script and a command are given, or an argument is not a text,
+                a number, a path or data.
         """
         right = "ScriptRunConfig(source_directory='src', script='train.py')"
         if script is not None:
@@ -116,7 +119,7 @@ class ScriptRunConfig:
 def _check_parts(
     run_config: Any, environment: Any, docker_runtime_config: Any, compute_target: Any
 ) -> None:
-    """Raise UserErrorException for a part of the configuration that is another's."""
+    """Raise UserErrorException if a part of the configuration is an object of another class."""
     parts = [
         (run_config, RunConfiguration, "run_config", "RunConfiguration()"),
         (environment, Environment, "environment", "Environment('name')"),

@@ -1,4 +1,4 @@
-"""Parts of v1's run configurations that many scripts set and that change little here."""
+"""Parts of v1's run configurations that many scripts set, and that have little effect here."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from amlflow.core.scripts.unknown_settings import Settings
 DEFAULT_CPU_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04:20251130.v1"
 DEFAULT_GPU_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-cuda11.8-cudnn8-ubuntu22.04"
 DEFAULT_IMAGES = frozenset({DEFAULT_CPU_IMAGE, DEFAULT_GPU_IMAGE})
-"""v1's default images. If one of them is named, the target's own default image is used."""
+"""v1's default images. For one of them, the target's own default image is used instead."""
 
 
 @dataclass
@@ -28,7 +28,7 @@ class ContainerRegistry(Settings):
 
 @dataclass
 class SparkSection(Settings):
-    """Packages of Spark. v1's files name some by default; amlflow does not run Spark."""
+    """Packages of Spark. v1's files have some by default, but amlflow does not run Spark."""
 
     repositories: list[str] = field(default_factory=list)
     packages: list[str] = field(default_factory=list)
@@ -37,7 +37,8 @@ class SparkSection(Settings):
 
 @dataclass
 class HistoryConfiguration(Settings):
-    """What a run keeps: always its snapshot, ``outputs/`` and ``logs/``."""
+    """The files that a run keeps. The settings are not used: a run always keeps its snapshot,
+    ``outputs/`` and ``logs/``."""
 
     output_collection: bool = True
     snapshot_project: bool = True
@@ -46,7 +47,7 @@ class HistoryConfiguration(Settings):
 
 @dataclass
 class AmlComputeConfiguration(Settings):
-    """The virtual machine that v1 asks Azure for. It changes nothing here."""
+    """The virtual machine that v1 asks Azure for. It is not used here."""
 
     vm_size: str | None = None
     vm_priority: str | None = None

@@ -1,6 +1,6 @@
 """Reads settings from a file and writes them to it, according to a table.
 
-A row of the table has the attribute, its key in the file and its type, such as
+A row of the table has a setting's attribute, its key in the file and its type, such as
 ``("docker.base_image", "docker.baseImage", TEXT)``.
 """
 
@@ -17,7 +17,7 @@ from amlflow.exceptions import UserErrorException
 
 
 class Section:
-    """A mapping in the file, whose entries have types."""
+    """A mapping in the file. It returns its entries as values of a type."""
 
     def __init__(self, content: Any, where: str) -> None:
         if content is not None and not isinstance(content, dict):
@@ -59,7 +59,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """How a value is read from the file, written to it, and shown in a run's definition."""
+    """The functions that read a value from a file, write it, and show it in a run's definition."""
 
     read: Callable[[Section, str], Any]
     write: Callable[[Any], Any] = copy.copy
@@ -67,7 +67,7 @@ class Type:
 
 
 LEFT_OUT = object()
-"""A type's result for a value that is not written."""
+"""The result of ``write`` for a value that is not written to the file."""
 
 
 def _write_packages(packages: CondaDependencies) -> Any:
@@ -87,7 +87,7 @@ Row = tuple[str, str, Type]
 
 
 def read_fields(owner: object, content: Section, rows: Iterable[Row]) -> None:
-    """Set the settings that the file has. Others, and those that are empty there, do not change."""
+    """Set the settings that the file has. Settings that are absent or empty there do not change."""
     for attribute, key, kind in rows:
         *sections, name = key.split(".")
         section = content
@@ -100,18 +100,18 @@ def read_fields(owner: object, content: Section, rows: Iterable[Row]) -> None:
 
 
 def write_fields(owner: object, rows: Iterable[Row]) -> dict[str, Any]:
-    """All settings, as the file has them."""
+    """Return all settings in the form of the file."""
     values = {key: kind.write(attrgetter(path)(owner)) for path, key, kind in rows}
     return _nest({key: value for key, value in values.items() if value is not LEFT_OUT})
 
 
 def show_fields(owner: object, rows: Iterable[Row]) -> dict[str, Any]:
-    """All settings without secrets, as everybody may see them."""
+    """Return all settings without secrets, so that everybody may see them."""
     return _nest({key: kind.show(attrgetter(path)(owner)) for path, key, kind in rows})
 
 
 def _nest(values: dict[str, Any]) -> dict[str, Any]:
-    """``{"a.b": 1}`` as ``{"a": {"b": 1}}``."""
+    """Convert ``{"a.b": 1}`` to ``{"a": {"b": 1}}``."""
     result: dict[str, Any] = {}
     for key, value in values.items():
         *sections, name = key.split(".")

@@ -1,4 +1,4 @@
-"""What the environment of a run configuration asks for, as the specification of an environment."""
+"""Converts the environment of a run configuration to the specification of what to install."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from amlflow.exceptions import UserErrorException
 from amlflow.spec import Tracker
 
 RELAX = "AMLFLOW_RELAX_PINS"
-"""Set to 1, it allows other versions where a pin has no wheel for the Python."""
+"""The environment variable that has the effect of ``python.relax`` if it is 1: if a pinned version
+has no wheel for the Python, another version is installed."""
 
 
 def specification_of(
@@ -23,14 +24,15 @@ def specification_of(
     folder: str | os.PathLike[str],
     tracker: Callable[[], Tracker],
 ) -> Specification | None:
-    """What is to be installed for an environment; None where the user manages its packages.
+    """Return what is to be installed for an environment; None if the user manages its packages.
 
     Args:
         name: The environment's name.
-        python: Its packages, and its Python.
-        folder: The source folder. Relative paths that no file has are below it, or else below the
-            working folder.
-        tracker: Gives the tracker that has the workspace's wheels; called if one is named.
+        python: The environment's Python and packages.
+        folder: The source folder. A relative path in the packages is looked for in the folder of
+            the conda file that names it, then in the source folder, then in the working folder.
+        tracker: Returns the tracker with the workspace's wheels. It is called only if a package is
+            such a wheel.
 
     Raises:
         UserErrorException: ``conda_dependencies_file`` does not exist, or is not a conda file; or
@@ -58,7 +60,7 @@ def specification_of(
 
 
 def packages_of(python: PythonSection, folder: str | os.PathLike[str]) -> CondaDependencies:
-    """The packages of an environment, also where they are in a conda file.
+    """Return the packages of an environment, from its conda file if it has one and no packages.
 
     Raises:
         UserErrorException: the file does not exist, or is not a conda file.
@@ -70,7 +72,7 @@ def packages_of(python: PythonSection, folder: str | os.PathLike[str]) -> CondaD
 
 
 def _find(name: str, folder: Path) -> Path:
-    """A conda file of a .runconfig: below the source folder, as in v1, or the working folder."""
+    """Find a conda file of a .runconfig: in the source folder, as in v1, or the working folder."""
     for path in (folder / name, Path(name)):
         if path.is_file():
             return path

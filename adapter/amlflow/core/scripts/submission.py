@@ -1,4 +1,4 @@
-"""Submitting: from a configuration to a run whose agent has been started."""
+"""Submits a script: makes its run, and starts the agent or hands the job to the cluster."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def submit(
     snapshot_id: str | None = None,
     **kwargs: Any,
 ) -> RunRecord:
-    """Submit a script; see :meth:`Experiment.submit`. The record of the run is returned.
+    """Submit a script as :meth:`Experiment.submit` does, and return the record of its run.
 
-    ``snapshot_id`` takes the source from a snapshot that is stored already, instead of from
+    With ``snapshot_id``, the source comes from this stored snapshot instead of from
     ``source_directory``.
 
     Raises:
         UserErrorException: the script or the configuration cannot be run.
-        Unsupported: the tracker lives in this process alone.
+        Unsupported: the tracker exists only in this process.
         SnapshotException: the source folder cannot be packed.
         ComputeTargetException: the target is unknown, or does not work now.
     """
@@ -70,7 +70,7 @@ def submit(
         needs = [*job.needs, str(folder.journal), *([str(folder.data)] if job.data else [])]
         variables = script_variables(job, folder, runs_here(compute))
         job = dataclasses.replace(job, environment={**job.environment, **variables}, needs=needs)
-        if job.dockerfile is None:  # otherwise its image is still to be built
+        if job.dockerfile is None:  # otherwise its image is not built yet
             compute.check(job.work(folder))
         warn_of_one_machine(job.distribution, job.target)
         start = StartHere(job)
@@ -83,8 +83,9 @@ def submit(
 def make_folder(folder: JobFolder) -> Iterator[contextlib.ExitStack]:
     """Make a job's folder, and remove it again if the job fails to start.
 
-    The folder is locked until the stack that this yields is closed. Another process that finds the
-    run learns from the lock that the job is being started, and without it that no process does so.
+    Yields a stack that holds the folder's lock: the folder is locked until you close the stack. The
+    lock tells other processes that a process is starting the job. If they find no lock, no process
+    is starting it.
     """
     try:
         folder.make()
@@ -126,8 +127,8 @@ def _launch(
         digest = pack_source(script, tracker, snapshot_id, folder.snapshot)
         if job.environment_note is not None:
             folder.put(folder.definition, environment_definition(script))
-        # The snapshot is stored while the target is asked and the run is made: each takes a few
-        # calls to the tracker or the cluster.
+        # The snapshot is stored while the target is checked and the run is made, because each of
+        # these takes a few calls to the tracker or the cluster.
         storing = pool.submit(snapshot.keep, tracker, digest, folder.snapshot)
         checking.result()
         status = preparing.enter_context(start.prepare())

@@ -1,4 +1,4 @@
-"""What :meth:`Experiment.submit` takes, and the function that submits it."""
+"""The classes that :meth:`Experiment.submit` accepts, and the functions that submit them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def submit_config(
     parent: RunRecord | None,
     **kwargs: Any,
 ) -> RunRecord:
-    """Submit a configuration; the record of its run."""
+    """Submit a configuration, and return the record of its run."""
     for kind, submitter in SUBMITTERS.items():
         if isinstance(config, kind):
             return submitter(experiment, config, tags, parent, **kwargs)
@@ -36,8 +36,8 @@ def submit_configs(
     parent: RunRecord | None,
     **kwargs: Any,
 ) -> list[RunRecord]:
-    """Submit a list of configurations of scripts; the records of their runs."""
-    # Imported when scripts are submitted, as below.
+    """Submit a list of configurations of scripts, and return the records of their runs."""
+    # Imported when scripts are submitted, for the reasons in _submit_script.
     from amlflow.core.scripts.many import submit_many
 
     for config in configs:
@@ -57,12 +57,13 @@ def _submit_script(
     parent: RunRecord | None,
     **kwargs: Any,
 ) -> RunRecord:
-    # Imported when a script is submitted: it needs subprocess, and what only some systems have.
+    # Imported when a script is submitted: it needs subprocess and modules that only some systems
+    # have.
     from amlflow.core.scripts.submission import submit
 
     return submit(config, experiment, tags, parent, **kwargs)
 
 
 SUBMITTERS: dict[type, Callable[..., RunRecord]] = {ScriptRunConfig: _submit_script}
-"""Each kind of configuration, and how it is submitted: by a function of experiment, configuration,
-tags, parent and further keywords, which returns the record of the run it made."""
+"""For each class of configurations, the function that submits one. Its arguments are experiment,
+configuration, tags, parent and further keywords. It returns the record of the run."""

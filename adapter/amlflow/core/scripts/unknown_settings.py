@@ -15,7 +15,7 @@ logger = logging.getLogger("amlflow")
 
 
 class Settings:
-    """An object whose attributes are settings: those that its class annotates, and its properties.
+    """An object whose attributes are settings. They are its class's annotations and properties.
 
     Setting an unknown attribute logs a warning that it is ignored, because most of v1's settings
     for compute and history concern only Azure. A setting in ``_REFUSED`` raises an error with the
@@ -41,7 +41,7 @@ class Settings:
 
 @functools.cache
 def settings_of(kind: type) -> frozenset[str]:
-    """The names of the settings of a class."""
+    """Return the names of the settings of a class."""
     return frozenset(
         name
         for ancestor in kind.__mro__
