@@ -1,1 +1,1 @@
-"""Datastores and data sets below the facade: addresses, definitions, reading, transfer, jobs."""
+"""Datastores and data sets below the facade: addresses, definitions, reading, and transfer."""

@@ -1,4 +1,4 @@
-"""Which files or rows the steps of a data set leave."""
+"""Chooses the files or rows that remain after the steps of a data set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from amlflow.parts import check_part
 
 
 def draw(count: int, probability: float, seed: int) -> Any:
-    """For each of so many rows whether it is taken; the same for the same seed."""
+    """Choose rows at random. Returns an array of booleans, one for each of ``count`` rows.
+
+    The same seed gives the same result.
+    """
     check_part("data", "A part that is drawn")
     import numpy as np  # comes with pandas, and few data sets of files need it
 
@@ -20,7 +23,7 @@ def draw(count: int, probability: float, seed: int) -> Any:
 
 
 def choose_files(definition: Definition, files: Sequence[DataFile]) -> list[DataFile]:
-    """The files of a file data set after its steps."""
+    """Return the files of a file data set after its steps."""
     selection = list(files)
     for name, *values in definition.steps:
         if name == "take":

@@ -1,8 +1,8 @@
-"""The first contact with a storage, which has to answer within seconds.
+"""The first contact with a storage, which must answer within seconds.
 
-The clients of clouds try again for minutes where credentials are missing or nobody answers: adlfs
-for 250 s, gcsfs for longer. A script is told within seconds instead. Later calls are left to the
-client, since a storage that has answered once is worth waiting for.
+If credentials are missing, or no server answers, the clients of clouds try again for minutes: adlfs
+for 250 s, gcsfs for longer. Here, a script gets the error within seconds. Later calls wait as long
+as the client does, because a storage that has answered once will probably answer again.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 ANSWER_S = 20.0
-"""How long a storage may take for its first answer, with the look for credentials."""
+"""How long a storage may take for its first answer. This includes the search for credentials."""
 _AZURE_SCOPE = "https://storage.azure.com/.default"
 _AZURE = {"max_concurrency": 8}
-"""Blocks of 4 MB that are in memory at once; adlfs takes 128 of itself."""
+"""The number of blocks of 4 MB that are in memory at once. The default of adlfs is 128."""
 _OPTIONS = {"abfs": _AZURE, "abfss": _AZURE, "az": _AZURE}
 """Options of fsspec's file systems, by scheme."""
 _answered: set[str] = set()
@@ -31,15 +31,16 @@ class UnknownScheme(ValueError):
 
 
 def open_url(address: str) -> tuple[AbstractFileSystem, str]:
-    """The file system of an address and the path there, once a cloud's storage has answered.
+    """Open an address: return its file system, and the path in the file system.
 
-    Any answer counts, also a refusal or that the path does not exist.
+    The storage of a cloud must answer first. Any answer counts, also a refusal, or the answer that
+    the path does not exist.
 
     Raises:
         UnknownScheme: fsspec knows no file system of the address's scheme.
-        TimeoutError: it has not answered after :data:`ANSWER_S`.
+        TimeoutError: the storage has not answered within :data:`ANSWER_S` seconds.
         ImportError: the package that reads such addresses is not installed.
-        Exception: what fsspec's client raises where it finds no credentials.
+        Exception: the client's own error, for example if it finds no credentials.
     """
     # fsspec takes 0.1 s, and `import azureml.core` does not load it.
     from fsspec import get_filesystem_class
@@ -52,8 +53,8 @@ def open_url(address: str) -> tuple[AbstractFileSystem, str]:
         kind = get_filesystem_class(split_protocol(address)[0] or "file")
     except ValueError:
         raise UnknownScheme(parts.scheme) from None
-    # The clients of clouds are asynchronous ones. The others are kept by thread, so they are made
-    # in the thread that uses them.
+    # The clients of clouds are asynchronous. fsspec keeps one of the other clients for each thread,
+    # so it is made here, in the thread that uses it.
     if not kind.async_impl or storage in _answered:
         fs, path = url_to_fs(address, **options)
         return fs, str(path)
@@ -67,7 +68,7 @@ def open_url(address: str) -> tuple[AbstractFileSystem, str]:
         except Exception as error:  # noqa: BLE001 - it is raised in the thread that asks
             answer.set_exception(error)
 
-    # A daemon, so that a client that goes on trying does not keep the process from ending.
+    # A daemon thread, because a client that keeps trying must not keep the process alive.
     threading.Thread(target=ask, name="amlflow storage", daemon=True).start()
     result = answer.result(ANSWER_S)
     _answered.add(storage)
@@ -77,15 +78,16 @@ def open_url(address: str) -> tuple[AbstractFileSystem, str]:
 def _ask(fs: AbstractFileSystem, root: str) -> None:
     credential = getattr(fs, "credential", None)
     if credential is not None and hasattr(credential, "get_token"):
-        # Azure's: the client itself would look for it four times, with pauses of up to a minute.
+        # A credential of Azure: the client would try four times, with pauses of up to a minute.
         from fsspec.asyn import sync
 
         sync(fs.loop, credential.get_token, _AZURE_SCOPE)
     try:
         fs.info(root)
-    except OSError:  # it does not exist, or is refused: both are answers
+    except OSError:  # the path does not exist, or access is refused: both are answers
         pass
     except Exception as error:
-        # Azure's errors of an answer; a key may be for the files and not for their container.
+        # Azure's error for an answer has a status. A key may give access to the files only, and not
+        # to their container.
         if not isinstance(getattr(error, "status_code", None), int):
             raise

@@ -1,7 +1,7 @@
-"""What a data set is: where its files are, how they are read, and what is taken from them.
+"""The definition of a data set: the places of its files, the options to read them, and the steps.
 
 A definition that comes from a tracker is input: :func:`parse_definition` accepts datastore paths
-and web addresses only, so that nobody else decides which files of this machine are read.
+and web addresses only, so that no other user can choose files of this machine to be read.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from amlflow.tracker_data import Malformed, check_local_time, to_object
 
 TABULAR, FILE = "tabular", "file"
 MAX_DEFINITION = 8 << 20
-"""Characters of a definition."""
+"""The longest definition, in characters."""
 MAX_SOURCES = 100_000
 MAX_STEPS = 1000
 MAX_PATH = 4096
-"""Characters of a path or a pattern."""
+"""The longest path or pattern, in characters."""
 MAX_WILDCARDS = 4
-"""Signs ``*``, ``?`` and ``[`` in one part of a path."""
+"""The most signs ``*``, ``?`` and ``[`` in one part of a path."""
 MAX_PARTITIONS = 32
-"""Names in a ``partition_format``."""
+"""The most names in a ``partition_format``."""
 _NAMESPACE = uuid.UUID("6ad1a3a6-6c0c-5a4e-9f3d-61d1a0a4b0d5")
 _SECRET = re.compile(r"(?i)(^|[-_])(sig|signature|token|key|secret|password|credential)s?$")
 STORE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
@@ -52,24 +52,24 @@ _VALUES: Mapping[str, frozenset[str]] = {
     }),
     "invalid_lines": frozenset({"drop", "error"}),
 }  # fmt: skip
-"""The values of options that have a few."""
+"""The allowed values of options that allow only a few."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A path or a pattern: in a datastore, or (``store`` is None) a web address or a local path."""
+    """A path or a pattern in a datastore. If ``store`` is None, a web address or a local path."""
 
     store: str | None
     path: str
 
     @property
     def is_web(self) -> bool:
-        """Whether it is a web address."""
+        """Whether this is a web address."""
         return self.store is None and is_web(self.path)
 
     @property
     def is_local(self) -> bool:
-        """Whether it is a path of this machine."""
+        """Whether this is a path of this machine."""
         return self.store is None and not is_web(self.path)
 
     def __str__(self) -> str:
@@ -96,7 +96,7 @@ OPTIONS: Mapping[str, tuple[type, ...]] = {
     "timestamp": _TEXT,
     "partition_timestamp": _TEXT,
 }
-"""How files are read, by the option: the types of its value."""
+"""The options for reading files: for each option, the types that its value can have."""
 FORMATS = frozenset({"delimited", "parquet", "json-lines", "files"})
 STEPS: Mapping[str, tuple[tuple[type, ...], ...]] = {
     "take": ((int,),),
@@ -108,7 +108,7 @@ STEPS: Mapping[str, tuple[tuple[type, ...], ...]] = {
     "filter": ((list,),),
     "time": ((str, type(None)), (str, type(None)), (bool,)),
 }
-"""What is taken from the data, by the step: the types of its values."""
+"""The steps, which choose a part of the data: for each step, the types of its values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,22 +122,22 @@ class Definition:
     steps: tuple[tuple[Any, ...], ...] = ()
 
     def with_step(self, *step: Any) -> Definition:
-        """The definition with one step more."""
+        """Return the definition with one more step."""
         return replace(self, steps=(*self.steps, step))
 
     def with_options(self, **options: Any) -> Definition:
-        """The definition with these options; None takes one away."""
+        """Return the definition with these options. The value None removes an option."""
         merged = {**self.options, **options}
         options = {key: value for key, value in merged.items() if value is not None}
         return replace(self, options=options)
 
     @property
     def id(self) -> str:
-        """The data set's id: the same for the same definition."""
+        """The data set's id. Equal definitions have the same id."""
         return str(uuid.uuid5(_NAMESPACE, self.to_json()))
 
     def to_json(self) -> str:
-        """The definition as JSON, always the same for the same definition."""
+        """Return the definition as JSON. Equal definitions have the same text."""
         content = {
             "kind": self.kind,
             "format": self.format,
@@ -149,7 +149,7 @@ class Definition:
 
 
 def check_for_tracker(definition: Definition) -> None:
-    """Raise UserErrorException for a source that a tracker must not hold."""
+    """Raise UserErrorException if a source has a credential, which a tracker must not store."""
     for source in definition.sources:
         if source.is_web and holds_secret(source.path):
             address = urlsplit(source.path)
@@ -167,7 +167,7 @@ def holds_secret(address: str) -> bool:
 
 
 def parse_definition(text: str) -> Definition:
-    """A definition that comes from a tracker. Raises :class:`Malformed`."""
+    """Parse a definition that comes from a tracker. Raises :class:`Malformed`."""
     definition = _parse(text)
     if any(source.is_local for source in definition.sources):
         raise Malformed("a definition with datastore paths and web addresses only")
@@ -175,7 +175,11 @@ def parse_definition(text: str) -> Definition:
 
 
 def parse_own_definition(text: str) -> Definition:
-    """A definition that amlflow itself wrote to a file of the user's. Raises :class:`Malformed`."""
+    """Parse a definition that amlflow itself has written to a file of the user.
+
+    Raises:
+        Malformed: it is not a definition.
+    """
     return _parse(text)
 
 
@@ -216,7 +220,7 @@ def _parse_source(pair: object) -> Source:
 
 
 def _is_wild(part: str) -> bool:
-    # A name is compared with each way to spread it over the wildcards.
+    # Matching tries every way to divide a name among the wildcards, so many of them take long.
     return sum(part.count(sign) for sign in "*?[") > MAX_WILDCARDS
 
 
@@ -249,7 +253,7 @@ def _parse_options(options: object) -> dict[str, Any]:
 
 
 def _is_column_type(kind: object) -> bool:
-    """Whether it is what :class:`amlflow.core.data.data_type.DataType` says of a column."""
+    """Whether this is a column's type from :class:`amlflow.core.data.data_type.DataType`."""
     if not isinstance(kind, dict) or kind.get("type") not in COLUMN_TYPES:
         return False
     formats = kind.get("formats") or []
@@ -257,7 +261,7 @@ def _is_column_type(kind: object) -> bool:
 
 
 def _is_partition_format(pattern: str) -> bool:
-    """Whether each name in braces is a name, there once, and divided from the next one."""
+    """Whether each name in braces is valid and unique, and there is text between two names."""
     names = re.findall(r"\{(\w+)", pattern)
     is_divided = "}{" not in pattern
     are_names = all(name.isidentifier() for name in names) and len(set(names)) == len(names)

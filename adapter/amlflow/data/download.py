@@ -16,7 +16,7 @@ from amlflow.local_paths import local_path_for
 def download_prefix(
     folder: Folder, below: Path, prefix: str, *, overwrite: bool, show_progress: bool
 ) -> int:
-    """Write the files of a datastore whose paths begin with a prefix; how many is returned."""
+    """Write the files of a datastore whose paths begin with a prefix. Returns their number."""
     start = posixpath.dirname(prefix.strip("/"))
     with explain_errors("Reading", folder.address):
         base = folder.path(start)
@@ -38,10 +38,11 @@ def download_prefix(
 def download_files(
     files: Iterable[DataFile], below: Path, *, overwrite: bool, ignore_missing: bool = False
 ) -> list[str]:
-    """Write files below a folder; their paths are returned.
+    """Write files below a folder, and return their paths.
 
     Raises:
-        UserErrorException: unless ``overwrite``, one is there already. Then none is written.
+        UserErrorException: a file is there already, and ``overwrite`` is False. Then no file is
+            written.
     """
     listed = list(files)
     if not overwrite:

@@ -1,4 +1,4 @@
-"""The errors of data: v1's classes, each message with what failed and without a credential."""
+"""The errors of data, in v1's classes. A message says what failed, and has no credential."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from amlflow.exceptions import AzureMLException, UserErrorException
 from amlflow.parts import install_command
 
 MAX_REASON = 300
-"""Characters of a storage's own words that a message repeats."""
+"""The number of characters of a storage's own message that an error repeats."""
 EXTRAS = {
     "s3": "s3",
     "s3a": "s3",
@@ -25,19 +25,19 @@ EXTRAS = {
     "http": "data",
     "https": "data",
 }
-"""By the scheme of an address: the extra of amlflow that installs what reads it."""
+"""For each scheme of addresses, the extra of amlflow that installs the package for reading it."""
 VARIABLES = {
     "s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY",
     "azure": "AZURE_STORAGE_ACCOUNT_KEY, AZURE_STORAGE_SAS_TOKEN, AZURE_STORAGE_CONNECTION_STRING",
     "gcs": "GOOGLE_APPLICATION_CREDENTIALS",
 }
-"""By extra: the environment variables in which its client looks for credentials first."""
+"""For each extra, the environment variables in which its client looks for credentials first."""
 _BACKENDS = frozenset(
     {"adlfs", "aiobotocore", "aiohttp", "azure", "botocore", "fsspec", "gcsfs", "google", "s3fs"}
 )
-"""Packages whose errors descend from nothing that Python has."""
+"""Packages whose errors are not subclasses of Python's own errors, such as OSError."""
 _REFUSED = (401, 403)
-"""HTTP's statuses of a refusal, which Azure's errors have."""
+"""The HTTP statuses of a refusal. Azure's errors have them."""
 _NO_CREDENTIALS = frozenset(
     {
         "AzureSigningError",
@@ -47,12 +47,12 @@ _NO_CREDENTIALS = frozenset(
         "RefreshError",
     }
 )
-"""Errors of Azure's, Google's and Amazon's packages, whose texts have what was tried, and may have
-keys."""
+"""Errors of Azure's, Google's and Amazon's packages about credentials. Their texts list everything
+that was tried, and may contain keys, so they are not shown."""
 
 
 class DatasetValidationError(UserErrorException):
-    """Data that a data set names cannot be read, or is not what the data set says."""
+    """The data of a data set cannot be read, or does not have the form that the data set says."""
 
 
 class DatasetExecutionError(UserErrorException):
@@ -63,10 +63,11 @@ class DatasetExecutionError(UserErrorException):
 def explain_errors(what: str, address: str) -> Iterator[None]:
     """Turn errors of fsspec and its backends into one sentence.
 
-    ``what`` is what was tried, such as ``Reading``; ``address`` is shown without credentials.
+    ``what`` names the action in the message, such as ``Reading``. ``address`` is shown without
+    credentials.
 
     Raises:
-        DatasetExecutionError: the storage refused, does not answer or does not have it.
+        DatasetExecutionError: the storage refuses, does not answer, or does not have the file.
     """
     try:
         yield
@@ -82,9 +83,9 @@ def explain_errors(what: str, address: str) -> Iterator[None]:
 
 
 def _explain(error: Exception, address: str) -> str | None:
-    """Why, in one sentence; None for an error that has nothing to do with storage."""
+    """Return the reason in one sentence; None for an error that does not come from a storage."""
     if isinstance(error, FileNotFoundError) and error.__cause__ is not None:
-        # fsspec's client of web servers says so of whatever went wrong.
+        # fsspec's client for web servers raises this error for every kind of failure.
         cause = _explain_web(error.__cause__)
         if cause is not None:
             return cause
@@ -109,7 +110,7 @@ def _explain(error: Exception, address: str) -> str | None:
             f"{what}. Check the credentials that the storage's own client reads, such as its "
             f"environment variables{_variables(address)}."
         )
-    if isinstance(error, (TimeoutError, concurrent.futures.TimeoutError)):  # one from 3.11 on
+    if isinstance(error, (TimeoutError, concurrent.futures.TimeoutError)):  # the same from 3.11 on
         return "it did not answer in time. Check the address, the network and the credentials."
     if isinstance(error, ImportError):
         scheme = urlsplit(address).scheme
@@ -130,7 +131,7 @@ def _variables(address: str) -> str:
 
 
 def _explain_web(cause: BaseException) -> str | None:
-    """Why a web server gave nothing; None where it says that it does not have it."""
+    """Return why a web server did not return a file; None if it does not have the file."""
     status = getattr(cause, "status", None)
     if isinstance(status, int):
         return None if status == 404 else f"the server answered with HTTP status {status}."
@@ -142,9 +143,9 @@ def _explain_web(cause: BaseException) -> str | None:
 
 
 def without_secrets(text: str) -> str:
-    """A text in which no address has a user, a password or a query, where keys are given.
+    """Return a text without the users, passwords and queries of addresses, which may have keys.
 
-    Azure's ``abfs://container@account`` has a container there.
+    In Azure's ``abfs://container@account``, the container is kept.
     """
     text = re.sub(r"((?:abfss?|az|wasbs?)://[^/@:\s'\"]+@)|(\w+://)[^/@\s'\"]+@", _keep, text)
     return re.sub(r"(\w+://[^\s'\"?]*)\?[^\s'\"]*", r"\1", text)

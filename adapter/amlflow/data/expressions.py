@@ -1,4 +1,4 @@
-"""Conditions on rows, such as ``dataset["age"] > 30``, as v1's ``filter`` takes them."""
+"""Conditions on rows for v1's ``filter``, such as ``dataset["age"] > 30``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _JOINS: Mapping[str, Callable[[Any, Any], Any]] = {"&": operator.and_, "|": oper
 
 
 class Expression:
-    """A condition; ``&``, ``|`` and ``~`` combine conditions."""
+    """A condition on rows. ``&``, ``|`` and ``~`` combine conditions."""
 
     def __init__(self, tree: list[Any]) -> None:
         self.tree = tree
@@ -43,7 +43,7 @@ class Expression:
 
 
 class Column(Expression):
-    """A column of a data set; comparing it gives a condition."""
+    """A column of a data set. A comparison with it is a condition."""
 
     def __init__(self, name: str) -> None:
         super().__init__(["column", name])
@@ -81,12 +81,12 @@ class Column(Expression):
     __hash__ = None  # type: ignore[assignment]
 
     def is_null(self) -> Expression:
-        """Whether the row has no value."""
+        """Return the condition that the row has no value in this column."""
         return Expression(["null", self._name])
 
 
 def check_form(tree: object, depth: int = 0) -> None:
-    """Raise ValueError for what is not the tree of a condition."""
+    """Raise ValueError if the object is not the tree of a condition."""
     if depth > MAX_DEPTH or not isinstance(tree, list) or not tree:
         raise ValueError(f"a condition of at most {MAX_DEPTH} levels")
     sign, *operands = tree
@@ -116,10 +116,11 @@ def evaluate(
     check: Callable[[Sequence[str], Sequence[str]], None],
     depth: int = 0,
 ) -> Any:
-    """For each row of a data frame whether it meets the condition.
+    """Return for each row of a data frame whether it meets the condition.
 
     Raises:
-        UserErrorException: the condition is not one, or a column does not exist.
+        UserErrorException: the tree is not a condition, a column does not exist, or its values
+            cannot be compared.
     """
     if depth > MAX_DEPTH or not tree:
         raise UserErrorException(f"A condition has at most {MAX_DEPTH} levels.")

@@ -1,4 +1,4 @@
-"""A data set's rows as a pandas data frame: reading, and then its steps one after another."""
+"""Reads a data set's rows into a pandas data frame, and applies the data set's steps to them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def to_frame(definition: Definition, files: Sequence[DataFile]) -> pd.DataFrame:
-    """The rows of a tabular data set.
+    """Return the rows of a tabular data set as a pandas data frame.
 
     Raises:
         DatasetExecutionError: a file cannot be read.
@@ -69,7 +69,7 @@ def _filter(frame: Any, options: Mapping[str, Any], expression: Sequence[Any]) -
 def _time(
     frame: Any, options: Mapping[str, Any], start: str | None, end: str | None, inclusive: bool
 ) -> Any:
-    import pandas as pd  # loaded already by the table, here for its names
+    import pandas as pd  # the table has loaded it already
 
     column = _time_column(options)
     _check_columns(frame.columns, [column])
@@ -88,11 +88,11 @@ def _time(
 
 
 def check_time_column(definition: Definition, files: Sequence[DataFile]) -> None:
-    """Look whether the column that has a row's time exists, without reading the rows.
+    """Check that the timestamp column exists, without reading the rows.
 
     Raises:
         DatasetExecutionError: a file cannot be read.
-        UserErrorException: none was stated, or it does not exist.
+        UserErrorException: the data set has no timestamp column, or the column does not exist.
     """
     names: Sequence[str] = column_names(definition, files)
     for step, *values in definition.steps:

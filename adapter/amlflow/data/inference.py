@@ -1,7 +1,8 @@
 """v1's types of a delimited file's columns: whole numbers, floats, booleans, times, or texts.
 
-They were looked up in azureml-dataprep 5.5 with files of each kind. In one thing amlflow differs:
-v1 infers from the first 200 rows and makes null of what does not fit later; here all rows count.
+The rules come from tests of azureml-dataprep 5.5 with files of each kind. There is one difference:
+v1 infers a type from the first 200 rows, and later values that do not fit become null. amlflow
+infers the type from all rows.
 """
 
 from __future__ import annotations
@@ -41,13 +42,13 @@ _TIMES = tuple(
         (r"\d{1,2}-[A-Za-z]{3}-\d{2}", ("%d-%b-%y",)),
     )
 )
-"""Forms of times that pyarrow does not infer, and how strptime reads them: the first that fits all
-values; where day and month are ambiguous, the month comes first, as in v1."""
+"""Forms of times that pyarrow does not infer, each with its formats for strptime. The first format
+that fits all values is used. If day and month are ambiguous, the month comes first, as in v1."""
 CLOCK = pa.timestamp("ns")
 
 
 def infer(table: pa.Table, options: Mapping[str, Any]) -> pa.Table:
-    """The table with v1's types, after pyarrow has inferred its own."""
+    """Return the table with v1's types. Before, pyarrow has inferred its own types."""
     declared: Mapping[str, Any] = options.get("column_types", {})
     if options.get("infer_column_types", True):
         for index, field in enumerate(table.schema):
@@ -58,7 +59,7 @@ def infer(table: pa.Table, options: Mapping[str, Any]) -> pa.Table:
 
 
 def set_types(table: pa.Table, declared: Mapping[str, Any]) -> pa.Table:
-    """The table with the types that the user states; a name that is not a column is ignored."""
+    """Return the table with the user's types. A name that is not a column is ignored."""
     for name, kind in declared.items():
         if name in table.column_names:
             index = table.column_names.index(name)
@@ -82,19 +83,19 @@ def _infer_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _naive(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Times in UTC without a zone, as v1 has them."""
+    """Convert times to times in UTC without a zone, as in v1."""
     if pa.types.is_timestamp(column.type) and column.type.tz is not None:
         column = column.cast(pa.timestamp(column.type.unit, "UTC")).cast(
             pa.timestamp(column.type.unit)
         )
     try:
         return column.cast(CLOCK)
-    except pa.ArrowInvalid:  # out of the range of nanoseconds
+    except pa.ArrowInvalid:  # nanoseconds do not have this range
         return column.cast(pa.timestamp("us"))
 
 
 def _from_texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Numbers with a sign or blanks, and times in other forms than ISO's; else the texts."""
+    """Convert texts to numbers (with a sign or blanks) or times (not in ISO's form) if all fit."""
     first = _first_value(column)
     if first is None:
         return column
@@ -134,7 +135,7 @@ def _times(column: pa.ChunkedArray, formats: tuple[str, ...]) -> pa.ChunkedArray
 
 
 def _to_times(column: pa.ChunkedArray, form: str | None) -> pa.ChunkedArray:
-    # pyarrow reads no AM, PM and no two digits of a year; pandas does.
+    # pandas reads AM and PM, and years of two digits. pyarrow does not.
     import pandas as pd
 
     times = pd.to_datetime(column.to_pandas(), format=form or "ISO8601", utc=True)
@@ -142,8 +143,12 @@ def _to_times(column: pa.ChunkedArray, form: str | None) -> pa.ChunkedArray:
 
 
 def convert(column: pa.ChunkedArray, kind: Mapping[str, Any]) -> pa.ChunkedArray:
-    """A column as the type that the user states; what cannot be one becomes null, as in v1."""
-    # The conversion that leaves nulls is pandas'.
+    """Convert a column to the user's type. A value that does not fit becomes null, as in v1.
+
+    Raises:
+        UserErrorException: the type does not exist.
+    """
+    # pandas can convert with nulls for values that do not fit.
     import pandas as pd
 
     name = kind.get("type")
@@ -172,7 +177,7 @@ def convert(column: pa.ChunkedArray, kind: Mapping[str, Any]) -> pa.ChunkedArray
 
 
 def _parse_times(series: Any, formats: Any) -> pa.ChunkedArray:
-    import pandas as pd  # as in convert
+    import pandas as pd  # for the reason in convert
 
     first, *others = formats or ["ISO8601"]
     times: Any = pd.to_datetime(series, format=first, utc=True, errors="coerce")

@@ -1,4 +1,4 @@
-"""Gives a script the files of a data set: as links where it can, else as copies."""
+"""Gives a script the files of a data set: as links if possible, otherwise as copies."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from amlflow.systems import IS_WINDOWS
 
 
 def link_files(files: Iterable[DataFile], below: Path) -> list[Path]:
-    """Put links to files of this machine, and copies of others, below a folder.
+    """Put files below a folder: links to files of this machine, and copies of all others.
 
-    On Windows all are copies.
+    On Windows, all files are copied. Returns the paths.
     """
     below.mkdir(parents=True, exist_ok=True)
     paths = []
@@ -25,7 +25,7 @@ def link_files(files: Iterable[DataFile], below: Path) -> list[Path]:
         else:
             path = local_path_for(file.name, below)
             path.parent.mkdir(parents=True, exist_ok=True)
-            if IS_WINDOWS:  # where few users may make links
+            if IS_WINDOWS:  # few users may make links there
                 shutil.copyfile(source, path)
             else:
                 path.symlink_to(source)
@@ -34,6 +34,6 @@ def link_files(files: Iterable[DataFile], below: Path) -> list[Path]:
 
 
 def copy_files(files: Iterable[DataFile], below: Path) -> list[Path]:
-    """Put copies of files below a folder."""
+    """Put copies of files below a folder, and return their paths."""
     below.mkdir(parents=True, exist_ok=True)
     return [fetch(file, below, overwrite=True) for file in files]

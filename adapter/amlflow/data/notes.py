@@ -10,14 +10,14 @@ from amlflow.data.registry import Registration
 from amlflow.tracker_data import MAX_NAME, Malformed, is_whole, to_json
 
 INPUT, OUTPUT = "input.", "output."
-"""What the keys begin with; the id of the data set follows."""
+"""The prefixes of the notes' keys. The id of the data set follows the prefix."""
 MAX_USES = 100
-"""Inputs of one run that are the same data set."""
+"""The most inputs of one run that use the same data set."""
 
 
 @dataclass(frozen=True, slots=True)
 class UsedData:
-    """A data set as a run has used it: ``label`` is the name of the run's input or output."""
+    """A run's use of a data set. ``label`` is the name of the run's input or output."""
 
     name: str | None
     version: int | None
@@ -26,7 +26,10 @@ class UsedData:
 
 
 def output_notes(registered: Mapping[str, Registration]) -> dict[str, str]:
-    """The notes of a run for the data sets that it has written, by the output's name."""
+    """Return the notes of a run for the data sets that it has written.
+
+    ``registered`` has the data sets by the names of the outputs.
+    """
     return {
         f"{OUTPUT}{item.id}": json.dumps(
             [{"name": item.name, "version": item.version, "input": label, "mode": "output"}]
@@ -36,7 +39,7 @@ def output_notes(registered: Mapping[str, Registration]) -> dict[str, str]:
 
 
 def parse_used(text: str) -> list[UsedData]:
-    """What a note says. Raises :class:`Malformed`."""
+    """Parse a note. Raises :class:`Malformed`."""
     items = to_json(text)
     if not isinstance(items, list) or len(items) > MAX_USES:
         raise Malformed(f"a list of at most {MAX_USES} uses of a data set")

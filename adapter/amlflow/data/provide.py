@@ -1,4 +1,4 @@
-"""Puts the data of a script where it finds it, and keeps what the script wrote."""
+"""Puts a script's inputs into folders before it runs, and stores its outputs afterwards."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ from amlflow.spec import Tracker
 
 @dataclass(slots=True)
 class Provided:
-    """What a script is told: values in place of its markers, variables, and its output folders."""
+    """The values for a script: replacements of markers, environment variables, output folders."""
 
     replacements: dict[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, Path] = field(default_factory=dict)
 
     def fill(self, command: Sequence[str]) -> list[str]:
-        """The command with paths and ids in place of the markers."""
+        """Return the command with paths and ids instead of the markers."""
         if list(command[:2]) == ["sh", "-c"]:
             line = command[2]
             for marker, word in self.replacements.items():
@@ -54,17 +54,17 @@ class Provided:
 def provide(
     data: ScriptData, stores: Datastores, work: Path, base: Path, cancelled: Callable[[], bool]
 ) -> Provided:
-    """Put the inputs and make the folders of the outputs.
+    """Put the inputs into their folders, and make the folders of the outputs.
 
     Args:
-        data: What the script asks for.
-        stores: Where it is.
-        work: The script's working folder, which stated relative folders are below.
-        base: The folder for what has no stated one.
-        cancelled: Whether the run has been cancelled meanwhile.
+        data: The inputs and outputs of the script.
+        stores: The datastores of the inputs.
+        work: The script's working folder. The user's relative folders are below it.
+        base: The folder for inputs and outputs for which the user has given no folder.
+        cancelled: Returns whether the run has been cancelled meanwhile.
 
     Raises:
-        ProvidingCanceled: ``cancelled`` said so.
+        ProvidingCanceled: ``cancelled`` has returned True.
         UserErrorException: an input cannot be read, or its folder has other files in it.
     """
     provided = Provided()
@@ -112,7 +112,10 @@ def _put(
 
 
 def _is_one_file(definition: Definition, stores: Datastores, files: Sequence[DataFile]) -> bool:
-    """Whether the data set was made of the path of a single file; then that is its path."""
+    """Whether a data set was made from the path of a single file.
+
+    If so, the script gets the path of the file, and not of a folder.
+    """
     if len(definition.sources) != 1 or len(files) != 1:
         return False
     [source] = definition.sources
@@ -134,13 +137,13 @@ def keep(
     run_id: str,
     is_completed: bool,
 ) -> dict[str, Registration]:
-    """Store what the script wrote; the data sets that were registered, by the output's name.
+    """Store the outputs of a script, and return the registered data sets by the outputs' names.
 
-    A folder that is uploaded is stored if the run is completed, and one that is mounted always;
-    both are registered if it is completed.
+    An output in the mode "upload" is stored only if the run is completed, and one in the mode
+    "mount" always. Both are registered only if the run is completed.
 
     Raises:
-        UserErrorException: a datastore refuses, or the data set cannot be registered.
+        UserErrorException: a datastore refuses, or a data set cannot be registered.
     """
     registered = {}
     for output in data.outputs:
@@ -157,7 +160,7 @@ def keep(
 
 
 def _output_files(output: ScriptOutput, folder: Path) -> dict[str, Path]:
-    """The files of an output, without links that lead out of it."""
+    """Return the files of an output, without links that lead out of its folder."""
     files = files_below(folder).files
     if output.globs is None:
         return files

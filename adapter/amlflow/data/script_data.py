@@ -1,4 +1,4 @@
-"""The data of a submitted script, as its job keeps it: what it gets, and what is kept of it."""
+"""The data of a submitted script, as its job stores it: the inputs and the outputs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from amlflow.exceptions import AzureMLException
 
 DIRECT, MOUNT, DOWNLOAD, UPLOAD = "direct", "mount", "download", "upload"
 INPUTS_VARIABLE = "AMLFLOW_INPUT_DATASETS"
-"""The environment variable in which a script finds its inputs: JSON, by name."""
+"""The environment variable with a script's inputs: a JSON object with an entry for each name."""
 OUTPUTS_VARIABLE = "AMLFLOW_OUTPUT_DATASETS"
 
 
@@ -22,11 +22,11 @@ class ProvidingCanceled(AzureMLException):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptInput:
-    """Data that a script gets: as a path, or (``direct``) as the id of a data set.
+    """Data that a script gets as a path, or, in the mode ``direct``, as the id of a data set.
 
-    ``marker`` is the argument of the script that its path or id takes the place of, and
-    ``variables`` are the environment variables that get it, too. ``folder`` is where it is put, if
-    the user says so.
+    ``marker`` is an argument of the script. It is replaced by the path or id. ``variables`` are the
+    environment variables that get the path or id, too. ``folder`` is the folder for the data, if
+    the user has given one.
     """
 
     name: str
@@ -38,16 +38,16 @@ class ScriptInput:
     variables: Sequence[str] = ()
 
     def parse(self) -> Definition:
-        """What the data is."""
+        """Return the definition of the data."""
         return parse_own_definition(self.definition)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptOutput:
-    """A folder that a script writes, and where it is kept.
+    """A folder that a script writes, and its place in a datastore.
 
-    ``registration`` has name, description and tags of the data set that it becomes, and
-    ``definition`` is that of the data set, with its source left open.
+    ``registration`` has the name, description and tags of the data set that it becomes. ``kind``,
+    ``format``, ``options`` and ``steps`` are those of the data set's definition.
     """
 
     name: str
@@ -69,19 +69,19 @@ class ScriptOutput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptData:
-    """All data of a script, and the addresses of the datastores that it is in."""
+    """All inputs and outputs of a script, and the addresses of the datastores."""
 
     stores: Mapping[str, str]
     inputs: Sequence[ScriptInput] = ()
     outputs: Sequence[ScriptOutput] = ()
 
     def to_content(self) -> dict[str, Any]:
-        """What JSON can hold."""
+        """Return the data as objects that JSON can hold."""
         return dataclasses.asdict(self)
 
     @staticmethod
     def from_content(content: Mapping[str, Any]) -> ScriptData:
-        """What :meth:`to_content` gave."""
+        """Return the data from the result of :meth:`to_content`."""
         return ScriptData(
             stores=content["stores"],
             inputs=[ScriptInput(**item) for item in content["inputs"]],

@@ -1,4 +1,4 @@
-"""Where data is: datastores by name, each an address that fsspec opens, and files in them."""
+"""The places of data: datastores by name, with addresses that fsspec opens, and their files."""
 
 from __future__ import annotations
 
@@ -22,45 +22,50 @@ if TYPE_CHECKING:
     from amlflow.spec import Tracker
 
 LOCAL_FOLDER = "amlflow-datastores"
-"""The folder beside a tracker's database that has a workspace's own datastores."""
+"""The folder of a workspace's own datastores. It is beside the tracker's database."""
 TRACKER = "tracker:"
-"""The address of a datastore whose files the workspace's tracker keeps."""
+"""The address of a datastore whose files are stored in the workspace's tracker."""
 CONNECT_S = 10.0
-"""How long a web server may take to accept a connection, and then to send more."""
+"""How long a web server may take to accept a connection."""
 READ_S = 20.0
+"""How long a web server may take to send the next bytes."""
 PARTIAL = ".amlflow-part"
-"""The end of the name of a file that is being written. A process that is killed leaves it."""
+"""The ending of the names of files that are being written. A killed process leaves such a file."""
 _MAGIC = frozenset("*?[")
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder that fsspec has opened; ``root`` is its path there, without a ``/`` at the end."""
+    """A folder that fsspec has opened. ``root`` is its path there, without a ``/`` at the end."""
 
     fs: AbstractFileSystem
     root: str
     address: str
 
     def path(self, name: str) -> str:
-        """The path of a name with ``/``, or ``\\`` as v1 accepts, that is below the folder."""
+        """Return the path of a name below the folder. As in v1, ``\\`` means ``/`` in the name.
+
+        Raises:
+            UserErrorException: the name leads out of the folder.
+        """
         name = name.replace("\\", "/").strip("/")
         relative = posixpath.normpath(name) if name else ""
         if relative in ("", "."):
             return self.root or ("/" if is_local(self.fs) else "")
         if relative.split("/")[0] == "..":
             raise UserErrorException(f"The path {name!r} leads out of its datastore.")
-        # The root of this machine's files is "/", that of a tracker's or a bucket's is "".
+        # The root of this machine's files is "/". The root of a tracker's files or a bucket is "".
         return f"{self.root}/{relative}" if self.root or is_local(self.fs) else relative
 
     @property
     def local_path(self) -> Path | None:
-        """The folder of this machine that it is, if it is one."""
+        """The path of the folder if it is on this machine, otherwise None."""
         return Path(self.root or "/") if is_local(self.fs) else None
 
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """One file of a data set; ``name`` is its path with ``/`` in a download."""
+    """One file of a data set. ``name`` is its path in a download, with ``/``."""
 
     fs: AbstractFileSystem
     path: str
@@ -68,14 +73,14 @@ class DataFile:
     address: str
 
     def open(self) -> Any:
-        """The file, opened for reading bytes. Raises :class:`DatasetExecutionError`."""
+        """Open the file to read bytes. Raises :class:`DatasetExecutionError`."""
         with explain_errors("Reading", self.address):
             return self.fs.open(self.path, "rb")
 
     def read_beginning(self, count: int) -> bytes:
-        """Its first bytes. Raises :class:`DatasetExecutionError`."""
-        # A web server is asked once: open() asks for the size before, so that a server that is
-        # silent is waited for twice.
+        """Return the first bytes of the file. Raises :class:`DatasetExecutionError`."""
+        # With a size given, a web server is asked once. Otherwise open() asks for the size first,
+        # and a server that does not answer is waited for twice.
         options = {"block_size": 0, "size": 1} if is_web(self.path) else {}
         reading = explain_errors("Reading", self.address)
         with reading, self.fs.open(self.path, "rb", **options) as stream:
@@ -83,12 +88,12 @@ class DataFile:
 
     @property
     def local_path(self) -> Path | None:
-        """Its path, if it is a file of this machine."""
+        """The path of the file if it is on this machine, otherwise None."""
         return Path(self.path) if is_local(self.fs) else None
 
 
 class Datastores:
-    """Datastores by name: ``addresses`` are fsspec's, or :data:`TRACKER`."""
+    """The datastores by name. An address is one of fsspec's, or :data:`TRACKER`."""
 
     def __init__(
         self, addresses: Mapping[str, str], tracker: Callable[[], Tracker] | None = None
@@ -96,7 +101,7 @@ class Datastores:
         self.addresses, self._tracker = dict(addresses), tracker
 
     def open(self, name: str) -> Folder:
-        """The folder of a datastore.
+        """Open the folder of a datastore.
 
         Raises:
             UserErrorException: no datastore has the name, or its address cannot be opened.
@@ -123,10 +128,11 @@ class Datastores:
         return Folder(TrackerFileSystem(self._tracker(), name), "", f"{TRACKER}{name}")
 
     def files(self, definition: Definition) -> list[DataFile]:
-        """The files of a definition, in the order of its sources and then of their paths.
+        """Return the files of a definition, in the order of its sources and then of their paths.
 
-        A name is relative to the folder that is given, or to what comes before a pattern's first
-        wildcard. With several sources it is the whole path, after its datastore's name, as in v1.
+        A file's name is relative to the source's folder, or, for a pattern, to the folder before
+        the first wildcard. With several sources, the name is the datastore's name and the whole
+        path, as in v1.
 
         Raises:
             DatasetExecutionError: a source has no file.
@@ -153,13 +159,17 @@ class Datastores:
 
 
 def find_paths(folder: Folder, name: str, source: Source) -> tuple[list[str], str]:
-    """The files that a path or a pattern names, and the folder that their names are relative to."""
+    """Find the files of a path or a pattern, and the folder that their names are relative to.
+
+    Raises:
+        DatasetExecutionError: there is no file, or the storage cannot be read.
+    """
     path, fs = folder.path(name), folder.fs
     with explain_errors("Reading", str(source)):
         if _MAGIC & set(name):
             parts = path.split("/")
             first = next(index for index, part in enumerate(parts) if _MAGIC & set(part))
-            # v1's ** takes the files below, too.
+            # In v1, ** at the end also means the files in these folders.
             pattern = f"{path}/*" if parts[-1] == "**" else path
             entries = fs.glob(pattern, detail=True)
             base = "/".join(parts[:first]) or "/"
@@ -169,7 +179,7 @@ def find_paths(folder: Folder, name: str, source: Source) -> tuple[list[str], st
         else:
             paths, base = sorted(fs.find(path)), path
             if not paths:
-                # A file system's isfile() and find() say the same where nobody answers.
+                # isfile() and find() do not tell an absent path from a server that does not answer.
                 with contextlib.suppress(FileNotFoundError):
                     fs.info(path)
     paths = [path for path in paths if not path.endswith(PARTIAL)]
@@ -181,7 +191,7 @@ def find_paths(folder: Folder, name: str, source: Source) -> tuple[list[str], st
 
 
 def web_file(address: str, is_single: bool) -> DataFile:
-    """The file at a web address."""
+    """Return the file at a web address."""
     parts = urlsplit(address)
     path = parts.path.strip("/") or "index"
     name = posixpath.basename(path) if is_single else f"{parts.scheme}/{parts.hostname}/{path}"
@@ -189,13 +199,18 @@ def web_file(address: str, is_single: bool) -> DataFile:
 
 
 def open_folder(address: str) -> Folder:
-    """The folder at an address. Raises UserErrorException if no package reads such addresses."""
+    """Open the folder at an address.
+
+    Raises:
+        UserErrorException: fsspec cannot open such an address.
+        DatasetExecutionError: the storage refuses or does not answer, or a package is missing.
+    """
     # fsspec takes 0.1 s, and `import azureml.core` does not load it.
     from fsspec import filesystem
 
     with explain_errors("Opening", address):
         try:
-            if is_web(address):  # not as fsspec's chain of addresses, which "::" divides
+            if is_web(address):  # fsspec's own function takes "::" for a chain of addresses
                 options = {"client_kwargs": {"timeout": _web_timeout()}}
                 fs, root = filesystem(address.partition(":")[0].lower(), **options), address
             else:
@@ -221,17 +236,17 @@ def _web_timeout() -> Any:
 
 
 def is_local(fs: AbstractFileSystem) -> bool:
-    """Whether a file system is this machine's."""
+    """Whether a file system is that of this machine."""
     return "file" in ((fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol)
 
 
 def fetch(file: DataFile, below: Path, *, overwrite: bool) -> Path:
-    """Write a file below a folder, streamed and whole; its path is returned.
+    """Write a file below a folder, and return its path. Readers never see a part of the file.
 
     Raises:
         DatasetExecutionError: the file cannot be read.
-        UserErrorException: the name leads out of the folder, or, unless ``overwrite``, is taken;
-            or the folder cannot be made.
+        UserErrorException: the name leads out of the folder; the file is there already, and
+            ``overwrite`` is False; or the folder cannot be made.
     """
     destination = local_path_for(file.name, below)
     if destination.exists() and not overwrite:

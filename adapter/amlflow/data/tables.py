@@ -24,18 +24,19 @@ from amlflow.data.inference import FALSE, TRUE, infer
 from amlflow.data.storage import DataFile
 
 PATH = "Path"
-"""v1's name of the column that ``include_path`` adds."""
+"""v1's name for the column that ``include_path`` adds."""
 BLOCK = 4 << 20
-"""Bytes that pyarrow parses at once; a row is not longer."""
+"""The number of bytes that pyarrow parses at once. A row cannot be longer."""
 _DATE_PARTS = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
 
 
 def read_table(
     definition: Definition, files: Sequence[DataFile], columns: Sequence[str] | None = None
 ) -> pa.Table:
-    """The rows of all files, in their order, with v1's types of columns.
+    """Return the rows of all files, in their order, with v1's types of columns.
 
-    ``columns`` are those that are wanted, or None for all. Columns are inferred from all rows.
+    ``columns`` are the names of the columns to return, or None for all. The types are inferred from
+    all rows.
 
     Raises:
         DatasetExecutionError: a file cannot be read, or is not of the format.
@@ -56,7 +57,7 @@ def read_table(
 
 
 def column_names(definition: Definition, files: Sequence[DataFile]) -> list[str]:
-    """The names of a table's columns, of which as little is read as says them.
+    """Return the names of a table's columns. If possible, only the beginning of a file is read.
 
     Raises:
         DatasetExecutionError: a file cannot be read, or is not of the format.
@@ -76,7 +77,7 @@ def column_names(definition: Definition, files: Sequence[DataFile]) -> list[str]
 
 
 def _clock_columns(tables: Sequence[pa.Table]) -> list[str]:
-    """Columns that pyarrow takes for times of a day, which v1 leaves as they are written."""
+    """Return the columns that pyarrow takes for times of a day. In v1, they are texts."""
     fields = [field for table in tables for field in table.schema]
     return list(dict.fromkeys(field.name for field in fields if pa.types.is_time32(field.type)))
 
@@ -161,10 +162,10 @@ def _has_line_breaks(options: Mapping[str, Any]) -> bool:
 
 
 def _first_row(file: DataFile, options: Mapping[str, Any], stream: Any = None) -> list[str]:
-    """The cells of the first line, as the csv module of Python reads them.
+    """Return the cells of the first line, as Python's module csv reads them.
 
-    ``stream`` is the file, opened by the caller, who reads it from its beginning afterwards. To
-    open a file again may fetch it again.
+    If the caller has opened the file, pass it as ``stream``, because opening a file again may fetch
+    it again. Afterwards, the stream is at its beginning.
     """
     encoding = ENCODINGS[options.get("encoding", "utf8")]
     with ExitStack() as stack:
@@ -180,13 +181,13 @@ def _first_row(file: DataFile, options: Mapping[str, Any], stream: Any = None) -
                 f"{file.address!r} is not delimited text: {error}."
             ) from None
         finally:
-            lines.detach()  # which would be closed with the lines
+            lines.detach()  # otherwise the stream would be closed with the lines
             if is_open:
                 stream.seek(0)
 
 
 def _unique_names(cells: Sequence[str]) -> list[str]:
-    """v1's names of columns: ``Column3`` for one without a name, ``a_1`` for a second ``a``."""
+    """Return v1's names of columns: ``Column3`` without a name, ``a_1`` for a second ``a``."""
     names: dict[str, None] = {}
     counts: dict[str, int] = {}
     for index, cell in enumerate(cells):
@@ -228,7 +229,8 @@ def _read_json_lines(
 
 
 def _valid_lines(file: DataFile, options: Mapping[str, Any]) -> IO[bytes]:
-    """The file in UTF-8, without the lines that are not JSON objects if those are to be dropped."""
+    """Return the file in UTF-8. With ``invalid_lines="drop"``, lines that are not JSON objects are
+    left out."""
     valid = tempfile.TemporaryFile()  # noqa: SIM115 - pyarrow reads it, and closing removes it
     encoding = ENCODINGS[options.get("encoding", "utf8")]
     with file.open() as stream:
@@ -263,7 +265,7 @@ def _join(
     files: Sequence[DataFile],
     read_texts: Callable[[Sequence[str]], list[pa.Table]],
 ) -> pa.Table:
-    """One table of all; a column that has other types in other files becomes text."""
+    """Join tables to one. A column that has different types in different files becomes text."""
     if len(tables) == 1:
         return tables[0]
     try:
@@ -293,7 +295,7 @@ def _add_paths(
     files: Sequence[DataFile],
     options: Mapping[str, Any],
 ) -> pa.Table:
-    """The table with columns of what each row's path says, in front, as v1 has them."""
+    """Return the table with the columns from each row's path. They come first, as in v1."""
     counts = [part.num_rows for part in tables]
     columns: dict[str, list[Any]] = {}
     if options.get("include_path"):
@@ -311,10 +313,12 @@ def _add_paths(
 
 
 def parse_partition(pattern: str, file: DataFile) -> dict[str, Any]:
-    """What a file's path says by v1's ``partition_format``, such as ``/{Department}/{Date:yyyy}``.
+    """Return the values in a file's path, by the names in v1's ``partition_format``.
+
+    Example of a format: ``/{Department}/{Date:yyyy}``.
 
     Raises:
-        DatasetExecutionError: the path is not of this form.
+        DatasetExecutionError: the path does not have this form.
     """
     formats: dict[str, str] = {}
     expression = ""

@@ -1,7 +1,7 @@
-"""The files of a datastore that the tracker keeps, as a file system of fsspec's.
+"""A file system of fsspec for a datastore whose files are stored in the tracker.
 
-They are the files of one run in an experiment of amlflow's own. So they are where the tracker keeps
-artifacts, and its users, permissions and server hold for them, whatever tracker it is.
+They are the files of one run in an experiment of amlflow's own. So every tracker can store them, in
+the place of its artifacts, and with its users and permissions.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ EXPERIMENT = "amlflow.datastores"
 
 
 class TrackerFileSystem(AbstractFileSystem):  # type: ignore[misc]
-    """Files of a run; a folder is there if it has a file. Files cannot be removed."""
+    """The files of a run. A folder exists if it has a file. Files cannot be removed."""
 
     protocol: ClassVar[str] = "amlflow"
     cachable = False
@@ -34,14 +34,14 @@ class TrackerFileSystem(AbstractFileSystem):  # type: ignore[misc]
         self._run_id: str | None = None
 
     def _find_run(self) -> str | None:
-        """The run that has the files; None where no file has been stored yet."""
+        """Return the id of the run that has the files; None if no file has been stored yet."""
         if self._run_id is None:
             run = OwnRuns(self._tracker, EXPERIMENT).get(self._name)
             self._run_id = None if run is None else run.id
         return self._run_id
 
     def _ensure_run(self) -> str:
-        """The run that has the files, made at first use; of several processes one makes it."""
+        """Return the id of the run that has the files. If there is none, one process makes it."""
         run_id = self._find_run()
         if run_id is None:
             runs = OwnRuns(self._tracker, EXPERIMENT)
@@ -57,7 +57,7 @@ class TrackerFileSystem(AbstractFileSystem):  # type: ignore[misc]
         return str(path).strip("/")
 
     def ls(self, path: str, detail: bool = True, **kwargs: Any) -> list[Any]:
-        """What is in a folder."""
+        """Return the files and folders in a folder."""
         path = self._strip_protocol(path)
         prefix = f"{path}/" if path else ""
         entries: dict[str, dict[str, Any]] = {}
@@ -73,7 +73,7 @@ class TrackerFileSystem(AbstractFileSystem):  # type: ignore[misc]
         return list(entries.values()) if detail else list(entries)
 
     def info(self, path: str, **kwargs: Any) -> dict[str, Any]:
-        """Whether a path is a file or a folder."""
+        """Return whether a path is a file or a folder. Raises FileNotFoundError."""
         path = self._strip_protocol(path)
         names = self._list_files(path)
         if path in names:
@@ -90,7 +90,7 @@ class TrackerFileSystem(AbstractFileSystem):  # type: ignore[misc]
         detail: bool = False,
         **_: Any,
     ) -> Any:
-        """All files below a path, by one call to the tracker."""
+        """Return all files below a path, with one call to the tracker."""
         if maxdepth is not None or withdirs:
             return super().find(path, maxdepth=maxdepth, withdirs=withdirs, detail=detail)
         path = self._strip_protocol(path)
@@ -104,10 +104,10 @@ class TrackerFileSystem(AbstractFileSystem):  # type: ignore[misc]
         return {name: {"name": name, "type": "file", "size": None} for name in names}
 
     def mkdir(self, path: str, create_parents: bool = True, **kwargs: Any) -> None:
-        """Nothing: a folder is there when it has a file."""
+        """Do nothing: a folder exists if it has a file."""
 
     def makedirs(self, path: str, exist_ok: bool = False) -> None:
-        """Nothing: a folder is there when it has a file."""
+        """Do nothing: a folder exists if it has a file."""
 
     def get_file(self, rpath: str, lpath: str, **kwargs: Any) -> None:
         """Write a file to a local path."""
@@ -121,11 +121,11 @@ class TrackerFileSystem(AbstractFileSystem):  # type: ignore[misc]
             raise FileNotFoundError(path) from None
 
     def put_file(self, lpath: str, rpath: str, **kwargs: Any) -> None:
-        """Store a local file, in place of one of the same path."""
+        """Store a local file. It replaces a file of the same path."""
         self.put_all({self._strip_protocol(rpath): Path(lpath)})
 
     def put_all(self, files: Mapping[str, Path]) -> None:
-        """Store local files by their paths, by one call to the tracker."""
+        """Store local files by their paths, with one call to the tracker."""
         self._tracker.put_files(self._ensure_run(), files, replace=True)
 
     def _open(self, path: str, mode: str = "rb", **kwargs: Any) -> IO[bytes]:
@@ -139,14 +139,14 @@ class TrackerFileSystem(AbstractFileSystem):  # type: ignore[misc]
             except BaseException:
                 os.unlink(copy)
                 raise
-            with contextlib.suppress(PermissionError):  # Windows removes no file that is open
+            with contextlib.suppress(PermissionError):  # Windows does not remove an open file
                 os.unlink(copy)
             return io.BufferedReader(file)
         raise NotImplementedError(f"{mode!r}: files are stored whole, with put_file")
 
 
 class _Copy(io.FileIO):
-    """A copy of a file, which is removed when it is closed at the latest."""
+    """A local copy of a file. It is removed when it is closed, or earlier."""
 
     def close(self) -> None:
         was_open = not self.closed

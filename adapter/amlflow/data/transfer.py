@@ -1,4 +1,4 @@
-"""Moves files between this machine and a datastore: streamed, whole, with a progress bar."""
+"""Stores files of this machine in a datastore: streamed, whole, and with a progress bar."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 BATCH = 100
-"""Files that one call to a tracker stores."""
+"""The number of files that one call to a tracker stores."""
 CHUNK = 1 << 20
-"""Bytes of a file that are in memory while it is copied."""
+"""The number of bytes of a file that are in memory while it is copied."""
 
 
 def put_files(
     files: Mapping[str, Path], folder: Folder, *, overwrite: bool, show_progress: bool
 ) -> int:
-    """Store local files by their names below a folder; how many were stored is returned.
+    """Store local files by their names below a folder, and return how many were stored.
 
-    A file that is there is left as it is, unless ``overwrite``. A file is there whole or not at
-    all, and one that an interrupted call has stored is skipped by the next.
+    A file that is there already is skipped, unless ``overwrite`` is True. A file is stored whole or
+    not at all. So after an interrupted call, the next call skips the files that are stored.
 
     Raises:
         DatasetExecutionError: the storage refuses or does not answer.
@@ -76,23 +76,24 @@ def _put(batch: Mapping[str, Path], folder: Folder, ending: str) -> None:
             _copy(local, path, ending)
         elif _renames(folder.fs):
             _put_renamed(folder.fs, local, path, ending)
-        else:  # mostly a cloud's, where an object is there when all of it is
+        else:  # mostly a cloud's: there, an object appears when it is complete
             folder.fs.put_file(str(local), path)
 
 
 def _renames(fs: AbstractFileSystem) -> bool:
-    """Whether files have folders and can be renamed, as by SFTP; there they are seen as they grow.
+    """Whether the file system can rename files, as SFTP can.
 
-    fsspec's own ``mv`` copies and removes.
+    In such a file system, readers see a file while it is being written. Other file systems have
+    only fsspec's ``mv``, which copies and removes.
     """
-    # fsspec is loaded when data is moved.
+    # fsspec is only loaded when data is moved.
     from fsspec import AbstractFileSystem
 
     return not fs.async_impl and type(fs).mv is not AbstractFileSystem.mv
 
 
 def _put_renamed(fs: AbstractFileSystem, local: Path, path: str, ending: str) -> None:
-    """Store a file under another name until it is whole, as :func:`_copy` does."""
+    """Store a file under a temporary name, and rename it when it is whole, as in :func:`_copy`."""
     parent, slash, name = path.rpartition("/")
     staging = f"{parent}{slash}.{name[:180]}{ending}"
     try:
@@ -101,7 +102,7 @@ def _put_renamed(fs: AbstractFileSystem, local: Path, path: str, ending: str) ->
         fs.put_file(str(local), staging)
         try:
             fs.mv(staging, path)
-        except FileExistsError:  # SMB renames to no name that is taken
+        except FileExistsError:  # SMB does not replace a file when it renames another
             fs.rm_file(path)
             fs.mv(staging, path)
     except BaseException:
@@ -111,12 +112,12 @@ def _put_renamed(fs: AbstractFileSystem, local: Path, path: str, ending: str) ->
 
 
 def _copy(source: Path, target: str, ending: str) -> None:
-    """Copy a file so that others see it whole: fsspec's own copy is seen as it grows.
+    """Copy a file so that readers never see a part of it. With fsspec's own copy, they can.
 
-    It has another name until it is whole, with an ``ending`` that no other copy has.
+    Until it is whole, the copy has a temporary name. ``ending`` makes the name unique.
     """
-    # Texts, as making paths of them takes as long as copying a small file. shutil.copyfile() looks
-    # four times what the two are, which takes as long, too.
+    # Paths are texts here, because making Path objects takes as long as copying a small file.
+    # shutil.copyfile() checks the two paths four times, which takes as long, too.
     folder, name = os.path.split(target)
     staging = os.path.join(folder, f".{name[:180]}{ending}")
     try:
@@ -143,7 +144,7 @@ def _batches(targets: Mapping[str, Path], size: int) -> Iterator[dict[str, Path]
 
 @contextlib.contextmanager
 def _progress(what: str, total: int, show: bool) -> Iterator[Any]:
-    """A bar that counts files, where somebody may look at it."""
+    """Show a bar that counts files, if ``show`` is set. Yields the function that advances it."""
     if not show or not total:
         yield lambda count: None
         return
@@ -151,7 +152,7 @@ def _progress(what: str, total: int, show: bool) -> Iterator[Any]:
     from tqdm import TqdmWarning
 
     with warnings.catch_warnings():
-        # A notebook without ipywidgets would show in red that the bar is a text.
+        # Without ipywidgets, a notebook would show a red warning that the bar is a text.
         warnings.simplefilter("ignore", TqdmWarning)
         from tqdm.auto import tqdm
 
@@ -160,5 +161,5 @@ def _progress(what: str, total: int, show: bool) -> Iterator[Any]:
 
 
 def progress_of_download(total: int, show: bool) -> Any:
-    """The bar for files that are downloaded."""
+    """Show the bar for downloaded files. Yields the function that advances it."""
     return _progress("Downloading", total, show)

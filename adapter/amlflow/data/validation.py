@@ -1,4 +1,4 @@
-"""Looks whether a data set's files are there and of its format, without reading them whole."""
+"""Checks that a data set's files exist and have its format, without reading whole files."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ _PARQUET = b"PAR1"
 
 
 def check_readable(definition: Definition, stores: Datastores) -> None:
-    """Raise :class:`DatasetExecutionError` if the first file cannot be read as what it should be.
+    """Check that the first file can be read, and has the definition's format.
 
-    Of a web address only the beginning is asked for.
+    From a web server, only the beginning of the file is requested.
+
+    Raises:
+        DatasetExecutionError: it cannot be read, is empty, or does not have the format.
     """
     files = stores.files(definition)
     first = files[0]
     if definition.format == "files" and not is_web(first.address):
-        return  # it was in a listing, and a tracker would give all of it
+        return  # it was in a listing, and a tracker would send the whole file
     beginning = first.read_beginning(len(_PARQUET))
     if definition.format == "files":
         return
