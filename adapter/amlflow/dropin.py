@@ -1,8 +1,8 @@
-"""Makes ``import azureml.core`` find amlflow where no ``.pth`` file is read.
+"""Makes ``import azureml.core`` find amlflow if Python does not read amlflow's ``.pth`` file.
 
-An ordinary installation needs no import of this: its ``.pth`` file does the same. For
-``pip install --target`` and zip applications: ``import amlflow.dropin``. The path comes last, so
-a real azureml-core wins.
+In an ordinary installation, you do not need this module, because the ``.pth`` file does the same.
+After ``pip install --target``, and in a zip application, write ``import amlflow.dropin``. The
+folder becomes the last one in ``sys.path``, so that a real azureml-core is found first.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import sys
 from pkgutil import get_importer
 
-# In an installation the folder carries amlflow's name; in a checkout it is beside the package.
+# The first name is that in an installation, and the second one that in a checkout.
 _FOLDERS = ("amlflow_dropin", "dropin")
 
 
@@ -28,14 +28,15 @@ def _find_folder() -> str | None:
 
 
 def stand_aside(name: str) -> None:
-    """Refuse to be imported beside an ``azureml.core`` that is not amlflow's.
+    """Check that ``azureml.core`` is amlflow's. A module of the drop-in, ``name``, calls this.
 
-    Two halves of different origin do not fit: ``except`` would never catch.
+    Modules of amlflow and of the real SDK do not work together: they have different classes, so an
+    ``except`` clause would not catch the other's exceptions.
 
     Raises:
-        ImportError: another package's ``azureml.core`` comes first.
+        ImportError: another package's ``azureml.core`` is found first.
     """
-    import azureml  # the one that this looks at; amlflow itself does without it
+    import azureml  # the package to check; amlflow itself does not need it
 
     first = next((folder for folder in azureml.__path__ if _holds(folder, "core")), None)
     own = os.path.dirname(os.path.dirname(sys.modules[name].__file__ or ""))

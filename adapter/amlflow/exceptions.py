@@ -1,7 +1,7 @@
-"""The exceptions that v1 code catches, with v1's names, base classes, attributes and text.
+"""The exceptions that v1 code catches, with v1's names, base classes, attributes and texts.
 
-Source: the public classes of ``azureml.exceptions`` 1.61. The contract's own errors
-(``amlflow.spec``) are subclasses of these, so the user sees what a tracker raises.
+Source: the public classes of ``azureml.exceptions`` 1.61. The errors of the contract
+(``amlflow.spec``) are subclasses of these, so v1 code also catches the errors of a tracker.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ class RunEnvironmentException(AzureMLException):
 
 
 class ActivityFailedException(AzureMLException):
-    """``wait_for_completion`` found that the run failed; the message has its error as JSON."""
+    """``wait_for_completion`` found that the run failed. The message has the error as JSON."""
 
     def __init__(self, error_details: str, **kwargs: Any) -> None:
         super().__init__(f"Activity Failed:\n{error_details}", **kwargs)
@@ -185,7 +185,7 @@ class ComputeTargetException(AzureMLException):
 
 
 class DatasetTimestampMissingError(AzureMLException):
-    """Kept for ``except`` clauses; amlflow has no datasets and never raises it."""
+    """Kept for ``except`` clauses; amlflow never raises it."""
 
     def __init__(self, error_details: str, **kwargs: Any) -> None:
         super().__init__(f"Activity Failed:\n{error_details}", **kwargs)
@@ -227,7 +227,7 @@ class ModelPathNotFoundException(AzureMLException):
 
 
 class ParallelRunException(AzureMLException):
-    """Kept for code that raises or catches it; amlflow never does."""
+    """Kept for code that raises or catches it; amlflow never raises it."""
 
     def __init__(
         self,
@@ -258,7 +258,7 @@ class TrainingException(AzureMLException):
 
 
 class WebserviceException(AzureMLException):
-    """Kept for ``except`` clauses; amlflow has no web services and never raises it."""
+    """A call about a web service is refused, or a registered model's arguments are wrong."""
 
     def __init__(
         self,

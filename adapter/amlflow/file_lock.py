@@ -1,7 +1,8 @@
-"""A lock file that tells whether a process lives: the system lets go of it when it dies.
+"""A lock file that shows whether a process lives: the system releases the lock when it ends.
 
-A lock is an open file and its descriptor, which tells whether the file was replaced meanwhile, and
-which the agent of a job inherits. The locks of the package filelock are not shared in this way.
+A lock is the descriptor of an open file. The descriptor shows whether the file was replaced
+meanwhile, and the agent of a job inherits it. The locks of the package filelock cannot be inherited
+in this way.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ import time
 from pathlib import Path
 
 LOCK_PROBE_S = 0.05
-"""Probing a lock takes it briefly, so :func:`take` waits longer than a probe lasts."""
+"""How long :func:`take` waits. A probe holds the lock briefly, and takes less time than this."""
 
 if sys.platform == "win32":
     import msvcrt
 
     def _lock(handle: int) -> None:
-        """Raises :class:`PermissionError` where another open file has the lock."""
+        """Lock a file. Raises :class:`PermissionError` if another open file has the lock."""
         os.lseek(handle, 0, os.SEEK_SET)
         msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
 
@@ -27,7 +28,7 @@ if sys.platform == "win32":
         msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)
 
     def _probe(handle: int) -> None:
-        # Windows has exclusive locks only, so each of two probes at once sees the other's.
+        # Windows has only exclusive locks. So one of two probes at the same time has to wait.
         _take(handle)
         _unlock(handle)
 
@@ -35,7 +36,7 @@ else:
     import fcntl
 
     def _lock(handle: int) -> None:
-        """Raises :class:`BlockingIOError` where another open file has the lock."""
+        """Lock a file. Raises :class:`BlockingIOError` if another open file has the lock."""
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def _unlock(handle: int) -> None:
@@ -46,13 +47,14 @@ else:
 
 
 TAKEN = (BlockingIOError, PermissionError)
-"""What systems raise where another has the lock."""
+"""The errors that systems raise if another open file has the lock."""
 
 
 def take(path: Path) -> int | None:
-    """Lock a file, which is made: the lock's descriptor, or None where another process has it.
+    """Lock a file, which is made if it does not exist. Returns the lock's descriptor.
 
-    None, too, where the file's folder is gone, or goes while it is taken.
+    Returns None if another process has the lock, or if the file's folder does not exist or is
+    removed meanwhile.
     """
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -83,7 +85,7 @@ def _take(handle: int) -> None:
 
 
 def is_taken(path: Path) -> bool:
-    """Whether a process holds the lock; True, too, for another user's file that you cannot open."""
+    """Whether a process holds the lock. Also True for another user's file that you cannot open."""
     try:
         handle = os.open(path, os.O_RDWR)
     except FileNotFoundError:
@@ -100,6 +102,6 @@ def is_taken(path: Path) -> bool:
 
 
 def release(handle: int) -> None:
-    """Let go of a lock, also where a process forked meanwhile has its descriptor, too."""
+    """Release a lock, even if a process that was forked meanwhile also has its descriptor."""
     _unlock(handle)
     os.close(handle)

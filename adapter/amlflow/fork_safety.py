@@ -1,8 +1,8 @@
-"""Keeps a fork from copying an import that is under way in another thread.
+"""Delays a fork while another thread imports a module.
 
-Python locks a module while a thread imports it. A process forked at that moment has the lock and
-not the thread, so an import of the module there waits for ever. MLflow's client tries to import
-pyspark in each call to a server, also in the thread that sends what is logged.
+Python locks a module while a thread imports it. If a process is forked at that moment, the child
+has the lock but not the thread. An import of this module in the child then waits for ever. MLflow's
+client tries to import pyspark in each call to a server, also in the thread that sends the journal.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ import time
 from types import FrameType
 
 MAX_WAIT_S = 10.0
-"""How long a fork waits; the import may itself wait for something that the forking thread holds."""
+"""The longest wait of a fork. The import may itself wait for a lock of the forking thread."""
 
 
 def wait_for_imports() -> None:
-    """Return when none of amlflow's calls in other threads is importing something."""
+    """Wait until no call of amlflow in another thread imports a module.
+
+    The wait ends after :data:`MAX_WAIT_S` seconds in any case.
+    """
     me, deadline = threading.get_ident(), time.monotonic() + MAX_WAIT_S
     while time.monotonic() < deadline:
         frames = _frames()
@@ -28,10 +31,10 @@ def wait_for_imports() -> None:
 
 
 def _frames() -> dict[int, FrameType]:
-    """Where each thread is.
+    """Return the current frame of each thread, by the thread's identifier.
 
-    In Python 3.11 at least, a garbage collection that begins in the call waits for a lock that the
-    call itself holds (https://github.com/python/cpython/issues/106883).
+    The garbage collector is off during the call: at least in Python 3.11, a collection in this call
+    waits for a lock that the call itself holds (https://github.com/python/cpython/issues/106883).
     """
     collects = gc.isenabled()
     gc.disable()

@@ -1,4 +1,4 @@
-"""The files below a folder of this machine, without those that a link brings in from elsewhere."""
+"""The files below a folder of this machine, without files to which a link from elsewhere leads."""
 
 from __future__ import annotations
 
@@ -18,25 +18,26 @@ from amlflow.systems import BINARY
 
 
 class FilesBelow(NamedTuple):
-    """What :func:`files_below` gives."""
+    """The result of :func:`files_below`."""
 
     files: dict[str, Path]
-    """The regular files, by their names with ``/`` relative to the root, in order."""
+    """The regular files, sorted by their names. A name is relative to the root, with ``/``."""
     left_out: list[str]
-    """The names of links that are not followed, of folders that cannot be read, and of files whose
-    names a run's file cannot have (:func:`amlflow.spec.check_file_name`)."""
+    """The names that are left out: links that are not followed, folders that cannot be read, and
+    files with a name that is not allowed in a run (:func:`amlflow.spec.check_file_name`)."""
 
 
 def files_below(folder: Path, root: Path | None = None) -> FilesBelow:
-    """The files below a folder, which may be absent.
+    """Return the files below a folder; none if the folder does not exist.
 
-    A link counts as what it leads to, if that is below the root. A link is left out that leads out
-    of the root, nowhere, to a folder that holds it, or to a folder that another link has led to
-    before. The folder itself may be a link.
+    A link to a file or folder below the root is followed. A link is left out if it leads out of the
+    root, to something that does not exist, to a folder that contains the link, or to a folder that
+    an earlier link has led to. The folder itself may be a link.
 
     Args:
-        folder: The folder; it is the root or below it.
-        root: What names are relative to, and what no link may leave (default: the folder).
+        folder: The folder. It is the root, or below the root.
+        root: The folder that names are relative to, and that no link may leave (default: the
+            folder).
     """
     root = folder if root is None else root
     below = FilesBelow({}, [])
@@ -54,19 +55,19 @@ def files_below(folder: Path, root: Path | None = None) -> FilesBelow:
 
 
 class _Walk:
-    """One walk through a folder, which keeps what it has left out and which links it followed."""
+    """One walk through a folder. It remembers the links that it has followed or left out."""
 
     def __init__(self, top: Path, left_out: list[str]) -> None:
         self._top, self._left_out = top, left_out
         self._followed: set[Path] = set()
 
     def is_inside(self, path: Path, name: str, above: Sequence[Path], *, is_link: bool) -> bool:
-        """Whether a path is followed; a link that is not is left out."""
+        """Whether a path is followed. A link that is not followed is noted as left out."""
         if not is_link:
             return True
         try:
             target = path.resolve(strict=True)
-        except (OSError, RuntimeError):  # nowhere, or in a circle
+        except (OSError, RuntimeError):  # it does not exist, or links form a circle
             target = None
         if (
             target is None
@@ -81,8 +82,11 @@ class _Walk:
         return True
 
     def files(self, folder: Path, prefix: str, above: Sequence[Path]) -> Iterator[tuple[str, Path]]:
-        """The files below a folder; ``above`` are the folders that lead to it, itself at the end,
-        as they are without links."""
+        """Yield the names and paths of the files below a folder.
+
+        ``above`` are the folders that lead to this folder, with their links resolved. The last one
+        is this folder.
+        """
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except (FileNotFoundError, NotADirectoryError):
@@ -103,14 +107,14 @@ class _Walk:
             elif stat.S_ISREG(mode):
                 try:
                     check_file_name(name)
-                except Refused:  # a backslash, which is a '/' on other systems
+                except Refused:  # such as a name with a backslash, which is a '/' on other systems
                     self._left_out.append(name)
                 else:
                     yield name, path
 
 
 class LeadsOut(OSError):
-    """A path leads out of the folder that it has to stay in, or is not that of a file."""
+    """A path leads out of its folder, or is not the path of a regular file."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(errno.EPERM, "it is not a file of its folder, or a link leads out of it")
@@ -119,16 +123,16 @@ class LeadsOut(OSError):
 
 @contextmanager
 def open_inside(path: Path, base: Path) -> Iterator[int]:
-    """Open a file below a base folder to read: its descriptor.
+    """Open a file below a base folder to read it. Yields its descriptor.
 
-    What counts is where the file is that was opened, so a link that is put there after
-    :func:`files_below` has looked leads nowhere either.
+    The place of the opened file is checked. So nobody can replace a file by a link out of the
+    folder after :func:`files_below` has checked it.
 
     Raises:
-        LeadsOut: it is not in the base folder, or not a regular file.
-        OSError: it cannot be opened.
+        LeadsOut: the file is not in the base folder, or not a regular file.
+        OSError: the file cannot be opened.
     """
-    # A named pipe would be waited for.
+    # Without O_NONBLOCK, opening a named pipe waits for a writer.
     handle = os.open(path, os.O_RDONLY | BINARY | getattr(os, "O_NONBLOCK", 0))
     try:
         inside = Path(_path_of(handle, path)).is_relative_to(base.resolve())
@@ -140,7 +144,7 @@ def open_inside(path: Path, base: Path) -> Iterator[int]:
 
 
 def _path_of(handle: int, path: Path) -> str:
-    """Where a file is that is open, without links."""
+    """Return the path of an open file, without links."""
     if sys.platform == "linux":
         return os.readlink(f"/proc/self/fd/{handle}")
     if sys.platform == "darwin":
@@ -151,10 +155,13 @@ def _path_of(handle: int, path: Path) -> str:
 
 
 def pin(path: Path, base: Path, target: Path) -> None:
-    """Give a file below a base folder a second name that no link can change.
+    """Give a file below a base folder a second name, ``target``, that no link can change.
 
-    It is a hard link where the file system allows that, or else a copy. Raises what
-    :func:`open_inside` raises.
+    It is a hard link if the file system allows that, otherwise a copy.
+
+    Raises:
+        LeadsOut: the file is not in the base folder, or not a regular file.
+        OSError: the file cannot be opened, linked or copied.
     """
     with open_inside(path, base) as handle:
         if sys.platform == "linux" and _try_link(handle, target):
@@ -167,14 +174,15 @@ def pin(path: Path, base: Path, target: Path) -> None:
 def pin_files(
     files: Mapping[str, Path], base: Path, private: Path, leave_out: Callable[[str], None]
 ) -> Iterator[dict[str, Path]]:
-    """Files under names in a folder of their own that no link can change, while they are read.
+    """Give files second names in a private folder while they are read, so that no link can change
+    them. Yields the files with their new paths.
 
     Args:
-        files: The files of a base folder by their names; others stay as they are.
+        files: The files by their names. Files that are not below ``base`` keep their paths.
         base: The folder that no link may lead out of.
-        private: A private folder on the same disk, which is made if it is not there.
-        leave_out: Called with the name of each file that a link has taken the place of, or that is
-            a database which is open in this process.
+        private: A private folder on the same disk. It is made if it does not exist.
+        leave_out: Called with the name of each file that is left out: a link out of the folder has
+            replaced it, or it is a database that is open in this process.
     """
     private.mkdir(exist_ok=True, mode=0o700)
     files, databases = split_open_databases(files)
@@ -187,7 +195,7 @@ def pin_files(
                 targets[name] = path
                 continue
             target = private / str(number)
-            target.unlink(missing_ok=True)  # of a process that was killed
+            target.unlink(missing_ok=True)  # a process that was killed may have left it
             try:
                 pin(path, base, target)
             except LeadsOut:
@@ -204,10 +212,13 @@ def pin_files(
 
 
 def _try_link(handle: int, target: Path) -> bool:
-    """Give an open file another name; False where it is on another disk, or another user's."""
+    """Give an open file another name. Returns False if the system refuses.
+
+    It refuses if the file is on another disk, or belongs to another user.
+    """
     folder = os.open(target.parent, os.O_RDONLY)
     try:
-        # Only with a folder's descriptor does Python have the link followed that /proc shows.
+        # Python follows the link in /proc only if a folder's descriptor is given.
         os.link(f"/proc/self/fd/{handle}", target.name, dst_dir_fd=folder)
     except OSError:
         return False
@@ -217,5 +228,5 @@ def _try_link(handle: int, target: Path) -> bool:
 
 
 def shorten_list(names: Sequence[str]) -> str:
-    """Names for a message, of many the first ten."""
+    """Return names for a message. Of more than ten names, only the first ten are shown."""
     return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if names[10:] else "")

@@ -1,6 +1,6 @@
-"""A name that comes from a tracker, as a path of this machine: below the folder, or refused.
+"""Converts a name from a tracker to a path below a folder of this machine, or refuses it.
 
-Everybody who may edit a run can choose the names of its files, so any text may come.
+Everybody who may edit a run can choose the names of its files, so a name can be any text.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from amlflow.exceptions import UserErrorException
 from amlflow.systems import IS_WINDOWS
 
 MAX_PART_BYTES = 255
-"""Of one part of a path: what the common file systems take."""
+"""The longest part of a path that common file systems accept."""
 MAX_PATH_BYTES = 4000
-"""Of the whole path, the folder included: Linux takes 4,095, and some room is for names that are
-made beside it."""
+"""The longest path, including the folder. Linux accepts 4,095 bytes, and longer names of temporary
+files beside the path must fit, too."""
 MAX_PARTS = 200
-"""Folders in folders, the file included."""
+"""The most parts of a path: folders in folders, and the file."""
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -28,7 +28,7 @@ _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²�
 
 
 class PathNotFound(UserErrorException, FileNotFoundError):
-    """No file or folder is at the path that a call names."""
+    """The path in the arguments of a call does not exist."""
 
 
 class UnsafeName(UserErrorException):
@@ -36,23 +36,23 @@ class UnsafeName(UserErrorException):
 
 
 def resolve_links(path: Path) -> Path:
-    """The path without links; one of links in a circle stays, and is not there.
+    """Return the path without links. If links form a circle, they stay in the path.
 
-    ``Path.resolve()`` raises RuntimeError for these before Python 3.13.
+    For such links, ``Path.resolve()`` raises RuntimeError before Python 3.13.
     """
     return Path(os.path.realpath(path))
 
 
 def local_path_for(name: str, below: Path) -> Path:
-    """The path of a file below a folder, for a name with ``/`` that comes from a tracker.
+    """Return the path of a file below a folder, for a name with ``/`` that comes from a tracker.
 
-    Neither the folder nor the file need be there.
+    The folder and the file do not need to exist.
 
     Raises:
         UnsafeName: the name is absolute or empty; has a part that is empty, ``.`` or ``..``; has a
-            backslash, a drive letter or a control character; is too long for a file system; is one
-            that Windows reserves, on Windows; or leads to a place out of the folder, by a link that
-            is there, or to what is there and is not a file.
+            backslash, a drive letter or a control character; is too long for a file system; or, on
+            Windows, is reserved. Or an existing link at the path leads out of the folder. Or
+            something else than a file exists there.
     """
     reason = why_unsafe(name)
     if reason is None:
@@ -67,7 +67,7 @@ def local_path_for(name: str, below: Path) -> Path:
 
 
 def why_unsafe(name: str) -> str | None:
-    """Why a name is not the path of a file below any folder, or None if it is one."""
+    """Return why a name cannot be the path of a file below a folder; None if it can."""
     if not isinstance(name, str):
         return "a name is a text"
     parts = name.split("/")
@@ -93,7 +93,7 @@ def why_unsafe(name: str) -> str | None:
 
 
 def _find_path_fault(path: Path, below: Path) -> str | None:
-    """Why a path is not one to write a file to, or None if it is."""
+    """Return why a file cannot be written to a path; None if it can."""
     top = resolve_links(below)
     if len(os.fsencode(path.absolute())) > MAX_PATH_BYTES:
         return f"its path has more than {MAX_PATH_BYTES} bytes"
@@ -108,7 +108,7 @@ def _find_path_fault(path: Path, below: Path) -> str | None:
                 return f"{str(parent)!r} is there and is not a folder"
         if path.exists() and not path.is_file():
             return "something that is not a file is there already"
-    except OSError as error:  # links in a circle, a folder that is not to be read
+    except OSError as error:  # links in a circle, or a folder that cannot be read
         return f"its path cannot be looked at ({error.strerror or error})"
     return None
 

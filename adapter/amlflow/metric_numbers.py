@@ -1,4 +1,4 @@
-"""The numbers that a run's points give: the last, smallest, largest and first of each metric."""
+"""The numbers of a run's metrics: the last, smallest, largest and first value of each metric."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 from amlflow.spec import METRIC_FIELDS, Kind, Order, Point, RunQuery, RunRecord
 
 ORDERS = frozenset({"created", "duration", "params", *METRIC_FIELDS})
-"""Fields of orders that come with the feature ``METRICS``."""
+"""The fields for sorting runs that need the feature ``METRICS``."""
 MAX_INTEGER = 10**300
-"""Whole numbers from here on are left out: a tracker does not draw them."""
+"""Whole numbers of this size or more are left out, because a tracker cannot show them in charts."""
 
 
 def add_metrics(run: RunRecord, points: Iterable[Point]) -> RunRecord:
-    """The run with the numbers of its points; see :class:`amlflow.spec.RunRecord`."""
+    """Return the run with the numbers of its points in the fields of ``RunRecord`` for metrics."""
     numbers: dict[str, list[tuple[int, Any, float]]] = {}
     for point in points:
         for name, position, value in _numbers_of(point):
@@ -31,7 +31,7 @@ def add_metrics(run: RunRecord, points: Iterable[Point]) -> RunRecord:
 
 
 def summarize(values: Sequence[float]) -> dict[str, float]:
-    """The numbers of one metric, by field, from all that was logged, in order."""
+    """Return the numbers of one metric by field. ``values`` are all its values in order."""
     numbers = {"metrics": values[-1], "metrics_first": values[0]} if values else {}
     comparable = [value for value in values if not isnan(value)]
     if comparable:
@@ -40,7 +40,7 @@ def summarize(values: Sequence[float]) -> dict[str, float]:
 
 
 def _numbers_of(point: Point) -> Iterator[tuple[str, int, float]]:
-    """The name, position and value of each number of a point."""
+    """Yield the name, position and value of each number of a point."""
     value, name = point.value, point.name
     cells: Iterable[tuple[str, int, Any]] = ()
     if point.kind is Kind.SCALAR:
@@ -62,12 +62,12 @@ def _numbers_of(point: Point) -> Iterator[tuple[str, int, float]]:
 
 
 def is_metric(field: str) -> bool:
-    """Whether a field, written as in :attr:`amlflow.spec.RunQuery.fields`, is one of metrics."""
+    """Whether a field is one of metrics, in the form of :attr:`amlflow.spec.RunQuery.fields`."""
     return field.partition(".")[0] in METRIC_FIELDS
 
 
 def names_metrics(query: RunQuery, *fields: str) -> bool:
-    """Whether a query names metrics, or one of the fields is one."""
+    """Whether a query or one of the fields names a metric."""
     names = {condition.field for condition in query.conditions} | {*fields, *(query.fields or ())}
     if query.order is not None:
         names.add(query.order.field)
@@ -75,7 +75,7 @@ def names_metrics(query: RunQuery, *fields: str) -> bool:
 
 
 def value_of(run: RunRecord, order: Order) -> Any:
-    """What an order compares of a run; None where the run lacks it."""
+    """Return the value of a run that an order compares; None if the run does not have it."""
     if order.field == "duration":
         if run.started is None or run.ended is None:
             return None
@@ -87,7 +87,7 @@ def value_of(run: RunRecord, order: Order) -> Any:
 
 
 def sort_runs(runs: Iterable[RunRecord], order: Order) -> list[RunRecord]:
-    """The runs, which are newest first, in an order; see :class:`amlflow.spec.Order`."""
+    """Sort runs, which are newest first, as :class:`amlflow.spec.Order` describes."""
     pairs = [(value_of(run, order), run) for run in runs]
     comparable = [pair for pair in pairs if pair[0] is not None]
     comparable.sort(key=lambda pair: pair[0], reverse=order.descending)

@@ -9,7 +9,10 @@ from amlflow.spec import Tracker, TrackerBase
 
 
 def member(tracker: Tracker, name: str) -> Any:
-    """A tracker's method or attribute; the default if its plugin was written before it existed."""
+    """Return a tracker's method or attribute, or the default if the tracker does not have it.
+
+    A tracker lacks a member if its plugin was written before the member existed.
+    """
     if hasattr(tracker, name):
         return getattr(tracker, name)
     default = getattr(TrackerBase, name)

@@ -1,7 +1,7 @@
-"""The local paths of a tracker, the journal and the jobs, which what packs a folder leaves out.
+"""The local paths of the tracker, the journal and the jobs. A snapshot or upload leaves them out.
 
-A file is not even opened before it is known not to be one of them: when a process closes a file, it
-loses its POSIX locks on it, and another process then takes an open SQLite database for its own.
+These files must not even be opened. When a process closes a file, it loses all of its POSIX locks
+on that file. If the file is an SQLite database in use, another process could then write to it.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ from amlflow.local_paths import resolve_links
 from amlflow.systems import IS_WINDOWS
 
 COMPANIONS = ("-wal", "-shm", "-journal")
-"""What SQLite appends to a database's name for the files beside it."""
+"""The endings that SQLite adds to a database's name for the files beside it."""
 _MAGIC = b"SQLite format 3\0"
 
 Identity = tuple[int, int]
-"""The device and inode of a file, which all its names and links share."""
+"""The device and inode of a file. All names and links of the file have the same."""
 
 
 class OwnPaths:
-    """Files and folders; a folder stands for all below it, a file for a database's files, too."""
+    """A set of files and folders. A folder includes everything below it. A file includes the files
+    that SQLite keeps beside it."""
 
     def __init__(self, paths: Iterable[Path], root: Path | None = None) -> None:
-        """``root`` is the folder that is packed; a path that holds it does not count."""
+        """Collect the paths, except those that contain ``root``: the folder that is packed."""
         top = None if root is None else resolve_links(root)
         self._paths: set[Path] = set()
         self._identities: set[Identity] = set()
@@ -36,18 +37,18 @@ class OwnPaths:
         for path in paths:
             if top is not None and top.is_relative_to(resolve_links(path)):
                 continue
-            # SQLite keeps its files beside the database that a link leads to.
+            # If the database is a link, SQLite keeps its files beside the link's target.
             for candidate in (path, *_companions(path), *_companions(resolve_links(path))):
                 self._paths.add(resolve_links(candidate))
                 with contextlib.suppress(OSError):
                     self._identities.add(identity(candidate.stat()))
 
     def has(self, path: Path, status: os.stat_result) -> bool:
-        """Whether an existing path is among them, under whatever name. Opens nothing.
+        """Whether an existing path is one of these, under any of its names. Opens no file.
 
         Args:
             path: The path without links.
-            status: The status of what is there.
+            status: The result of ``stat`` for the path.
         """
         if path in self._paths or identity(status) in self._identities:
             return True
@@ -56,11 +57,11 @@ class OwnPaths:
         return False
 
     def holds(self, path: Path) -> bool:
-        """Whether a path without links is below one of them."""
+        """Whether a path without links is below one of these paths."""
         return any(parent in self._paths for parent in path.parents)
 
     def remove_own(self, files: Mapping[str, Path]) -> dict[str, Path]:
-        """The files, by name, that are not among them."""
+        """Return those files, by name, that are not among these paths or below one of them."""
         real_paths = {name: resolve_links(path) for name, path in files.items()}
         return {
             name: files[name]
@@ -69,7 +70,7 @@ class OwnPaths:
         }
 
     def _find_linked(self) -> set[Identity]:
-        """The files below the folders that have several names."""
+        """Return the identities of the files below the folders that have several names."""
         if self._linked is None:
             self._linked = set()
             for folder in self._paths:
@@ -83,7 +84,10 @@ class OwnPaths:
 
 
 def open_databases() -> set[Identity]:
-    """The SQLite databases that are open in this process, and the files beside them."""
+    """Return the identities of the SQLite databases that are open in this process.
+
+    The files that SQLite keeps beside them are included.
+    """
     identities: set[Identity] = set()
     for descriptor in _descriptors():
         # Another thread may close it at any moment.
@@ -98,25 +102,26 @@ def open_databases() -> set[Identity]:
 
 
 def split_open_databases(files: Mapping[str, Path]) -> tuple[dict[str, Path], dict[str, Path]]:
-    """Files by name, in two: those to read, and the databases that are open in this process."""
+    """Divide files, by name, into those to read and the databases that are open in this process."""
     to_read, databases = dict[str, Path](), dict[str, Path]()
     open_here = open_databases()
     for name, path in files.items():
         try:
             is_open = identity(path.stat()) in open_here
-        except OSError:  # it vanished; reading it will tell
+        except OSError:  # it was removed; the error comes when it is read
             is_open = False
         (databases if is_open else to_read)[name] = path
     return to_read, databases
 
 
 def check_not_open(files: Mapping[str, Path]) -> None:
-    """Check that no file, by name, is a database that is open in this process.
+    """Check that none of the files, by name, is a database that is open in this process.
 
-    To close a file releases all locks that its process has on it, and with them SQLite's own.
+    Reading a file ends with closing it. Closing it releases all locks that this process has on it,
+    including those of SQLite.
 
     Raises:
-        UserErrorException: one is.
+        UserErrorException: one of the files is such a database.
     """
     _, databases = split_open_databases(files)
     for path in databases.values():
@@ -127,14 +132,14 @@ def check_not_open(files: Mapping[str, Path]) -> None:
 
 
 def _descriptors() -> Iterator[int]:
-    if IS_WINDOWS:  # its locks are those of one open file
+    if IS_WINDOWS:  # there, a lock belongs to one open file, so closing another is safe
         return
-    with contextlib.suppress(OSError):  # a system that does not list them
+    with contextlib.suppress(OSError):  # not every system lists the descriptors
         yield from [int(name) for name in os.listdir("/dev/fd")]
 
 
 def identity(status: os.stat_result) -> Identity:
-    """The identity of what has this status."""
+    """Return the identity of a file with this status."""
     return status.st_dev, status.st_ino
 
 

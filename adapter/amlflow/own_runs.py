@@ -1,7 +1,7 @@
-"""Runs in which amlflow keeps something of its own, in an experiment of its own.
+"""Runs that amlflow uses for data of its own, such as registered models, in experiments of its own.
 
-Such a run has an id that amlflow asks for. The tracker gives an id away once, so of several
-processes that create a run, one does, and the others find it.
+amlflow chooses the id of such a run. A tracker accepts an id only once. So if several processes
+create the run at the same time, one of them succeeds, and the others find its run.
 """
 
 from __future__ import annotations
@@ -26,22 +26,23 @@ from amlflow.spec import (
 
 
 class OwnRuns:
-    """The runs of one experiment, which is created when it is needed."""
+    """The runs of one of amlflow's experiments. The experiment is created when it is needed."""
 
     def __init__(self, tracker: Tracker, experiment: str) -> None:
         self._tracker, self._experiment = tracker, experiment
         self._experiment_id = ""
 
     def ensure_experiment(self) -> str:
-        """The experiment's id. The tracker is asked for it once."""
+        """Return the experiment's id, and create the experiment if necessary. Asks only once."""
         if not self._experiment_id:
             self._experiment_id = self._tracker.ensure_experiment(self._experiment).id
         return self._experiment_id
 
     def find_experiment(self) -> str | None:
-        """The experiment's id, or None: unlike :meth:`ensure_experiment`, it creates none.
+        """Return the experiment's id, or None if it does not exist.
 
-        So who may only read the tracker can look.
+        Unlike :meth:`ensure_experiment`, this does not create the experiment. So it also works for
+        users who may only read the tracker.
         """
         if not self._experiment_id:
             find = member(self._tracker, "find_experiment")
@@ -51,7 +52,7 @@ class OwnRuns:
         return self._experiment_id or None
 
     def get(self, run_id: str) -> RunRecord | None:
-        """The run that has an id, or None. It creates no experiment either."""
+        """Return the run with an id, or None. This does not create the experiment."""
         experiment_id = self.find_experiment()
         if experiment_id is None:
             return None
@@ -61,7 +62,7 @@ class OwnRuns:
             return None
 
     def find(self, conditions: Sequence[Condition] = ()) -> Iterator[RunRecord]:
-        """The runs that meet all conditions; none where the experiment does not exist yet."""
+        """Return the runs that meet all conditions; none if the experiment does not exist yet."""
         experiment_id = self.find_experiment()
         if experiment_id is None:
             return iter(())
@@ -69,12 +70,13 @@ class OwnRuns:
         return self._tracker.find_runs(query)
 
     def create(self, run_id: str, **values: Any) -> RunRecord | None:
-        """Create a run that has ended already; None if another process has created it.
+        """Create a run that has ended already, and return it.
 
-        ``values`` are those of a :class:`~amlflow.spec.RunDraft`.
+        Returns None if another process has created it. ``values`` are fields of a
+        :class:`~amlflow.spec.RunDraft`.
 
         Raises:
-            Refused: the tracker does not take what the run is to have.
+            Refused: the tracker does not accept the values.
         """
         try:
             return self._create(run_id, values)
@@ -99,7 +101,7 @@ class OwnRuns:
         return record
 
     def ensure(self, run_id: str, **values: Any) -> RunRecord:
-        """The run that has an id, created if it is not there.
+        """Return the run with an id. It is created if it does not exist.
 
         ``values`` are as in :meth:`create`.
         """
@@ -108,10 +110,10 @@ class OwnRuns:
 
 
 def to_run_id(kind: str, text: str) -> str:
-    """An id for the run of a text, which may have characters that an id cannot have."""
+    """Make a run's id from a text. The text may have characters that are not allowed in an id."""
     return f"{kind}-{to_digest(text)}"
 
 
 def to_digest(text: str) -> str:
-    """32 hexadecimal digits that stand for a text."""
+    """Return a hash of a text: 32 hexadecimal digits."""
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]

@@ -1,7 +1,7 @@
-"""The parts that an installation of amlflow may lack, and the extras that add them.
+"""The optional parts of an installation of amlflow, and the extras that add them.
 
-The base installation has what a client of a tracking server and of MLflow's default database needs.
-A part is looked for where it is needed, without being imported.
+The base installation is enough for a client of a tracking server or of MLflow's default database.
+The code that needs a part checks for it, without importing it.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ PARTS = {
     "local": ("mlflow", "sqlalchemy", "alembic"),
     "ui": ("mlflow", "flask"),
 }
-"""Some packages of each extra, by which it is told whether it is installed."""
+"""Some packages of each extra. If all of them are installed, the extra counts as installed."""
 
 
 def command_for(extra: str) -> str | None:
-    """The command that adds an extra; None where its packages are installed."""
+    """Return the command that adds an extra; None if its packages are installed."""
     if all(find_spec(package) is not None for package in PARTS[extra]):
         return None
     return install_command(extra)
 
 
 def install_command(extra: str) -> str:
-    """The command that adds an extra, for each shell, also that of Windows."""
+    """Return the command that adds an extra. It works in every shell, also on Windows."""
     return f'pip install "amlflow[{extra}]"'
 
 
@@ -40,8 +40,8 @@ def check_part(
 ) -> None:
     """Raise an error that names the command, unless the packages of an extra are installed.
 
-    ``need`` is what needs them: the subject of a sentence. ``packages`` are looked for if it does
-    not need all of the extra.
+    ``need`` names what needs the packages. It is the subject of the message's sentence. If it does
+    not need all packages of the extra, pass the needed ones as ``packages``.
     """
     for package in packages or PARTS[extra]:
         if find_spec(package) is None:

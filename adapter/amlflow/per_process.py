@@ -1,7 +1,7 @@
 """Values that each process makes for itself, once.
 
-A connection, a lock or a thread does not survive a fork. So a value that was made before a fork is
-not used after it: the child makes its own.
+A connection, a lock or a thread does not work in the child of a fork. So the child does not use its
+parent's values, but makes its own.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ class PerProcess(Generic[Value]):
     """Values by key, each made at its first use in this process. Safe to use from several threads.
 
     Args:
-        on_fork: Called in the child of a fork with what its parent had made.
+        on_fork: Called in the child of a fork with the values of its parent.
     """
 
     def __init__(self, on_fork: Callable[[dict[str, Value]], None] | None = None) -> None:
         self._values: dict[str, Value] = {}
-        # Making one value may ask for another.
+        # Making one value may need another one.
         self._lock = threading.RLock()
         self._on_fork = on_fork
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._reset_after_fork)
 
     def get(self, key: str, make: Callable[[str], Value]) -> Value:
-        """The value of a key; ``make(key)`` makes it, once for all threads."""
+        """Return the value of a key. ``make(key)`` makes it, once for all threads."""
         value = self._values.get(key)
         if value is None:
             with self._lock:
@@ -40,11 +40,11 @@ class PerProcess(Generic[Value]):
         return value
 
     def items(self) -> list[tuple[str, Value]]:
-        """The keys and values that this process has made."""
+        """Return the keys and values that this process has made."""
         return list(self._values.items())
 
     def forget(self, key: str) -> None:
-        """Have the value of a key made again at its next use."""
+        """Forget the value of a key. It is made again at its next use."""
         self._values.pop(key, None)
 
     def _reset_after_fork(self) -> None:

@@ -1,7 +1,7 @@
-"""JSON that every parser reads, of whatever a command, a route or a metric holds.
+"""Writes JSON that every parser can read, for the results of commands and routes, and for metrics.
 
-Python's own writes ``NaN`` and halves of surrogate pairs, which JSON does not have, and refuses
-datetimes and numpy's values.
+Python's own module writes ``NaN`` and halves of surrogate pairs, which JSON does not have. It
+refuses datetimes and numpy's values.
 """
 
 from __future__ import annotations
@@ -19,21 +19,22 @@ from typing import Any
 _HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 _REPLACEMENT = "\ufffd"
 MAX_NUMBER = 2**1023
-"""Whole numbers from here on are texts: parsers that read numbers as doubles refuse them."""
+"""Whole numbers of this size or more become texts, because parsers that read numbers as doubles
+refuse them."""
 
 
 def to_json(value: Any, indent: int | None = None) -> str:
-    """The value as JSON; see :func:`plain` for what becomes of it."""
+    """Return the value as JSON. :func:`plain` describes how values are converted."""
     return json.dumps(plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
 
 
 def plain(value: Any) -> Any:
-    """The value in JSON's own types: None, bool, int, float, str, list and dict.
+    """Convert a value to JSON's own types: None, bool, int, float, str, list and dict.
 
-    What is not finite becomes the text ``NaN``, ``Infinity`` or ``-Infinity``, as in Protocol
-    Buffers' JSON, since null would be taken for a value that was not logged. Times become texts in
-    ISO 8601, numpy's values those of Python, half a surrogate pair U+FFFD, and what JSON has no
-    type for its ``str()``.
+    A number that is not finite becomes the text ``NaN``, ``Infinity`` or ``-Infinity``, as in the
+    JSON of Protocol Buffers, because null would look like a value that was not logged. Times become
+    texts in ISO 8601. numpy's values become Python's. Half a surrogate pair becomes U+FFFD. Any
+    other object becomes its ``str()``.
     """
     if value is None or isinstance(value, bool):
         return value
@@ -67,7 +68,7 @@ def _plain_whole(value: int) -> int | str:
         return value
     try:
         return str(value)
-    except ValueError:  # Python spells no more than so many digits in decimal
+    except ValueError:  # Python limits the number of decimal digits
         return hex(value)
 
 
@@ -78,7 +79,7 @@ def _plain_float(value: float) -> float | str:
 
 
 def _plain_key(key: Any) -> str:
-    """As JSON spells what is not text: ``null``, ``true``, ``1``."""
+    """Convert a key to a text. Other types are spelled as in JSON: ``null``, ``true``, ``1``."""
     plain_key = plain(key)
     if isinstance(plain_key, str):
         return plain_key

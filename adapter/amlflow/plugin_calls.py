@@ -1,8 +1,8 @@
-"""Calls hooks through pluggy so that a plugin that fails does not stop the others.
+"""Calls hooks through pluggy. A plugin that fails does not stop the others.
 
 pluggy stops a call at the first implementation that raises. Therefore each implementation is
 wrapped when its plugin is registered. The wrapper records on the current :class:`HookCall` which
-plugin answered and which failed. Order and wrappers are pluggy's own: ``tryfirst``, ``trylast`` and
+plugin answered and which failed. The order is pluggy's own: ``tryfirst``, ``trylast`` and
 ``wrapper=True`` work as pluggy's documentation says.
 """
 
@@ -44,7 +44,7 @@ class HookCall:
         self.failures.append((plugin, why, cause))
 
     def fail_or_raise(self, plugin: str, error: Exception) -> None:
-        """Raise an error that goes to the caller; record every other as a bug of the plugin."""
+        """Raise an error that the caller must get. Record any other one as a bug of the plugin."""
         if self.passes_errors and isinstance(error, AzureMLException):
             raise error
         self.fail(plugin, repr(error), error)
@@ -62,13 +62,13 @@ _plugin: ContextVar[str] = ContextVar("amlflow_calling_plugin", default="")
 
 
 def calling_plugin() -> str:
-    """The name of the plugin whose hook runs now in this thread; empty outside of hooks."""
+    """Return the name of the plugin whose hook runs in this thread; empty outside of hooks."""
     return _plugin.get()
 
 
 @contextlib.contextmanager
 def hook_call(call: HookCall) -> Iterator[HookCall]:
-    """Inside it, wrapped implementations record their results on this call."""
+    """Set the call on which wrapped implementations record their results."""
     token = _call.set(call)
     try:
         yield call
@@ -120,7 +120,7 @@ def _guard_of(implementation: pluggy.HookImpl) -> Callable[[Callable[..., Any], 
 
 
 def _guard(function: Callable[..., Any], plugin: str, hook: str) -> Callable[..., Any]:
-    """The implementation; if it fails, the failure is recorded and it returns None."""
+    """Wrap an implementation: if it fails, the failure is recorded, and None is returned."""
 
     def call_guarded(*arguments: Any) -> Any:
         call = _call.get() or HookCall(hook)
@@ -144,7 +144,7 @@ def _guard(function: Callable[..., Any], plugin: str, hook: str) -> Callable[...
 
 
 def _begin(wrapper: Generator[None, Any, Any], call: HookCall, plugin: str) -> bool:
-    """Run a wrapper up to the inner call; False if it failed before."""
+    """Run a hook's wrapper up to the inner call. Returns False if it has failed before that."""
     try:
         next(wrapper)
     except Exception as error:  # noqa: BLE001  (a plugin is foreign code)
@@ -154,7 +154,7 @@ def _begin(wrapper: Generator[None, Any, Any], call: HookCall, plugin: str) -> b
 
 
 def _guard_wrapper(function: Callable[..., Any], plugin: str, hook: str) -> Callable[..., Any]:
-    """The wrapper; if it fails, the call goes on as if the wrapper did not exist."""
+    """Guard a hook's wrapper: if it fails, the call goes on as if the wrapper did not exist."""
 
     def call_guarded(*arguments: Any) -> Generator[None, Any, Any]:
         call = _call.get() or HookCall(hook)
@@ -190,7 +190,7 @@ def _guard_wrapper(function: Callable[..., Any], plugin: str, hook: str) -> Call
 
 
 def _guard_old_wrapper(function: Callable[..., Any], plugin: str, hook: str) -> Callable[..., Any]:
-    """The same for ``hookwrapper=True``: the wrapper gets pluggy's object for the outcome."""
+    """Guard a wrapper with ``hookwrapper=True``, which gets pluggy's object for the outcome."""
 
     def call_guarded(*arguments: Any) -> Generator[None, Any, None]:
         call = _call.get() or HookCall(hook)
@@ -213,7 +213,7 @@ def _guard_old_wrapper(function: Callable[..., Any], plugin: str, hook: str) -> 
 
 
 def _describe(key: str, value: Any) -> str:
-    """An argument for the trace: URIs without passwords, settings by their keys."""
+    """Describe an argument in the trace: URIs without passwords, and only the keys of settings."""
     if isinstance(value, str):
         return repr(redacted(value))
     if isinstance(value, Mapping):

@@ -1,6 +1,7 @@
-"""Finds plugins by the entry point group ``amlflow``; opens trackers by URI, targets by kind.
+"""Finds plugins through entry points, and opens trackers by URI and compute targets by kind.
 
-Built-in plugins are found and checked in the same way as others.
+The group of the entry points is ``amlflow``. Built-in plugins are found and checked in the same way
+as others.
 """
 
 from __future__ import annotations
@@ -25,20 +26,20 @@ GROUP = "amlflow"
 LIMIT_SETTING = "AMLFLOW_PLUGINS"
 TRACE_SETTING = "AMLFLOW_TRACE_PLUGINS"
 REGISTERED_SETTING = "AMLFLOW_REGISTERED_PLUGINS"
-"""Modules that are plugins without being installed, as ``name=module,name=module``."""
+"""The environment variable with the plugins that are not installed: ``name=module,name=module``."""
 
 logger = logging.getLogger("amlflow")
 
 
 class Plugins:
-    """The plugins of this environment: those that load, and why the others do not.
+    """The plugins of this environment: those that load, and the reasons why the others do not.
 
-    ``AMLFLOW_PLUGINS=mlflow,local`` loads only these, and an empty value none.
+    ``AMLFLOW_PLUGINS=mlflow,local`` loads only these two. An empty value loads no plugin.
     ``AMLFLOW_TRACE_PLUGINS=1`` prints each hook call to standard error.
     """
 
     def __init__(self, entry_points: list[EntryPoint]) -> None:
-        # Nothing here is needed before the first hook is called; `import azureml.core` stays quick.
+        # Imported here, so that `import azureml.core` stays quick: the first hook call needs it.
         import pluggy
 
         from amlflow.plugin_calls import PluginManager
@@ -102,11 +103,12 @@ class Plugins:
             )
 
     def _check_hooks(self, module: Any) -> None:
-        """Refuse a module with a hook that amlflow does not have, and name the nearest hook.
+        """Check that amlflow has all hooks of a module. If not, the module is unregistered.
 
-        Raises :class:`UserErrorException`; the module is no longer registered then.
+        Raises:
+            UserErrorException: amlflow does not have a hook. The message names the nearest hook.
         """
-        # Nearly all processes load no plugin that is wrong.
+        # Nearly no process needs difflib: the plugins are seldom wrong.
         import difflib
 
         from pluggy import PluginValidationError
@@ -124,7 +126,7 @@ class Plugins:
             ) from error
 
     def describe(self) -> str:
-        """Part of a message: which plugins load, which do not, and why."""
+        """Return a part of a message: the plugins that load, and those that do not, and why."""
         loaded_names = ", ".join(self.names) or "none"
         failures = "".join(f"; {name} does not load: {why}" for name, why in self.failures.items())
         limit = os.environ.get(LIMIT_SETTING)
@@ -133,7 +135,10 @@ class Plugins:
 
 
 def _select(entry_points: list[EntryPoint]) -> list[EntryPoint]:
-    """The entry points that ``AMLFLOW_PLUGINS`` names; warns about a name that is not installed."""
+    """Return the entry points that ``AMLFLOW_PLUGINS`` names.
+
+    A name that is not installed gets a warning.
+    """
     limit = os.environ.get(LIMIT_SETTING)
     if limit is None:
         return entry_points
@@ -155,13 +160,13 @@ def _sort_key(entry_point: EntryPoint) -> tuple[str, str]:
 
 @functools.cache
 def load_plugins() -> Plugins:
-    """The plugins of this environment, loaded at the first call."""
+    """Return the plugins of this environment, loaded at the first call."""
     return Plugins(_entry_points())
 
 
 def _entry_points() -> list[EntryPoint]:
-    """Those of installed distributions, and those that :func:`register` has added."""
-    # As above: `import azureml.core` stays quick.
+    """Return the entry points of installed distributions, and those from :func:`register`."""
+    # Imported here, so that `import azureml.core` stays quick.
     from importlib.metadata import EntryPoint, entry_points
 
     registered = [entry.partition("=") for entry in _registered_modules()]
@@ -178,13 +183,13 @@ def _registered_modules() -> list[str]:
 def register(name: str, module: str) -> None:
     """Use a module as a plugin that is not installed, in this process and those that it starts.
 
-    There the module must be importable by this name.
+    The module must be importable by this name in all of these processes.
 
     Raises:
-        UserErrorException: it does not load as a plugin, and is not registered.
+        UserErrorException: the module does not load as a plugin. It is not registered then.
     """
     if any((entry.name, entry.value) == (name, module) for entry in _entry_points()):
-        return  # it is installed
+        return  # it is installed or registered already
     before = os.environ.get(REGISTERED_SETTING)
     os.environ[REGISTERED_SETTING] = ",".join([*_registered_modules(), f"{name}={module}"])
     load_plugins.cache_clear()
@@ -195,7 +200,7 @@ def register(name: str, module: str) -> None:
 
 
 def unregister(name: str) -> None:
-    """Undo :func:`register`; trackers that are open stay so."""
+    """Undo :func:`register`. Open trackers stay open."""
     entries = [entry for entry in _registered_modules() if entry.partition("=")[0] != name]
     _restore_registered(",".join(entries))
 
@@ -209,7 +214,7 @@ def _restore_registered(value: str | None) -> None:
 
 
 def describe_plugins() -> list[dict[str, object]]:
-    """Each plugin with its distribution, hooks and features, or the error why it does not load."""
+    """Describe each plugin: its distribution, hooks and features, or why it does not load."""
     plugins = load_plugins()
     known = {feature.value for feature in spec.Feature}
     descriptions: list[dict[str, object]] = []
@@ -219,7 +224,7 @@ def describe_plugins() -> list[dict[str, object]]:
             continue  # AMLFLOW_PLUGINS leaves it out
         module = plugins.manager.get_plugin(name)
         if getattr(module, "__name__", None) != entry_point.module:
-            module = None  # it does not load, or another has its name
+            module = None  # it does not load, or another plugin has its name
         hooks = [] if module is None else plugins.manager.get_hookcallers(module) or []
         distribution = entry_point.dist
         features = sorted(str.__str__(feature) for feature in getattr(module, "features", ()))
@@ -240,7 +245,7 @@ def describe_plugins() -> list[dict[str, object]]:
 
 
 def absolute_uri(uri: str) -> str:
-    """What a URI that is a scheme alone names; the URI itself if no plugin says so."""
+    """Return the full URI for a URI that is only a scheme; the same URI if no plugin knows it."""
     return next(iter(_ask_for_texts("amlflow_absolute_uri", uri=uri)), uri)
 
 
@@ -248,10 +253,10 @@ _trackers: PerProcess[Tracker] = PerProcess()
 
 
 def open_tracker(uri: str) -> Tracker:
-    """The tracker at an absolute URI, one object for each URI and process.
+    """Open the tracker at an absolute URI. Each process has one object for each URI.
 
     Raises:
-        UserErrorException: no plugin takes the URI, or more than one does.
+        UserErrorException: no plugin takes the URI, more than one does, or the plugin fails.
         Unavailable: the tracker does not answer.
     """
     return _trackers.get(uri, _open_tracker)
@@ -272,9 +277,12 @@ def _open_tracker(uri: str) -> Tracker:
 def _call_single(hook: str, what: str, protocol: type, **arguments: Any) -> Any:
     """Call a hook that one plugin must answer; return its answer, or None if no plugin answers.
 
-    A plugin that fails is named: in an error if no other plugin answers, otherwise on the log.
+    If a plugin fails and no other answers, an error names it. If another answers, a warning does.
+
+    Raises:
+        UserErrorException: more than one plugin answers, or a plugin fails and none answers.
     """
-    # As above: it imports pluggy.
+    # Imported here, because it imports pluggy.
     from amlflow.plugin_calls import HookCall, hook_call
 
     def check(answer: Any) -> str | None:
@@ -301,9 +309,9 @@ def _call_single(hook: str, what: str, protocol: type, **arguments: Any) -> Any:
 
 
 def _lacking(answer: Any, protocol: type) -> list[str]:
-    """The members of a protocol that an object lacks and must have: the abstract ones.
+    """Return the abstract members of a protocol that an object lacks.
 
-    A class that inherits from the protocol has their names, and no methods of its own.
+    If its class inherits from the protocol, a member that is not overridden is lacking, too.
     """
     protocols = [protocol]
     if protocol is spec.Tracker and spec.Feature.MODELS in getattr(answer, "features", ()):
@@ -318,7 +326,7 @@ def _lacking(answer: Any, protocol: type) -> list[str]:
 
 
 def open_keeper(uri: str) -> RunKeeper | None:
-    """The part of the tracker at a URI that an agent needs, or None if no plugin offers it."""
+    """Open the part of the tracker at a URI that an agent needs; None if no plugin offers it."""
     what = f"the tracking URI {spec.redacted(uri)!r}"
     keeper: RunKeeper | None = _call_single("amlflow_run_keeper", what, spec.RunKeeper, uri=uri)
     return keeper
@@ -329,10 +337,10 @@ class UnknownKind(ComputeTargetException, KeyError):
 
 
 def open_compute(kind: str, settings: Mapping[str, Any]) -> Compute:
-    """The compute target of a kind.
+    """Open a compute target of a kind.
 
     Raises:
-        ComputeTargetException: no plugin offers the kind, or it does not know a setting.
+        ComputeTargetException: no plugin offers the kind, or its plugin does not know a setting.
     """
     what = f"a compute target of the kind {kind!r}"
     compute: Compute | None = _call_single(
@@ -348,10 +356,10 @@ def open_compute(kind: str, settings: Mapping[str, Any]) -> Compute:
 
 
 def open_cluster(kind: str, settings: Mapping[str, Any]) -> Cluster | None:
-    """The cluster of a kind, or None if no plugin offers the kind as a cluster.
+    """Open a cluster of a kind; None if no plugin offers the kind as a cluster.
 
     Raises:
-        ComputeTargetException: it does not know a setting.
+        ComputeTargetException: its plugin does not know a setting.
     """
     what = f"a cluster of the kind {kind!r}"
     cluster: Cluster | None = _call_single(
@@ -361,13 +369,13 @@ def open_cluster(kind: str, settings: Mapping[str, Any]) -> Cluster | None:
 
 
 def explain_failure(output: str) -> list[str]:
-    """What plugins say of the last lines of a failed script's output, a sentence each."""
+    """Return the plugins' sentences that explain the last lines of a failed script's output."""
     return _ask_for_texts("amlflow_explain_failure", output=output)
 
 
 def _ask_for_texts(hook: str, **arguments: str) -> list[str]:
-    """What the plugins answer to a hook; the log names a plugin that fails."""
-    # As above: it imports pluggy.
+    """Return the plugins' answers to a hook. A plugin that fails is named in a warning."""
+    # Imported here, because it imports pluggy.
     from amlflow.plugin_calls import HookCall, hook_call
 
     def check(answer: Any) -> str | None:
@@ -380,8 +388,8 @@ def _ask_for_texts(hook: str, **arguments: str) -> list[str]:
 
 
 def announce(hook: str, run: RunRecord) -> None:
-    """Call a hook of all plugins; the log names a plugin that fails, and the others are called."""
-    # As above: it imports pluggy.
+    """Call a hook of all plugins. If one fails, a warning names it, and the others are called."""
+    # Imported here, because it imports pluggy.
     from amlflow.plugin_calls import HookCall, hook_call
 
     with hook_call(HookCall(hook)) as call:

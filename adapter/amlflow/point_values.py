@@ -1,12 +1,12 @@
-"""Values of metrics as JSON that every parser reads.
+"""Converts values of metrics to values that every JSON parser can read, and back.
 
-JSON has no NaN and no infinities, and Python's own spelling of them is refused by other parsers and
-by databases. They are spelled ``{"float": "NaN"}``, ``{"float": "Infinity"}`` and
-``{"float": "-Infinity"}``: the type and a text. A cell of a metric is never an object, so these
-cannot be taken for another value.
+JSON has no NaN and no infinities. Python writes them all the same, but other parsers and databases
+refuse them. amlflow writes ``{"float": "NaN"}``, ``{"float": "Infinity"}`` and
+``{"float": "-Infinity"}`` instead. A cell of a metric is never an object, so these cannot be
+confused with other values.
 
-The first release wrote them bare (``NaN``); :func:`amlflow.tracker_data.to_metrics_json` reads
-both, and :func:`from_plain` leaves what is bare as it is.
+The first release wrote ``NaN`` itself. :func:`amlflow.tracker_data.to_metrics_json` reads both
+forms, and :func:`from_plain` does not change the old form.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _TEXTS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 def to_plain(kind: str, value: Any) -> Any:
-    """A value of a kind of metric without NaN and infinities."""
+    """Convert the value of a metric of a kind to a value without NaN and infinities."""
     return _map_cells(kind, value, _spell)
 
 
 def from_plain(kind: str, value: Any) -> Any:
-    """The value that :func:`to_plain` spelled; another is as it is, whatever it may be."""
+    """Convert a value from :func:`to_plain` back. Any other value is returned as it is."""
     return _map_cells(kind, value, _read)
 
 

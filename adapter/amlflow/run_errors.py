@@ -6,13 +6,14 @@ import traceback
 from typing import Any
 
 MAX_ERROR = 2000
-"""Characters of an error's message, and of its traceback, that are kept: the last ones."""
+"""The number of characters of an error's message, and of its traceback, that are kept. These are
+the last ones."""
 
 
 def to_error(cause: str | BaseException | None, code: str | None = None) -> dict[str, Any]:
-    """v1's form of an error: of a message, or of an exception with its traceback.
+    """Convert a message, or an exception with its traceback, to v1's form of an error.
 
-    ``code`` is v1's code, "UserError" if left out.
+    ``code`` is v1's code (default: "UserError").
     """
     error = {"code": code or "UserError", "message": ""}
     if isinstance(cause, BaseException):
@@ -25,7 +26,10 @@ def to_error(cause: str | BaseException | None, code: str | None = None) -> dict
 
 
 def _end_of(text: str) -> str:
-    """The end of a long text, which in an error says most, with the number left out."""
+    """Return the end of a long text, with the number of characters left out.
+
+    The end of an error's text is its most useful part.
+    """
     if len(text) <= MAX_ERROR:
         return text
     return f"({len(text) - MAX_ERROR} characters left out) …{text[-MAX_ERROR:]}"

@@ -1,7 +1,7 @@
-"""Errors of artifact stores' clients as the contract's.
+"""Converts errors of artifact stores' clients to errors of the contract.
 
-boto3, requests, Azure's and Google's packages share no ancestor, and MLflow wraps their errors in
-others. So an error is known by the HTTP status that it bears, by its name, or by its package.
+The errors of boto3, requests, Azure's and Google's packages have no common base class, and MLflow
+wraps them in other errors. So an error is recognised by its HTTP status, its name, or its package.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from amlflow.spec import Refused, TooLarge, Unavailable
 
 ARTIFACT_STORE = "The artifact store"
 MAX_REASON = 300
-"""Characters of a store's own words that a message repeats."""
+"""The number of characters of a store's own message that an error repeats."""
 _LATER = frozenset({408, 421, 423, 425, 429})
-"""Statuses below 500 after which the same call may work."""
+"""HTTP statuses below 500 after which the same call may work later."""
 _UNREACHED = frozenset(
     {
         "ConnectTimeoutError", "ConnectionClosedError", "ConnectionError",
@@ -39,12 +39,12 @@ _PACKAGES = frozenset(
     }
 )  # fmt: skip
 _QUERY = re.compile(r"\?[^\s'\"]*=[^\s'\"]*")
-"""Part of an address, where a signature may stand, which is enough to read a file."""
+"""The query of an address. It may have a signature, with which everybody can read a file."""
 _USERINFO = re.compile(r"//[^/@\s]*@")
 
 
 def show_reason(error: BaseException) -> str:
-    """The first line of what an error says, without what may be a secret of an address."""
+    """Return the first line of an error's text, without parts of addresses that may be secrets."""
     lines = [line for line in str(error)[: 100 * MAX_REASON].splitlines() if line.strip()]
     text = _USERINFO.sub("//", _QUERY.sub("", lines[0].strip() if lines else ""))
     text = "".join(char if char.isprintable() else " " for char in text)
@@ -57,10 +57,10 @@ def error_of_store(
     what: str,
     show: Callable[[BaseException], str] = show_reason,
 ) -> AzureMLException | None:
-    """What an error of a store's client means, or None if it is not one.
+    """Convert an error of a store's client to an error of the contract; None for other errors.
 
-    The innermost HTTP status counts. ``who`` is the subject of a sentence, and ``what`` names the
-    files. ``show`` makes a line of an error's own words.
+    The innermost HTTP status counts. ``who`` is the subject of the message's sentence, and ``what``
+    names the files. ``show`` returns an error's own text as one line.
     """
     for reason in _chain(error):
         status = _status(reason)
@@ -70,7 +70,7 @@ def error_of_store(
         if isinstance(reason, (ConnectionError, TimeoutError)) or names & _UNREACHED:
             return Unavailable(f"{who} does not answer ({_show_silence(reason, show)}).")
         if names & _CREDENTIALS:
-            # Its text has what was tried, and may have keys.
+            # Its text lists everything that was tried, and may contain keys.
             return _credentials_error(who, f" {what} ({type(reason).__name__}).")
     for reason in _chain(error):
         if isinstance(reason, ImportError):
@@ -81,7 +81,7 @@ def error_of_store(
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error, and what it came from."""
+    """Yield the error, and then the errors that caused it."""
     seen: set[int] = set()
     reason: BaseException | None = error
     while reason is not None and id(reason) not in seen:
@@ -109,7 +109,7 @@ def _error_of_status(status: int, who: str, reason: str) -> AzureMLException:
     because = f" (HTTP {status}: {reason})."
     if status in (401, 403, 407):
         return _credentials_error(who, because)
-    if status == 404:  # of a bucket, say, that does not exist
+    if status == 404:  # such as for a bucket that does not exist
         return Refused(f"{who} has no place for {reason}")
     if status == 413:
         return TooLarge(f"{who} does not take this much at once{because}")
@@ -121,7 +121,7 @@ def _error_of_status(status: int, who: str, reason: str) -> AzureMLException:
 
 
 def _status(error: BaseException) -> int | None:
-    """The HTTP status that an error of an HTTP client bears."""
+    """Return the HTTP status of an error of an HTTP client, or None."""
     response = getattr(error, "response", None)
     if isinstance(response, dict):  # boto3's
         metadata = response.get("ResponseMetadata")

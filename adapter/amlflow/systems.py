@@ -1,4 +1,4 @@
-"""What differs between systems where files are read and written."""
+"""The differences between operating systems in reading and writing files."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import sys
 
 IS_WINDOWS = sys.platform == "win32"
 BINARY: int = getattr(os, "O_BINARY", 0)
-"""The flag of ``os.open`` without which Windows changes the ends of lines."""
+"""The flag of ``os.open`` that keeps Windows from changing line endings; 0 on other systems."""
 
 
 def read_at(handle: int, size: int, offset: int) -> bytes:
-    """At most ``size`` bytes of an open file from an offset on.
+    """Read at most ``size`` bytes of an open file from an offset on.
 
-    Its position stays as it is. Where the system has no ``pread``, the caller holds the lock by
-    which the file is written.
+    The position of the file does not change. If the system has no ``pread``, the caller must hold
+    the lock that is used for writing the file.
     """
     if hasattr(os, "pread"):
         return os.pread(handle, size, offset)
@@ -27,7 +27,7 @@ def read_at(handle: int, size: int, offset: int) -> bytes:
 
 
 def write_at_start(handle: int, content: bytes) -> None:
-    """Write at the start of an open file, which nobody reads or writes by its position."""
+    """Write at the start of an open file. No other code may use the position of the file."""
     if hasattr(os, "pwrite"):
         os.pwrite(handle, content, 0)
     else:

@@ -11,18 +11,19 @@ from datetime import datetime, timedelta, timezone
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 EARLIEST = datetime(1000, 1, 1, tzinfo=timezone.utc)
 LATEST = datetime(9999, 12, 30, tzinfo=timezone.utc)
-"""Times between these can be shown in every time zone, and have four digits of the year."""
+"""Times from EARLIEST to LATEST can be shown in every time zone, and their years have four digits.
+"""
 _MILLISECOND = timedelta(milliseconds=1)
 _MICROSECOND = timedelta(microseconds=1)
 
 
 def to_milliseconds(time: datetime) -> int:
-    """The whole milliseconds from 1970 to a time, rounded down."""
+    """Return the whole milliseconds from 1970 to a time, rounded down."""
     return (time - EPOCH) // _MILLISECOND
 
 
 def to_microseconds(time: datetime) -> int:
-    """The microseconds from 1970 to a time."""
+    """Return the microseconds from 1970 to a time."""
     return (time - EPOCH) // _MICROSECOND
 
 
@@ -38,17 +39,19 @@ def _since_epoch(unit: timedelta) -> Callable[[object], datetime]:
 
 
 from_milliseconds = _since_epoch(_MILLISECOND)
-"""The time that is this number of milliseconds after 1970.
+"""Return the time that is this number of milliseconds after 1970.
 
-A number out of range gives EARLIEST or LATEST, so that runs keep their order. What is not a whole
-number gives 1970.
+For a number out of range, it is EARLIEST or LATEST, so that runs keep their order. For an object
+that is not a whole number, it is 1970.
 """
 from_microseconds = _since_epoch(_MICROSECOND)
 """Like :data:`from_milliseconds`, for microseconds."""
 
 
 def to_iso(time: datetime) -> str:
-    """ISO 8601 with microseconds and ``Z``: always equally long, so that texts compare as times do.
+    """Return a time in ISO 8601 with microseconds and ``Z``.
+
+    All such texts are equally long, so that they sort in the order of the times.
 
     Example: ``2024-05-06T07:08:09.000000Z``.
     """
@@ -56,5 +59,5 @@ def to_iso(time: datetime) -> str:
 
 
 def from_iso(text: str) -> datetime:
-    """The time that :func:`to_iso` has written. Raises ValueError for another text."""
+    """Parse the result of :func:`to_iso`. Raises ValueError for another text."""
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)

@@ -1,9 +1,9 @@
-"""Parses what a tracker returns. It is input: everybody who may edit a run can change it.
+"""Parses the values that a tracker returns. They are input: users who may edit a run can change it.
 
 Each text is parsed against a type with limits: its length, its depth, finite numbers, times with a
-zone, known statuses, ids of a known form. A text that does not parse counts as absent, and a
-warning on the log names it, once for each process, run and key. :func:`parse` never raises, so that
-an edited run cannot break a listing, a page or another call.
+zone, known statuses, ids of a known form. A text that does not parse counts as absent. A warning
+names it, once for each process, run and key. :func:`parse` never raises, so that an edited run
+cannot break a listing, a page or another call.
 
 Plugins use the same functions for what they store themselves. For example::
 
@@ -32,31 +32,31 @@ logger = logging.getLogger("amlflow")
 T = TypeVar("T")
 
 MAX_NOTE = 65_536
-"""Characters of one of amlflow's notes."""
+"""The longest note of amlflow, in characters."""
 MAX_DEPTH = 32
-"""Levels of lists and objects in JSON."""
+"""The most levels of lists and objects in JSON."""
 MAX_NAME = 256
-"""Characters of an id, or of a name that amlflow itself gives."""
+"""The longest id, or name that amlflow itself gives, in characters."""
 MAX_DIGITS = 19
-"""Digits of a whole number: as many as 64 bits hold."""
+"""The most digits of a whole number: that of 64 bits."""
 MAX_COUNT = 1_000_000_000
-"""Runs of an experiment, or files of a run."""
+"""The largest count, such as of the runs of an experiment or the files of a run."""
 MAX_SHOWN = 60
-"""Characters of a value that the log shows."""
+"""The number of characters of a value that the log shows."""
 MAX_NAMED = 10_000
-"""Pairs of run and key that a process has named and remembers, so as not to repeat itself."""
+"""How many warnings a process remembers, as pairs of run and key, in order not to repeat them."""
 MAX_DAY_S = 86_400
 MAX_FILE_NAME = 1024
-"""Characters of the name of a run's file."""
+"""The longest name of a run's file, in characters."""
 MAX_FILE = 256 << 20
-"""Bytes of a file of a run that is read as JSON."""
+"""The largest file of a run that is read as JSON, in bytes."""
 
 STATUSES = frozenset(value for name, value in vars(Status).items() if name.isupper())
 """All of v1's statuses."""
 
 
 class Malformed(ValueError):
-    """A text does not parse; the message says what it should be, such as "a JSON object"."""
+    """A text does not parse. The message says what it should be, such as "a JSON object"."""
 
 
 # --- Naming what does not parse -----------------------------------------------------------------
@@ -66,7 +66,7 @@ _naming = threading.Lock()
 
 
 def parse(owner: str, key: str, text: object, read: Callable[[str], T]) -> T | None:
-    """Parse a text; None if it is None or does not parse, which the log names once.
+    """Parse a text. Return None for None, and for a text that does not parse, with one warning.
 
     ``owner`` is the id of the run or experiment that has the text under ``key``. ``read`` returns
     the value, or raises :class:`Malformed`.
@@ -83,7 +83,7 @@ def parse(owner: str, key: str, text: object, read: Callable[[str], T]) -> T | N
 
 
 def leave_out(owner: str, key: str, should_be: str, value: str) -> None:
-    """Log once that a value counts as absent: what it should be, and what it is."""
+    """Log once that a value counts as absent: the message has the expected and the actual value."""
     with _naming:
         if (owner, key) in _named:
             return
@@ -100,7 +100,7 @@ def leave_out(owner: str, key: str, should_be: str, value: str) -> None:
 
 
 def show_value(value: object) -> str:
-    """The beginning of a value for a message, with control characters escaped."""
+    """Return the beginning of a value for a message, with control characters escaped."""
     if not isinstance(value, str):
         return reprlib.repr(value)
     if len(value) <= MAX_SHOWN:
@@ -115,28 +115,28 @@ _WHOLE = re.compile(rf"-?[0-9]{{1,{MAX_DIGITS}}}")
 
 
 def to_id(text: str) -> str:
-    """An id of a run: letters, digits, ``_ - .``."""
+    """Parse the id of a run: letters, digits, ``_ - .``."""
     if not _ID.fullmatch(text):
         raise Malformed(f"an id of at most {MAX_NAME} letters, digits, '_', '-' and '.'")
     return text
 
 
 def to_name(text: str) -> str:
-    """A short text."""
+    """Parse a short text that is not empty."""
     if not text or len(text) > MAX_NAME:
         raise Malformed(f"a text of 1 to {MAX_NAME} characters")
     return text
 
 
 def to_whole(text: str) -> int:
-    """A whole number of at most 64 bits."""
+    """Parse a whole number of at most 64 bits."""
     if not _WHOLE.fullmatch(text):
         raise Malformed("a whole number of at most 64 bits")
     return int(text)
 
 
 def to_count(text: str) -> int:
-    """A whole number from 1 to :data:`MAX_COUNT`."""
+    """Parse a whole number from 1 to :data:`MAX_COUNT`."""
     number = to_whole(text)
     if not 0 < number <= MAX_COUNT:
         raise Malformed(f"a whole number from 1 to {MAX_COUNT}")
@@ -144,7 +144,7 @@ def to_count(text: str) -> int:
 
 
 def to_seconds(text: str) -> float:
-    """A positive number of seconds, at most a day."""
+    """Parse a positive number of seconds, at most a day."""
     try:
         number = float(text) if len(text) <= MAX_NAME else math.nan
     except ValueError:
@@ -155,7 +155,7 @@ def to_seconds(text: str) -> float:
 
 
 def to_time(text: str) -> datetime:
-    """A time in ISO 8601 with its zone, in UTC."""
+    """Parse a time in ISO 8601 with a zone, and convert it to UTC."""
     try:
         time = datetime.fromisoformat(text) if len(text) <= MAX_NAME else None
         if time is not None and time.tzinfo is not None:
@@ -168,7 +168,7 @@ def to_time(text: str) -> datetime:
 
 
 def check_local_time(text: str) -> None:
-    """Raise :class:`Malformed` for what is not a time in ISO 8601; a zone may be left out."""
+    """Raise :class:`Malformed` if a text is not a time in ISO 8601. A zone is not required."""
     try:
         datetime.fromisoformat(text if len(text) <= MAX_NAME else "")
     except ValueError:
@@ -176,28 +176,28 @@ def check_local_time(text: str) -> None:
 
 
 def to_status(text: str) -> str:
-    """One of v1's statuses."""
+    """Parse one of v1's statuses."""
     if text not in STATUSES:
         raise Malformed("a status of v1's")
     return text
 
 
 # --- Columns of a database ----------------------------------------------------------------------
-# SQLite keeps any value in any column: bytes or numbers where texts belong, and texts that are not
-# in UTF-8. Whoever may write the file chooses.
+# SQLite stores any value in any column, such as bytes or numbers in a column of texts, and texts
+# that are not in UTF-8. So every user who may write the file can choose the type of a value.
 
 decode_text = partial(str, encoding="utf-8", errors="backslashreplace")
-"""The ``text_factory`` of a connection to SQLite. With SQLite's own, one text that is not in UTF-8
-ends a statement for all rows."""
+"""The ``text_factory`` for connections to SQLite. With the default one, a single text that is not
+in UTF-8 makes a statement fail for all rows."""
 
 
 def read_text(owner: str, column: str, value: object) -> str | None:
-    """The text of a column that holds texts; None, too, where it holds something else."""
+    """Return the value of a column of texts; None if it has another type, with a warning."""
     return value if type(value) is str else parse(owner, column, value, str)
 
 
 def read_texts(owner: str, entries: Iterable[tuple[object, object]]) -> dict[str, str]:
-    """Keys with their texts, of which those are left out that hold something else."""
+    """Return keys with their texts. An entry of another type is left out, with a warning."""
     texts: dict[str, str] = {}
     for key, value in entries:
         if type(key) is str and type(value) is str:
@@ -208,7 +208,7 @@ def read_texts(owner: str, entries: Iterable[tuple[object, object]]) -> dict[str
 
 
 def read_whole(owner: str, column: str, value: object) -> int | None:
-    """The number of a column that holds whole numbers; None, too, where it holds something else."""
+    """Return the value of a column of whole numbers; None for another type, with a warning."""
     if value is None or type(value) is int:
         return value
     leave_out(owner, column, "a whole number", show_value(value))
@@ -216,7 +216,7 @@ def read_whole(owner: str, column: str, value: object) -> int | None:
 
 
 def read_number(owner: str, column: str, value: object) -> float | None:
-    """The number of a column that holds numbers; None, too, where it holds something else."""
+    """Return the value of a column of numbers; None if it has another type, with a warning."""
     if type(value) is float or value is None:
         return value
     if type(value) is int:
@@ -249,7 +249,7 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_parse_float, pa
 
 
 def to_json(text: str, max_chars: int = MAX_NOTE) -> Any:
-    """JSON as in RFC 8259: numbers are finite, and texts can be encoded."""
+    """Parse JSON as in RFC 8259: numbers are finite, and texts can be encoded."""
     value = decode(_DECODER, text, max_chars)
     # A half of a surrogate pair can only come from an escape.
     return _escape_halves(value) if "\\u" in text else value
@@ -260,7 +260,7 @@ def decode(decoder: json.JSONDecoder, text: str, max_chars: int) -> Any:
     if len(text) > max_chars:
         raise Malformed(f"JSON of at most {max_chars} characters")
     try:
-        # What amlflow writes has no spaces around it, for which decode() would look twice.
+        # amlflow's own JSON has no spaces around it. decode() would look for them at both ends.
         value, end = decoder.raw_decode(text) if text[:1] in ("{", "[") else (None, -1)
         if end != len(text):
             value = decoder.decode(text)
@@ -288,7 +288,7 @@ def _check_depth(value: Any) -> None:
 
 
 def _escape_halves(value: Any) -> Any:
-    """The value, with each half of a surrogate pair replaced by its escape."""
+    """Return the value, with each half of a surrogate pair replaced by its escape."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode("utf-8")
     if isinstance(value, dict):
@@ -299,7 +299,7 @@ def _escape_halves(value: Any) -> Any:
 
 
 def to_object(text: str, max_chars: int = MAX_NOTE) -> dict[str, Any]:
-    """A JSON object."""
+    """Parse a JSON object."""
     value = to_json(text, max_chars)
     if not isinstance(value, dict):
         raise Malformed("a JSON object")
@@ -307,7 +307,7 @@ def to_object(text: str, max_chars: int = MAX_NOTE) -> dict[str, Any]:
 
 
 def parse_file(owner: str, name: str, path: Path, read: Callable[[str], T]) -> T | None:
-    """Like :func:`parse`, for a file of a run; ``path`` is its local copy."""
+    """Parse a file of a run as :func:`parse` does. ``path`` is its local copy."""
     size = path.stat().st_size
     if size > MAX_FILE:
         leave_out(owner, name, f"a file of at most {MAX_FILE} bytes", f"{size} bytes long")
@@ -321,7 +321,7 @@ def parse_file(owner: str, name: str, path: Path, read: Callable[[str], T]) -> T
 
 
 def parse_line(owner: str, name: str, file: IO[bytes], read: Callable[[str], T]) -> T | None:
-    """Like :func:`parse`, for the next line of an open file of a run."""
+    """Parse the next line of an open file of a run as :func:`parse` does."""
     line = file.readline(MAX_NAME)
     return parse(owner, name, line.decode("ascii", "replace").rstrip("\n"), read)
 
@@ -329,17 +329,17 @@ def parse_line(owner: str, name: str, file: IO[bytes], read: Callable[[str], T])
 # --- Metrics ------------------------------------------------------------------------------------
 
 LENIENT = json.JSONDecoder()
-"""Accepts what amlflow writes for metrics: NaN, infinities, and whole numbers of any size."""
+"""The decoder for metrics. It also accepts NaN, infinities, and whole numbers of any size."""
 _SCALARS = (bool, int, float, str, type(None))
 
 
 def to_metrics_json(text: str, max_chars: int = MAX_FILE) -> Any:
-    """JSON with values of metrics."""
+    """Parse JSON with values of metrics."""
     return decode(LENIENT, text, max_chars)
 
 
 def to_metrics_object(text: str) -> dict[str, Any]:
-    """A JSON object with values of metrics."""
+    """Parse a JSON object with values of metrics."""
     value = to_metrics_json(text)
     if not isinstance(value, dict):
         raise Malformed("a JSON object")
@@ -347,7 +347,10 @@ def to_metrics_object(text: str) -> dict[str, Any]:
 
 
 def to_kind(kind: object, value: object) -> Kind:
-    """The kind of a metric, if the value has its type (:class:`amlflow.spec.Kind`)."""
+    """Parse the kind of a metric, and check that the value has the type of this kind.
+
+    :class:`amlflow.spec.Kind` has the types. Raises :class:`Malformed`.
+    """
     try:
         metric_kind = Kind(kind)
     except ValueError:
@@ -397,8 +400,5 @@ _SHAPES = {
 
 
 def is_whole(value: object) -> TypeGuard[int]:
-    """Whether a value is a whole number; True and False are not."""
+    """Whether a value is a whole number. True and False are not."""
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-# --- amlflow's notes of a run -------------------------------------------------------------------

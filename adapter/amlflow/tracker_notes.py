@@ -1,4 +1,4 @@
-"""amlflow's notes of a run, each with the form that it must have."""
+"""amlflow's notes of a run. Each has a function that parses it and checks its form."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ from amlflow.tracker_data import (
 )
 
 MAX_PROPERTY = 1 << 24
-"""Characters of a property that is stored as a note."""
+"""The longest property that is stored as a note, in characters."""
 
 
 MAX_WARNINGS = 100
-"""Texts in a run's warnings."""
+"""The most texts in a run's warnings."""
 
 
 MAX_LABELS = 100
-"""Labels of a version of an environment."""
+"""The most labels of a version of an environment."""
 
 
 MAX_DEFINITION_FILE = 1 << 20
-"""Characters of the definition of an environment."""
+"""The longest definition of an environment, in characters."""
 
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -59,15 +59,15 @@ NOTES: dict[str, Note[Any]] = {}
 
 
 def read_note(owner: str, notes: Mapping[str, str], key: str, read: Callable[[str], T]) -> T | None:
-    """Parse one of the notes of a run or of a model; None if it is absent."""
+    """Parse one of the notes of a run or of a model; return None if it is absent."""
     text = notes.get(key)
     return None if text is None else parse(owner, key, text, read)
 
 
 class Note(Generic[T]):
-    """One of amlflow's notes of a run: ``note(record)`` parses it, or returns None if absent.
+    """One of amlflow's notes of a run. ``note(record)`` parses it, or returns None if it is absent.
 
-    ``key`` is the note's key in ``system``; ``read`` is as in :func:`parse`.
+    ``key`` is the note's key in ``system``. ``read`` is the same as in :func:`parse`.
     """
 
     def __init__(self, key: str, read: Callable[[str], T]) -> None:
@@ -78,7 +78,7 @@ class Note(Generic[T]):
         return self.among(record.id, record.system)
 
     def among(self, run_id: str, notes: Mapping[str, str]) -> T | None:
-        """The same for a layer that has taken its notes out of the record."""
+        """Parse the note from ``notes``, for a layer that has removed them from the record."""
         return read_note(run_id, notes, self.key, self._read)
 
 
@@ -120,7 +120,7 @@ def _to_digest(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Why a cluster's job waits, in the cluster's words, and how many wait before it."""
+    """The reason why a cluster's job waits, in the cluster's words, and how many wait before it."""
 
     reason: str | None
     before: int | None
@@ -146,7 +146,7 @@ parse_cluster: Note[str] = Note("cluster", to_name)
 
 
 parse_cluster_identity: Note[str] = Note("cluster_identity", _to_digest)
-"""The hash of the identity of that cluster; a run of an older amlflow has none."""
+"""The hash of the identity of that cluster. A run of an older amlflow does not have it."""
 
 
 parse_waiting: Note[Waiting] = Note("waiting", _to_waiting)
@@ -155,7 +155,7 @@ parse_waiting: Note[Waiting] = Note("waiting", _to_waiting)
 
 @dataclass(frozen=True, slots=True)
 class EndRequest:
-    """A request to a run's agent to end it: with this final status, and v1's error or None."""
+    """A request to a run's agent to end the run with this final status, and v1's error or None."""
 
     status: str
     error: dict[str, Any] | None
@@ -194,9 +194,9 @@ parse_error: Note[dict[str, Any]] = Note("error", _to_error)
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A run's agent was found silent: the heartbeat that was too old, and when that was noticed.
+    """A note that a run's agent is silent: the old heartbeat, and when that was noticed.
 
-    Both are None if the agent was known to be gone without a heartbeat.
+    Both are None if the agent was known to be gone without looking at the heartbeat.
     """
 
     heartbeat: datetime | None = None
@@ -237,7 +237,7 @@ def _to_warnings(text: str) -> list[str]:
 
 
 parse_warnings: Note[list[str]] = Note("warnings", _to_warnings)
-"""What the agent could not do, as texts for the user."""
+"""The agent's warnings, as texts for the user."""
 
 
 parse_definition: Note[dict[str, Any]] = Note("definition", to_object)
@@ -251,9 +251,9 @@ def _to_script(text: str) -> str:
 
 
 parse_script: Note[str] = Note("script", _to_script)
-"""The script as its definition names it, which lists show without parsing whole definitions.
+"""The script's name, so that lists do not need to parse whole definitions.
 
-0.1.0 wrote an empty one for a command."""
+For a command, version 0.1.0 wrote an empty text."""
 
 
 parse_target: Note[str] = Note("target", to_name)
@@ -282,10 +282,10 @@ parse_fine_status: Note[str] = Note("statuses_status", to_status)
 
 @dataclass(frozen=True, slots=True)
 class ModelNote:
-    """What a run that stands for a version of a model is, for a tracker without a registry.
+    """A version of a model, for a tracker without a registry. A run stands for it.
 
-    ``path`` is the content's name among the files of the run ``run_id``, which is there only for
-    them if ``is_uploaded``.
+    ``path`` is the name of the content among the files of the run ``run_id``. If ``is_uploaded``,
+    that run exists only for these files.
     """
 
     name: str
@@ -295,7 +295,7 @@ class ModelNote:
     is_uploaded: bool
 
     def to_text(self) -> str:
-        """The text that :data:`parse_model` parses."""
+        """Return the text that :data:`parse_model` parses."""
         return json.dumps(asdict(self), ensure_ascii=False)
 
 
@@ -321,7 +321,7 @@ parse_model: Note[ModelNote] = Note("model", _to_model)
 
 
 def to_property(text: str) -> tuple[str, str]:
-    """A property that is stored as a note ``[key, value]``; both can be any text."""
+    """Parse a property that is stored as a note ``[key, value]``. Both can be any text."""
     note = decode(LENIENT, text, MAX_PROPERTY)
     if (
         not isinstance(note, list)
@@ -336,8 +336,9 @@ def to_property(text: str) -> tuple[str, str]:
 class EnvironmentNote:
     """The environment of a submitted run.
 
-    ``version`` is None if it is not the content of a registered one. ``is_made`` tells whether one
-    is made for the script, or was made before; ``key`` names it, once it is there.
+    ``version`` is None if the content is not that of a registered environment. ``is_made`` tells
+    whether an environment is made for the script, or was made before. ``key`` is its hash, as soon
+    as it exists.
     """
 
     name: str
@@ -371,8 +372,8 @@ parse_environment: Note[EnvironmentNote] = Note("environment", _to_environment)
 class EnvironmentEntry:
     """An entry in the history of a registered environment.
 
-    With ``digest`` it adds a version, with ``gone`` it takes one away (all, if ``version`` is
-    None), and otherwise it gives one its labels.
+    With ``digest``, the entry adds a version. With ``gone``, it removes a version, or all of them
+    if ``version`` is None. Otherwise it sets the labels of a version.
     """
 
     at: datetime
@@ -383,7 +384,7 @@ class EnvironmentEntry:
 
 
 def to_environment_entry(text: str) -> EnvironmentEntry:
-    """An entry, as the registry of environments writes it."""
+    """Parse an entry that the registry of environments has written."""
     note = to_object(text)
     at, version, digest = note.get("at"), note.get("version"), note.get("digest")
     labels, gone = note.get("labels", []), note.get("gone", False)
@@ -404,7 +405,7 @@ def to_environment_entry(text: str) -> EnvironmentEntry:
 
 
 def _is_name(value: object, or_none: bool = False) -> bool:
-    """Whether a value is a text as :func:`to_name` takes it."""
+    """Whether a value is a text that :func:`to_name` accepts."""
     if value is None:
         return or_none
     return isinstance(value, str) and 0 < len(value) <= MAX_NAME
@@ -413,7 +414,7 @@ def _is_name(value: object, or_none: bool = False) -> bool:
 def parse_notes(
     record: RunRecord, prefix: str, read: Callable[[str], T]
 ) -> Iterator[tuple[str, T]]:
-    """The notes whose keys begin with a prefix: what follows it, and what ``read`` returns.
+    """Yield the notes whose keys begin with a prefix: the rest of the key, and the parsed value.
 
     Notes that do not parse are left out.
     """

@@ -1,4 +1,4 @@
-"""Writes a file whole or not at all: a reader finds the old file or the new one, never a part."""
+"""Writes a file whole or not at all: a reader sees the old file or the new one, never a part."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ OWN = 0o600
 
 
 def write_text(path: Path, text: str, mode: int = 0o666) -> None:
-    """Write a text in UTF-8. The folder must be there; the umask applies to the mode.
+    """Write a text in UTF-8. The folder must exist. The umask applies to the mode.
 
     Raises:
-        OSError: it cannot be written; an old file is as it was.
+        OSError: the file cannot be written. An old file is not changed.
     """
     with _stage(path, mode) as file:
         file.write(text.encode())
@@ -33,10 +33,10 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copy a file's content. The target's folder must be there.
+    """Copy a file's content. The target's folder must exist.
 
     Raises:
-        OSError: one cannot be read or the other written; an old target is as it was.
+        OSError: a file cannot be read or written. An old target is not changed.
     """
     with source.open("rb") as original, _stage(target, 0o666) as file:
         shutil.copyfileobj(original, file)
@@ -44,8 +44,8 @@ def copy_file(source: Path, target: Path) -> None:
 
 @contextlib.contextmanager
 def _stage(path: Path, mode: int) -> Iterator[BinaryIO]:
-    """A new file beside the path, which takes its place if nothing is raised, and else goes."""
-    # A name of its own: the path's may be as long as the file system allows.
+    """Open a temporary file beside the path. It replaces the path, or is removed after an error."""
+    # The temporary name is short, because the path's own may be as long as the system allows.
     staging = path.with_name(f".amlflow-{uuid.uuid4().hex}")
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY
