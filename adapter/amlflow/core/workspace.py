@@ -68,11 +68,7 @@ class Workspace(WorkspaceBase, AzureOnly):
         tags: dict[str, str] | None = None,
         _cloud: str = "AzureCloud",
     ) -> None:
-        """Open a workspace by its names, on the configured tracking store.
-
-        The store is that of ``MLFLOW_TRACKING_URI`` if it is set, otherwise that of :meth:`create`,
-        otherwise MLflow's database in the working folder.
-        """
+        """Open a workspace by its names, on the store that :meth:`get` describes."""
         self._auth = auth
         details = {"location": _location, "sku": sku, "tags": tags}
         self._init(subscription_id, resource_group, workspace_name, details)
@@ -142,11 +138,10 @@ class Workspace(WorkspaceBase, AzureOnly):
         cloud: str = "AzureCloud",
         id: str | None = None,
     ) -> Workspace:
-        """Open the workspace of this name, on the store that ``Workspace(…)`` uses.
+        """Open the workspace of this name, on ``MLFLOW_TRACKING_URI`` or else on its own store.
 
         Raises:
-            WorkspaceException: several workspaces here have this name. Pass the resource group,
-                too.
+            WorkspaceException: several workspaces here have this name. Pass resource_group, too.
         """
         check_text(name, "A workspace's name", "Workspace.get(name)")
         notes = [
@@ -345,21 +340,13 @@ class Workspace(WorkspaceBase, AzureOnly):
         return DatasetsByName(self)
 
     def get_default_compute_target(self, type: str) -> ComputeTarget | None:
-        """Return None, as v1 does for a workspace without default clusters.
-
-        Raises:
-            UserErrorException: the type is neither "CPU" nor "GPU".
-        """
+        """Return None, as v1 does for a workspace without default clusters."""
         if type not in ("CPU", "GPU"):
             raise UserErrorException(f"The type {type!r} is neither 'CPU' nor 'GPU'.")
         return None
 
     def get_run(self, run_id: str) -> Run:
-        """Return the run with this id, in any experiment.
-
-        Raises:
-            ServiceException: the run does not exist.
-        """
+        """Return the run with this id, in any experiment. Without one, raise ServiceException."""
         if run_id != "":  # an empty text passes, and gets the error that no run has this id
             check_text(run_id, "A run's id", "workspace.get_run(run_id)")
         return get_run_in(self, run_id)
@@ -373,8 +360,7 @@ class Workspace(WorkspaceBase, AzureOnly):
     ) -> Any:  # fmt: skip
         """Evaluate a JMESPath expression on the runs of all experiments. v1 has no such method.
 
-        Runs of archived experiments are left out. :meth:`Experiment.query` describes the arguments
-        and the result.
+        Runs of archived experiments are left out. :meth:`Experiment.query` has the arguments.
         """
         return query_runs(self, Experiment.list(self), expression, include_children, text, order_by)
 

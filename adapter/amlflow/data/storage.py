@@ -162,7 +162,7 @@ def find_paths(folder: Folder, name: str, source: Source) -> tuple[list[str], st
     """Find the files of a path or a pattern, and the folder that their names are relative to.
 
     Raises:
-        DatasetExecutionError: there is no file, or the storage cannot be read.
+        DatasetExecutionError: no file exists, or the storage cannot be read.
     """
     path, fs = folder.path(name), folder.fs
     with explain_errors("Reading", str(source)):

@@ -48,10 +48,7 @@ class Environment(Settings):
     environment_variables: dict[str, str]
 
     def __init__(self, name: str, **kwargs: Any) -> None:
-        """Create an environment. As in v1, ``workspace`` is accepted and not used.
-
-        Other keywords are ignored with a warning.
-        """
+        """Create an environment. As in v1, other keywords, such as ``workspace``, are ignored."""
         ignored = sorted(set(kwargs) - {"workspace"})
         if ignored:
             logger.warning(
@@ -101,8 +98,7 @@ class Environment(Settings):
     ) -> Environment:
         """Return an environment with the packages of a requirements file.
 
-        Raises:
-            FileNotFoundError: the file does not exist, as in v1.
+        Raises FileNotFoundError, as v1 does.
         """
         packages = CondaDependencies()
         if pip_version is not None:
@@ -116,8 +112,7 @@ class Environment(Settings):
     def from_conda_specification(name: str, file_path: str) -> Environment:
         """Return an environment with the packages of a conda file.
 
-        Raises:
-            FileNotFoundError: the file does not exist, as in v1.
+        Raises FileNotFoundError, as v1 does.
         """
         environment = Environment(name)
         environment.python.conda_dependencies = CondaDependencies(file_path)
@@ -243,9 +238,7 @@ class Environment(Settings):
 
     @staticmethod
     def label(workspace: WorkspaceBase, name: str, version: str, labels: Sequence[str]) -> None:
-        """Set the labels of a version. It loses its old labels.
-
-        If another version has one of these labels, that version loses it.
+        """Replace the labels of a version. If another version has one of them, it loses this label.
 
         Raises:
             ServiceException: the version is not registered.
@@ -308,11 +301,7 @@ class Environment(Settings):
         build_here(self._making(workspace))
 
     def get_image_details(self, workspace: WorkspaceBase) -> DockerImageDetails:
-        """Return whether the environment is made on this machine, and where.
-
-        Raises:
-            ComputeTargetException: no container engine answers.
-        """
+        """Return whether and where it is made. Raises ComputeTargetException: no engine answers."""
         from amlflow.core.environments.image_build import image_details  # few scripts ask for it
 
         return image_details(self._making(workspace), self.docker.image())
@@ -367,11 +356,7 @@ class Environment(Settings):
 def _with_packages(
     method: str, name: str, conda_specification: str | None, pip_requirements: str | None
 ) -> Environment:
-    """Return an environment with the packages of a file, for an image to be set by the caller.
-
-    Without a file, the script uses only the packages of the image. ``method`` begins the message of
-    an error.
-    """
+    """Return an environment for an image, with the packages of a file or only with its own."""
     if conda_specification is not None and pip_requirements is not None:
         raise UserErrorException(
             f"{method} takes conda_specification or pip_requirements, and got both."
@@ -396,9 +381,7 @@ def definition_of(environment: Environment) -> dict[str, Any]:
 def environment_from(
     definition: Mapping[str, Any], name: str | None = None, version: str | None = None
 ) -> Environment:
-    """Return the environment of a definition that :func:`definition_of` has returned.
-
-    ``name`` and ``version`` replace those of the definition.
+    """Return the environment of a definition. ``name`` and ``version`` replace those in it.
 
     Raises:
         UserErrorException: this is not the definition of an environment.
@@ -414,11 +397,7 @@ def environment_from(
 def open_shared(
     definition: Mapping[str, Any], owner: str, name: str | None = None, version: str | None = None
 ) -> Environment:
-    """Return the environment of a definition that comes from a tracker.
-
-    ``owner`` is the id of the run that has the definition. The other arguments and the errors are
-    those of :func:`environment_from`.
-    """
+    """Return the environment of a definition from a tracker. ``owner`` is the run that has it."""
     from amlflow.core.environments.shared import leave_out_paths  # most scripts register nothing
 
     environment = environment_from(definition, name, version)
@@ -427,10 +406,7 @@ def open_shared(
 
 
 def open_latest(registry: Registry) -> Iterator[tuple[RegisteredVersion, Environment]]:
-    """Yield the latest version of each registered environment.
-
-    An environment that cannot be read is left out, and a warning names it.
-    """
+    """Yield the latest version of each registered environment. A warning names unreadable ones."""
     for version, definition in registry.definitions():
         try:
             yield version, open_shared(definition, version.run_id, version.name, version.version)
@@ -445,10 +421,7 @@ def _mark_registered(environment: Environment) -> Environment:
 
 
 def registered_version(environment: Environment) -> str | None:
-    """Return the version of a registered environment.
-
-    Returns None if it is not registered, or if its content was changed later.
-    """
+    """Return the registered version; None without one, or if the content was changed later."""
     if environment.version is None or environment._registered_digest is None:
         return None
     is_same = environment._registered_digest == _digest_of(environment)
@@ -462,10 +435,7 @@ def _digest_of(environment: Environment) -> str:
 
 
 def definition_to_keep(environment: Environment) -> dict[str, Any]:
-    """Return the part of an environment that a run keeps.
-
-    The values of environment variables may be secrets, so they are left out.
-    """
+    """Return what a run keeps of an environment. Values of variables may be secrets: left out."""
     definition, _ = without_credentials(definition_of(environment))
     version = registered_version(environment)
     return {**definition, "version": version, "environmentVariables": {}}
