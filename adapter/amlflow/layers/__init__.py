@@ -1,1 +1,1 @@
-"""What the host adds where a tracker lacks it: each layer is a tracker around a tracker."""
+"""Layers: each is a tracker around a tracker, and adds a feature that the inner one lacks."""

@@ -1,4 +1,4 @@
-"""Archived experiments, over a tracker that has none: a tag says since when."""
+"""Archived experiments for a tracker without them: a tag keeps the time of the archiving."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TAG = "amlflow.archived"
 
 
 class Archive(Layer):
-    """Keeps archived experiments out of the way."""
+    """A layer that archives experiments, and leaves their runs out of searches of all runs."""
 
     adds = Feature.ARCHIVE
 

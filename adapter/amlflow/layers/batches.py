@@ -1,4 +1,4 @@
-"""Many points at once, over a tracker that takes them one by one."""
+"""Several points in one call, for a tracker that only accepts one point a call."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from amlflow.spec import Feature, Point
 
 
 class Batches(Layer):
-    """Sends each point by itself; after an error all may be sent again, since each is kept once."""
+    """A layer that sends each point in a call of its own.
+
+    After an error you may send all points again: the tracker stores each point once.
+    """
 
     adds = Feature.BATCHES
 

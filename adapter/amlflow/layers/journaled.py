@@ -1,9 +1,8 @@
-"""Adds a durable journal to a tracker: what is logged is on this machine's disk when the call
-returns, and in the tracker soon after, exactly once.
-
-Points, changes of tags, names, texts and status, and files that may replace others are journaled,
-and are in the tracker in the order of the calls. While the tracker is away they wait. Calls whose
-result the caller needs go straight to the tracker, after the journal of their run is flushed.
+"""Adds a durable journal to a tracker: a call returns when its values are on this machine's disk.
+Points, changes of tags, names, texts and status, and files that may replace others are journaled.
+They reach the tracker soon after, exactly once, in the order of the calls. While the tracker is
+away, they wait. A call whose result the caller needs goes straight to the tracker, after the
+journal of its run is flushed.
 
 With ``AMLFLOW_OFFLINE`` runs start without the tracker, too, under ids of their own.
 """
@@ -56,14 +55,14 @@ RETRY_LIMIT_S = 0.8
 MIN_WAIT_S = 1.0
 """How long a call waits at least if its record must be in the tracker."""
 MAX_FILE_BYTES = 64_000_000
-"""Files up to this size are journaled; larger ones would hold up all else too long."""
+"""Files up to this size are journaled. Larger ones would delay other records too long."""
 MAX_HEADS = 10_000
 
 
 class Journaled(Layer):
-    """See :class:`amlflow.spec.Tracker` for what each method promises, and this module for when.
+    """A layer that writes to a journal first. The module's docstring says which calls do so.
 
-    Opening the tracker is left to the first call that needs it.
+    The first call that needs the tracker opens it.
     """
 
     def __init__(
@@ -73,7 +72,7 @@ class Journaled(Layer):
         settings: JournalSettings,
         parent: Journaled | None = None,
     ) -> None:
-        """``parent`` is what the process that this one was forked from had opened."""
+        """Keep the arguments. ``parent`` is the layer of the process that has forked this one."""
         self._uri, self._open, self._settings = uri, open_tracker, settings
         self._opening = threading.Lock()
         self._tracker: Tracker | None = None
@@ -82,7 +81,7 @@ class Journaled(Layer):
         self._changes = Changes()
         self._local: dict[str, RunRecord] = {}
         self._local_files: dict[str, dict[str, tuple[Journal, str]]] = {}
-        if parent is not None:  # its runs that were started while the tracker was away
+        if parent is not None:  # take over its runs that were started while the tracker was away
             self.journal.ids = parent.journal.ids
             self._local, self._local_files = parent._local, parent._local_files
 
@@ -104,17 +103,17 @@ class Journaled(Layer):
 
     @property
     def away(self) -> bool:
-        """Whether the tracker did not answer when it was last called to send something."""
+        """Whether the last attempt to send something found that the tracker does not answer."""
         return self.journal.away is not None
 
     def flush(self, run_id: str | None = None, seconds: float | None = None) -> None:
-        """Return when all that this process has logged is in the tracker.
+        """Wait until all that this process has logged is in the tracker.
 
-        With ``run_id``, what the tracker forbids of other runs is not waited for.
+        With ``run_id``, records of other runs that the tracker forbids are not waited for.
 
         Raises:
-            Unavailable: it is not, after some seconds (default: ``AMLFLOW_FLUSH_SECONDS``).
-            UserErrorException: the tracker refused something of the run; the message names it.
+            Unavailable: the wait took longer than ``seconds`` (default: ``AMLFLOW_FLUSH_SECONDS``).
+            UserErrorException: the tracker refused something of the run. The message names it.
             ServiceException: something was removed from this machine's disk before it was sent.
         """
         tracker_id = None if run_id is None else self._tracker_id(run_id)
@@ -124,7 +123,7 @@ class Journaled(Layer):
             self.journal.raise_refused(tracker_id)
 
     def finish(self) -> None:
-        """As :meth:`flush`; if it raises, the end of the process does not wait again."""
+        """Wait as :meth:`flush` does. If it raises, the end of the process does not wait again."""
         self.journal.finish()
 
     # runs
@@ -145,7 +144,7 @@ class Journaled(Layer):
 
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
         if any(draft.writer is not None for draft in drafts):
-            self.journal.begin()  # without a journal, no run starts
+            self.journal.begin()  # raises before the run is created if there can be no journal
         if any(is_local(draft.experiment_id) or is_local(draft.parent_id) for draft in drafts):
             records = self._create_local(drafts)
         else:
@@ -170,20 +169,20 @@ class Journaled(Layer):
         return records
 
     def _tracker_id(self, run_id: str) -> str:
-        """The tracker's id of a run, where it has got there."""
+        """Return the tracker's id of a run, or ``run_id`` itself if the tracker has no other."""
         return self.journal.tracker_id(run_id) or run_id
 
     def _is_here_only(self, run_id: str) -> bool:
-        """Whether the run was started while the tracker was away, and has not got there yet."""
+        """Whether a run was started while the tracker was away, and is not in the tracker yet."""
         return is_local(run_id) and self.journal.tracker_id(run_id) is None
 
     def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
-        """A running run of this machine whose process has died is NotResponding."""
+        """Return a run. It is NotResponding if its process on this machine has died."""
         if self._is_here_only(run_id):
             return self._local[run_id]
-        self.journal.hurry()  # who looks at a run may soon end it
+        self.journal.hurry()  # the caller may soon end the run, and then waits for its records
         self._settle(run_id)
-        dead_runs = self.journal.dead_runs()  # before: it may be sent soon
+        dead_runs = self.journal.dead_runs()  # first: a dead run's end may be sent soon
         return with_liveness(self.inner.get_run(self._tracker_id(run_id), experiment_id), dead_runs)
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
@@ -204,22 +203,22 @@ class Journaled(Layer):
 
     def field_values(self, query: RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]] | None:
         self._settle(points=names_metrics(query, *fields))
-        # The status of a dead run is told of its record.
+        # The tracker's status of a dead run is not right: with_liveness() needs the whole record.
         if "status" in fields and self.journal.dead_runs():
             return None
         return super().field_values(query, fields)
 
     def _settle(self, run_id: str | None = None, *, points: bool = False) -> None:
-        """Have the changes (and points) journaled for a run, or for all, reach the tracker.
+        """Wait until the journaled changes of a run, or of all runs, are in the tracker.
 
-        So a reader sees every change whose call has returned, in whichever thread.
+        So a reader sees each change whose call has returned. With ``points``, wait for points, too.
         """
         if run_id is not None:
             run_id = self._tracker_id(run_id)
         if not (number := self.journal.written if points else self._changes.last(run_id)):
             return
         seconds = self._settings.flush_seconds
-        # Of all runs, what the tracker forbids of some does not hide the others.
+        # If all runs are read, a run whose records the tracker forbids does not hide the others.
         of_all = run_id not in self._changes
         if not self.journal.wait_briefly(number, seconds, run_id, any_run=of_all):
             raise self.journal.obstacle(number, run_id) or Unavailable(
@@ -228,22 +227,22 @@ class Journaled(Layer):
         self._changes.forget(self.journal.done)
 
     def update_run(self, run_id: str, change: RunChange) -> None:
-        """Properties are sent straight to the tracker; every other change is journaled.
+        """Send properties straight to the tracker, and journal every other change.
 
         While the tracker is away, tags and texts wait in the journal. A status is waited for.
 
         Raises:
-            Unavailable: a status has not reached the tracker in time; it is sent later anyway.
+            Unavailable: a status has not reached the tracker in time. It is sent later anyway.
             UserErrorException: the change ends the run, and the tracker refused something that was
-                logged to it before.
-            AzureMLException: what the tracker says of the change.
+                logged to the run before.
+            AzureMLException: the tracker refused the change.
         """
-        # The tracker does not have the run yet: its record is here.
+        # The tracker does not have the run yet: its record is on this machine.
         if self._is_here_only(run_id):
             self._change_local(run_id, change)
             return
         tracker_id = self._tracker_id(run_id)
-        # Only the tracker knows whether a property is there already, and the caller has to.
+        # The caller must know whether the run has the property already, and only the tracker does.
         if change.properties:
             self.journal.wait(run_id=tracker_id)
             self.inner.update_run(tracker_id, change)
@@ -257,21 +256,21 @@ class Journaled(Layer):
         self._await_change(self._write_change(tracker_id, change), tracker_id, change, deadline)
 
     def _end_run(self, run_id: str, change: RunChange, deadline: float) -> None:
-        """Journal the end of a run and wait for it; raise what was refused of the run before."""
+        """Journal the end of a run, wait for it, and raise what was refused of the run before."""
         tracker_id = self._tracker_id(run_id)
         # What other processes have logged to the run comes first.
         patience = 0 if self._settings.offline and self.away else self._settings.flush_seconds
         self.journal.settle(run_id, patience)
-        # If the end cannot be written down, the run goes on, and this raises.
+        # Raises if the end cannot be journaled. Then the run has not ended.
         ticket = self._write_change(tracker_id, change)
         try:
             self._await_change(ticket, tracker_id, change, deadline)
         except AzureMLException:
-            # The caller can do more about what was refused than about an end that is late.
+            # If a record was refused, raise that error: the caller can do more about it.
             self.journal.raise_refused(tracker_id)
             raise
         finally:
-            # The end is in the journal or refused: if this process dies now, the run is not dead.
+            # The end is in the journal or refused, so the run will not count as dead.
             self.journal.note_ended(run_id)
         self.journal.raise_refused(tracker_id)
 
@@ -283,7 +282,7 @@ class Journaled(Layer):
     def _await_change(
         self, ticket: Ticket, run_id: str, change: RunChange, deadline: float
     ) -> None:
-        """Wait for a change as long as its caller has to, and raise what the tracker says of it."""
+        """Wait for a change as :meth:`_wait_for` does, and raise the tracker's error about it."""
         try:
             self._wait_for(ticket.number, run_id, change, deadline)
             self.journal.collect(ticket)
@@ -291,7 +290,7 @@ class Journaled(Layer):
             self.journal.forget(ticket)
 
     def _wait_for(self, number: int, run_id: str, change: RunChange, deadline: float) -> None:
-        """Wait for a change as long as its caller has to. Raises :class:`Unavailable`."""
+        """Wait for a change. Raises :class:`Unavailable`, or if offline, logs a warning."""
         seconds = max(MIN_WAIT_S, deadline - time.monotonic())
         if change.status is None and not change.system:
             self.journal.wait_briefly(number, RETRY_LIMIT_S, run_id)
@@ -301,7 +300,7 @@ class Journaled(Layer):
             logger.warning("Run %s is sent when the tracker is back.", run_id)
 
     def delete_run(self, run_id: str) -> None:
-        """Also: what is waiting for the run is sent first, as the tracker may refuse it later."""
+        """Send the run's records first, as the tracker may refuse them later, and delete it."""
         self.flush(run_id)
         super().delete_run(self._tracker_id(run_id))
 
@@ -321,7 +320,7 @@ class Journaled(Layer):
     # metrics
 
     def write_points(self, run_id: str, points: Sequence[Point]) -> None:
-        """The points are on the disk when this returns, and in the tracker within a second."""
+        """Write points to the disk. They are in the tracker within a second."""
         for point in points:
             key = (run_id, point.name, point.kind, point.writer)
             head = self._heads.get(key)
@@ -338,9 +337,9 @@ class Journaled(Layer):
         return head
 
     def read_points(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
-        """All that this process has logged is among them, and what dead processes here have left.
+        """Return a run's points, with all that this process and dead ones here have logged.
 
-        Of a run that was started while the tracker is away, they are what the journal has.
+        For a run that was started while the tracker was away, return the journal's points.
         """
         if self._is_here_only(run_id):
             return self._read_waiting(run_id, names)
@@ -360,9 +359,9 @@ class Journaled(Layer):
     # files
 
     def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
-        """Files that may replace others are journaled; the rest is the tracker's own call.
+        """Journal files that may replace others, and send other files straight to the tracker.
 
-        So are very large ones, unless the tracker is away.
+        Very large files are sent straight to the tracker, too, unless it is away.
         """
         for name in files:
             check_file_name(name)
@@ -428,7 +427,7 @@ class Journaled(Layer):
             self.journal.write([record.SNAPSHOT, None, digest, name])
 
     def own_paths(self) -> Sequence[Path]:
-        """Also the folder of the journals."""
+        """Return the tracker's own paths, and the folder of the journals."""
         try:
             paths = super().own_paths()
         except Unavailable:
@@ -440,7 +439,7 @@ class Journaled(Layer):
     # models and links
 
     def register_model(self, draft: ModelDraft) -> ModelRecord:
-        """Also: the run's files that wait in the journal are sent first."""
+        """Send the run's files that wait in the journal first, and register the model."""
         if draft.run_id is not None:
             self._settle(draft.run_id)
             draft = dataclasses.replace(draft, run_id=self._tracker_id(draft.run_id))

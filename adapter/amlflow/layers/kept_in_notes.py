@@ -1,4 +1,4 @@
-"""A layer that keeps a part of each run among the run's ``system`` notes."""
+"""A base class for layers that keep a part of each run in the run's ``system`` notes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from amlflow.spec import Feature, RunDraft, RunQuery, RunRecord, Tracker
 
 
 class KeptInNotes(ReadingLayer):
-    """Says for each run what the tracker is given of it, and what is read from its notes.
+    """A layer that moves a part of each run to notes, and reads it from them.
 
-    A layer's notes have keys that begin with its ``prefix``; layers above it do not see them.
-    Conditions on its ``fields`` mean what the layer reads, so the tracker is not given them.
+    The keys of its notes begin with ``prefix``. Layers above do not see these notes. Conditions on
+    its ``fields`` are about what the layer reads from notes, so they are not passed to the tracker.
     """
 
     prefix: ClassVar[str]
@@ -25,11 +25,11 @@ class KeptInNotes(ReadingLayer):
         self.features -= {Feature.ORDER, Feature.METRICS}  # the tracker knows only notes
 
     def move_to_notes(self, draft: RunDraft) -> RunDraft:
-        """The draft with notes in place of what the tracker does not keep."""
+        """Return the draft with notes in place of what the tracker does not keep."""
         raise NotImplementedError
 
     def read(self, run: RunRecord, notes: dict[str, str]) -> RunRecord:
-        """The run as its notes say."""
+        """Return the run with what its notes say."""
         raise NotImplementedError
 
     def _read(self, run: RunRecord) -> RunRecord:
@@ -48,7 +48,7 @@ class KeptInNotes(ReadingLayer):
         conditions = [
             condition for condition in query.conditions if condition.field not in self.fields
         ]
-        # What is asked for may be among the notes.
+        # All fields, since the query's fields may be in the notes.
         tracker_query = dataclasses.replace(query, conditions=conditions, fields=None)
         for run in self.inner.find_runs(tracker_query):
             yield self._read(run)

@@ -1,4 +1,4 @@
-"""A tracker around a tracker that passes every call on; a layer overrides what it adds."""
+"""The base class of layers: it passes every call on, and a layer overrides what it adds."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from amlflow.spec import (
 
 
 class Layer:
-    """See :class:`amlflow.spec.Tracker` for what each method promises."""
+    """A tracker around a tracker. Its methods promise what :class:`amlflow.spec.Tracker` says."""
 
     adds: ClassVar[Feature | None] = None
     """The feature that the layer stands in for."""
@@ -92,7 +92,7 @@ class Layer:
         return values
 
     def show_inputs(self, run_id: str, inputs: Sequence[DataInput]) -> None:
-        """Also: nothing where the plugin's tracker lacks this method."""
+        """Show a run's inputs in the tracker. Do nothing if the tracker lacks this method."""
         method = getattr(self.inner, "show_inputs", None)
         if method is not None:
             method(run_id, inputs)
@@ -107,7 +107,7 @@ class Layer:
         member(self.inner, "restore_run")(run_id)
 
     def flush(self, run_id: str | None = None, seconds: float | None = None) -> None:
-        """Return when all that was logged is in the tracker, which here is so at once."""
+        """Return at once: without a journal, all that was logged is in the tracker."""
 
     def check_name(self, name: str) -> None:
         self.inner.check_name(name)
@@ -138,7 +138,7 @@ class Layer:
 
     @property
     def _registry(self) -> ModelRegistry:
-        """The tracker within, which claims models: there is a layer that adds them."""
+        """The inner tracker. It has models, since a layer adds them if the tracker has none."""
         return cast(ModelRegistry, self.inner)
 
     def register_model(self, draft: ModelDraft) -> ModelRecord:
@@ -177,7 +177,7 @@ class Layer:
 
 
 class ReadingLayer(Layer):
-    """A layer that has to see each run, so the tracker's quick search cannot be asked."""
+    """A layer that has to see each run, so it cannot use the tracker's quick searches."""
 
     def count_runs(self, query: RunQuery) -> int | None:
         return None

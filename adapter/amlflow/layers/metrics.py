@@ -1,4 +1,4 @@
-"""Metrics in searches, over a tracker that finds runs without them."""
+"""Metrics in searches, for a tracker that finds runs without their metrics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SORTED_FROM = {"duration": ("started", "ended"), "created": ()}
 
 
 class MetricsLayer(Layer):
-    """Reads the points of each run whose metrics a query names."""
+    """A layer that reads the points of each run if a query names metrics."""
 
     adds = Feature.METRICS
 
@@ -28,7 +28,7 @@ class MetricsLayer(Layer):
         yield from runs
 
     def _find(self, query: RunQuery) -> Iterator[RunRecord]:
-        """The runs with their metrics, and in an order that the tracker has."""
+        """Find runs with their metrics, sorted only if the tracker knows the order."""
         order = query.order
         is_sorted = order is None or order.field not in ORDERS
         plain = dataclasses.replace(
@@ -59,13 +59,13 @@ class MetricsLayer(Layer):
 
 
 def _is_new(query: RunQuery, *fields: str) -> bool:
-    """Whether a query, or one of the fields, has what comes with the feature."""
+    """Whether a query or one of the fields needs this feature: a metric or one of its orders."""
     order = query.order
     return names_metrics(query, *fields) or (order is not None and order.field in ORDERS)
 
 
 def _plain_fields(query: RunQuery) -> frozenset[str] | None:
-    """The fields that the tracker is asked for."""
+    """Return the fields to ask the tracker for; None for all."""
     if query.fields is None:
         return None
     fields = {field for field in query.fields if not is_metric(field)}

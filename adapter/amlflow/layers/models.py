@@ -1,9 +1,10 @@
-"""Models, over a tracker that has no registry: each version is a run of a hidden experiment.
+"""Models for a tracker without a registry: each version is a run in a hidden experiment.
 
-The run of a version has an id that is made of the model's name and the number. The tracker gives an
-id away once, so of several processes exactly one has the number, and the others take the next. The
-run's tags, properties and description are the version's. What is the content, a note says: a file
-or folder of the run that was registered, or of a run that keeps local files and was made before.
+The id of a version's run is made from the model's name and the version's number. The tracker
+creates only one run with an id. So if several processes ask for a number, exactly one gets it, and
+the others try the next number. The run's tags, properties and description are the version's. A note
+says which files are the version's content: a file or folder of the registered run, or of a run that
+was created before to keep local files.
 """
 
 from __future__ import annotations
@@ -38,17 +39,17 @@ from amlflow.tracker_notes import ModelNote, parse_model
 REGISTRY = "amlflow.models"
 """The experiment that holds the versions, and the runs with local files."""
 UPLOAD = "model_upload"
-"""A note of a run that keeps local files."""
+"""The key of a note that marks a run that keeps local files."""
 FOLDER = "model"
-"""Where such a run has them."""
+"""The folder of such a run that has the files."""
 DELETED = "model_deleted"
-"""A note of a version that is deleted; its number stays taken."""
+"""The key of a note that marks a deleted version. Its number is not used again."""
 NOTE = "model_note_"
-"""Prefix of the notes of a version that are not this layer's own."""
+"""The prefix of a version's notes that are not this layer's own."""
 
 
 class Models(Layer):
-    """Keeps versions of models as runs."""
+    """A layer that keeps versions of models as runs."""
 
     adds = Feature.MODELS
 
@@ -56,7 +57,7 @@ class Models(Layer):
         super().__init__(inner)
         self._runs = OwnRuns(inner, REGISTRY)
 
-    # out of sight
+    # hidden runs
 
     def list_experiments(self) -> Iterator[ExperimentRecord]:
         return (
@@ -106,21 +107,21 @@ class Models(Layer):
             version += 1  # another process was quicker
 
     def _upload(self, draft: ModelDraft) -> str:
-        """Store local files as those of a run; its id."""
+        """Store local files in a new run. Return the run's id."""
         run = self._runs.create_any(name=draft.name, system={UPLOAD: "yes"})
         try:
-            # Below a folder, since amlflow's own files are at the top.
+            # In a folder, since amlflow's own files are at the top.
             files = {f"{FOLDER}/{name}": path for name, path in draft.files.items()}
             self.inner.put_files(run.id, files)
         except BaseException:
-            # No version will name this run. The error that led here says more than a second one.
+            # No version will refer to this run. A second error would hide the first one.
             with contextlib.suppress(AzureMLException):
                 self.inner.update_run(run.id, RunChange(status=Status.FAILED))
             raise
         return run.id
 
     def _read_all(self, name: str | None = None) -> Iterator[tuple[RunRecord, ModelNote]]:
-        """The versions of a model, or of all, with the deleted ones; newest first."""
+        """Yield the versions of a model, or of all models, also deleted ones; newest first."""
         for run in self._runs.find():
             note = parse_model(run)
             if note is not None and name in (None, note.name):
@@ -192,7 +193,7 @@ class Models(Layer):
 
 
 def _is_own(run: RunRecord) -> bool:
-    # Whoever may edit a run can write such a note; what does not parse hides no run.
+    # Everyone who may edit a run can write such a note. A malformed one does not hide the run.
     return run.system.get(UPLOAD) == "yes" or parse_model(run) is not None
 
 

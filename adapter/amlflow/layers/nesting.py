@@ -1,4 +1,4 @@
-"""Runs in runs, over a tracker that knows of none: parent and root are notes of the run."""
+"""Child runs for a tracker without them: a run's parent and root are notes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from amlflow.tracker_notes import parse_nesting_parent, parse_nesting_root
 
 
 class Nesting(KeptInNotes):
-    """Keeps each run's parent and root."""
+    """A layer that keeps each run's parent and root."""
 
     adds = Feature.NESTING
     prefix = "nesting_"

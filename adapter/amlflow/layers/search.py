@@ -1,4 +1,4 @@
-"""Search, over a tracker that finds too many runs: this layer drops the others."""
+"""Search for a tracker that finds too many runs: the layer drops those that do not match."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from amlflow.spec import Feature, RunQuery, RunRecord
 
 
 class SearchLayer(ReadingLayer):
-    """Checks each run that is found against the conditions."""
+    """A layer that checks each run of the tracker against the conditions."""
 
     adds = Feature.SEARCH
 

@@ -38,9 +38,9 @@ LAYERS: dict[Feature, type[Layer]] = {
 class OpenTrackers:
     """The trackers that this process has opened, by absolute URI.
 
-    Each is opened once for each process. A child of a fork opens its own; what its parent had
-    journaled stays the parent's. At the end of the process the journals send what is left, and
-    what is logged after that is sent at once.
+    Each tracker is opened once in each process. A forked child opens its own; the parent sends what
+    the parent has journaled. At the end of the process, the journals send their last records.
+    Whatever is logged after that is sent at once.
     """
 
     def __init__(self) -> None:
@@ -53,11 +53,11 @@ class OpenTrackers:
             os.register_at_fork(before=wait_for_imports)
 
     def direct(self, uri: str) -> Tracker:
-        """The tracker with the layers that it needs and no journal."""
+        """Return a tracker with the layers that it needs and without a journal."""
         return self._direct.get(uri, _open_direct)
 
     def get_layered(self, uri: str) -> Layer:
-        """The tracker as the facade uses it."""
+        """Return a tracker as the facade uses it."""
         return self._layered.get(uri, self._open)
 
     def _open(self, uri: str) -> Layer:
@@ -76,7 +76,7 @@ class OpenTrackers:
         return layer
 
     def close(self) -> None:
-        """At the end of the process: send what is left; what is logged later is sent at once."""
+        """Send what is left at the end of the process. What is logged later is sent at once."""
         self._closed = True
         for uri, layer in self._layered.items():
             if isinstance(layer, Journaled):
@@ -90,7 +90,7 @@ class OpenTrackers:
                 layer.finish()
 
     def _close_with_multiprocessing(self) -> None:
-        """Processes of multiprocessing end without atexit; they have their own way."""
+        """Have multiprocessing call :meth:`close`, as its processes end without atexit."""
         process = sys.modules.get("multiprocessing.process")
         if process is not None and process.parent_process() is not None:
             from multiprocessing.util import Finalize
@@ -108,45 +108,45 @@ _open_trackers = OpenTrackers()
 
 
 def _open_direct(uri: str) -> Tracker:
-    """By way of the agent, where this is a script without the tracker's client."""
+    """Open a tracker, through the agent if this is a script without the tracker's client."""
     return open_relay(uri) or add_layers(plugins.open_tracker(uri))
 
 
 def open_layered(uri: str) -> Layer:
-    """The tracker at an absolute URI as the facade uses it, one object for each URI and process.
+    """Return the tracker at an absolute URI, as the facade uses it: one object a URI and process.
 
-    Raises what :func:`amlflow.plugins.open_tracker` raises; with ``AMLFLOW_OFFLINE``, a tracker
-    that does not answer is opened when it is back.
+    Raises what :func:`amlflow.plugins.open_tracker` raises. With ``AMLFLOW_OFFLINE``, a tracker
+    that does not answer is not an error: it is opened when it is back.
     """
     return _open_trackers.get_layered(uri)
 
 
 def finish() -> None:
-    """Wait until all that this process has logged is in its trackers, as a command does at its end.
+    """Wait until all that this process has logged is in its trackers, as at the end of a command.
 
-    Raises :class:`Unavailable` if it does not arrive within ``AMLFLOW_FLUSH_SECONDS``. Then the end
-    of the process does not wait for it again.
+    Raises :class:`Unavailable` if that takes longer than ``AMLFLOW_FLUSH_SECONDS``. Then the end of
+    the process does not wait again.
     """
     _open_trackers.finish()
 
 
 def open_direct(uri: str) -> Tracker:
-    """The tracker with the layers that it needs; every call is done when it returns."""
+    """Return a tracker with the layers that it needs, but no journal: each call sends at once."""
     return _open_trackers.direct(uri)
 
 
 def open_unjournaled(uri: str) -> Layer:
-    """As :func:`open_layered`, without a journal."""
+    """Return the tracker that :func:`open_layered` returns, but without a journal."""
     return Layer(open_direct(uri))
 
 
 def is_journaled(features: frozenset[str]) -> bool:
-    """Whether a tracker has a journal before it; one that dies with its process needs none."""
+    """Whether a tracker gets a journal. A tracker that ends with its process does not need one."""
     return Feature.SHARED in features and from_environment().on
 
 
 def open_keeper(uri: str) -> RunKeeper:
-    """What an agent needs of the tracker at an absolute URI, as light as a plugin offers it.
+    """Return what an agent needs of the tracker at an absolute URI: the plugin's light one if any.
 
     Raises what :func:`amlflow.plugins.open_tracker` raises.
     """
@@ -155,14 +155,14 @@ def open_keeper(uri: str) -> RunKeeper:
 
 
 def add_layers(tracker: Tracker) -> Tracker:
-    """A tracker with all features that a layer can add, and no layer that it does not need."""
+    """Add the layers that a tracker needs, and no others, so it has every feature of a layer."""
     for layer, _ in layers_for(tracker.features):
         tracker = layer(tracker)
     return tracker
 
 
 def layers_for(features: frozenset[str]) -> Iterator[tuple[type[Layer], str]]:
-    """The layers for a tracker with these features, the innermost first, and why each is there."""
+    """Yield each layer for a tracker with these features, and the reason; the innermost first."""
     reading = []
     for feature, layer in LAYERS.items():
         if feature not in features:

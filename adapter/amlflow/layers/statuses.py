@@ -1,7 +1,7 @@
-"""v1's statuses, cancel requests among them, over a tracker that knows a few.
+"""v1's statuses, also that of a requested cancel, for a tracker that only knows a few.
 
-The finer status is a note of the run. The tracker itself is told when a run starts and how it ends,
-and nothing in between: that could undo an end set meanwhile.
+The finer status is a note of the run. The tracker's own status is only set when a run starts and
+when it ends. Setting it in between could undo an end that another process has just set.
 """
 
 from __future__ import annotations
@@ -16,7 +16,11 @@ STATUS = parse_fine_status.key
 
 
 class Statuses(KeptInNotes):
-    """Keeps each run's finer status; an end that the tracker has wins over it."""
+    """A layer that keeps each run's finer status.
+
+    If the tracker says that a run has ended, that counts, not the note. For a run with the note
+    :data:`amlflow.spec.LAUNCHED`, only the tracker's Canceled counts.
+    """
 
     adds = Feature.CANCEL
     prefix = "statuses_"

@@ -1,11 +1,13 @@
-"""Write-once properties, over a tracker that cannot compare and set.
+"""Write-once properties for a tracker that cannot compare and set.
 
-Each run has a log of property changes. Its entries are runs of a hidden experiment under asked-for
-ids, numbered from 1: as the tracker gives an id away once, exactly one process writes an entry, and
-all read the same ones. Who wants to add properties reads the log to its end, checks them against
-it, and writes the next entry, or reads on where somebody was quicker. What the log says is then
-copied into the run's own notes, so that reading a run costs nothing more; who finds a copy missing,
-since its writer has died, makes it.
+Each run has a log of property changes. The entries of the log are runs in a hidden experiment. An
+entry's id is made from its number, which starts at 1. The tracker creates only one run with an id,
+so exactly one process writes each entry, and all processes read the same entries.
+
+To add properties, a process reads the log to its end, checks the properties against it, and writes
+the next entry. If another process has just written that entry, it reads on. Then it copies the
+entries into the run's own notes, so that a run can be read without its log. If a writer has died
+before it made the copy, the next process that adds properties makes it.
 """
 
 from __future__ import annotations
@@ -32,11 +34,11 @@ from amlflow.tracker_notes import to_property
 LOG = "amlflow.properties"
 """The experiment that holds the entries."""
 OF = "log_of"
-"""A note of an entry: whose log it is in."""
+"""The key of an entry's note with the id of the run that the log is of."""
 
 
 class WriteOnce(KeptInNotes):
-    """Adds properties once, also while other processes add them."""
+    """A layer that sets each property once, also while other processes add properties."""
 
     adds = Feature.WRITE_ONCE
     prefix = "property_"
@@ -91,7 +93,7 @@ class WriteOnce(KeptInNotes):
         self.inner.update_run(run.id, dataclasses.replace(change, properties={}, system=system))
 
     def _read_log(self, run_id: str) -> list[dict[str, str]]:
-        """All entries, in order."""
+        """Return all entries of a run's log, in order."""
         log = list(self._logs.get(run_id, ()))
         while entry := self._runs.get(_entry_id(run_id, len(log) + 1)):
             log.append({k: text for k, text in entry.system.items() if k.startswith(self.prefix)})
@@ -99,10 +101,10 @@ class WriteOnce(KeptInNotes):
         return log
 
     def _append(self, run_id: str, number: int, change: RunChange, notes: dict[str, str]) -> bool:
-        """Write an entry; False where another process has written that number.
+        """Write an entry. Return False if another process has written the one with that number.
 
-        The entry has all that the change has, so what the tracker does not take is refused here,
-        before anything is decided.
+        The entry has all texts and tags of the change. So if the tracker refuses one of them, it
+        does so here, before the properties are set.
         """
         entry = self._runs.create(
             _entry_id(run_id, number),
@@ -119,7 +121,7 @@ def _entry_id(run_id: str, number: int) -> str:
 
 
 def _to_notes(properties: Mapping[str, str]) -> dict[str, str]:
-    """Properties as notes: their keys are any text, and a note's is a short identifier."""
+    """Turn properties into notes. A note's key is a digest, as a property's key may be any text."""
     return {
         f"property_{to_digest(key)}": (json.dumps([key, value], ensure_ascii=False))
         for key, value in properties.items()
@@ -127,6 +129,6 @@ def _to_notes(properties: Mapping[str, str]) -> dict[str, str]:
 
 
 def _parse_properties(run_id: str, notes: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """The keys and values of those notes that are properties."""
+    """Return the key and value of each note that is a property, by the note's key."""
     pairs = {key: parse(run_id, key, text, to_property) for key, text in notes.items()}
     return {key: pair for key, pair in pairs.items() if pair is not None}
