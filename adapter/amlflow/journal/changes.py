@@ -21,11 +21,11 @@ class Changes:
             self._last_numbers[run_id] = max(number, self._last_numbers.get(run_id, 0))
 
     def last(self, run_id: str | None = None) -> int:
-        """The number of the last change of a run; of any run if None; 0 if nothing waits."""
+        """Return the number of the last change of a run, or of all runs. 0 if nothing waits."""
         with self._lock:
             if run_id in self._last_numbers:
                 return self._last_numbers[run_id]
-            # A run has several ids, and this one may be another than that of the changes.
+            # A run has several ids, so its changes may be noted under another id.
             return max(self._last_numbers.values(), default=0)
 
     def __contains__(self, run_id: object) -> bool:
@@ -40,7 +40,7 @@ class Changes:
 
 
 def with_liveness(run: RunRecord, dead: set[str]) -> RunRecord:
-    """The record as shown to users: a running run whose process has died is NotResponding."""
+    """Return a record as users see it: NotResponding if a running run's process has died."""
     if run.id in dead and run.status == Status.RUNNING:
         return dataclasses.replace(run, status=Status.NOT_RESPONDING)
     return run

@@ -52,7 +52,10 @@ AWAY = (Unavailable, AuthenticationException)
 """After these errors the same call may succeed later. Every other error is a refusal."""
 
 MAX_TRIES = 6
-"""After so many failures of one call, the tracker is asked something else. Takes some seconds."""
+"""After so many failures of one call, ask the tracker something else: it may be up after all.
+
+That many tries take some seconds.
+"""
 
 Refusal = Callable[[int, Record, AzureMLException], None]
 """Called with a record that the tracker refuses: its number, the record, the error."""
@@ -72,7 +75,7 @@ class Call:
         return sum(record.size for record in self.records)
 
     def halves(self) -> list[Call]:
-        """Two calls that send the same together. Empty if the call cannot be divided."""
+        """Return two calls that send the same together, or none if the call is not divisible."""
         if len(self.records) > 1:
             middle = len(self.records) // 2
             parts = [self.records[:middle], self.records[middle:]]
@@ -88,7 +91,7 @@ class Call:
         ]
 
     def needs(self) -> set[str]:
-        """The runs that must exist before this call."""
+        """Return the ids of the runs that must exist before this call."""
         run_ids = {self.run_id or ""}
         if self.kind == CREATE:
             draft = self.records[0].record[2]
@@ -134,7 +137,7 @@ class Delivery:
         check: Callable[[], None] = lambda: None,
         max_tries: int = MAX_TRIES,
     ) -> None:
-        """``check`` looks whether the folder still exists, and may replace it."""
+        """Keep the arguments. ``check`` replaces the folder if it does not exist any more."""
         self._tracker, self._ids = tracker, ids
         self._max_tries, self._tries, self._tried = max_tries, 0, 0
         self._on_refused, self._check = refused, check
@@ -353,7 +356,7 @@ class Delivery:
         self.files += names.values()
 
     def _find_copy(self, name: str) -> Path:
-        """The copy of a file. Raises :class:`Refused` if it is not complete."""
+        """Return the path of a file's copy. Raises :class:`Refused` if it is not complete."""
         if not self._is_whole(name):
             self._check()  # if the folder was replaced, the copy is in the new one
         if not self._is_whole(name):

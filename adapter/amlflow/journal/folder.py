@@ -118,7 +118,7 @@ class ProcessFolder:
         self.release()
 
     def damage(self) -> str | None:
-        """What has happened to the folder since it was made; None if it is as it was."""
+        """Say what has happened to the folder since it was made. None if it is as it was."""
         if self._lock is None:
             return None
         try:
@@ -174,7 +174,7 @@ class ProcessFolder:
     # up to where the records are sent
 
     def sent_position(self) -> tuple[int, int]:
-        """Up to where all is sent: the number of a segment, and the offset in it."""
+        """Return the position up to which all is sent: a segment's number, and an offset in it."""
         try:
             number, offset = (self.path / "sent").read_text(encoding="utf-8").split()
         except (OSError, ValueError):
@@ -189,7 +189,7 @@ class ProcessFolder:
         write_at_start(self._sent_handle, b"%010d %012d\n" % (number, offset))
 
     def waiting(self) -> Iterator[list[bytes]]:
-        """All lines that are not sent, in batches, without their line ends."""
+        """Yield all lines that are not sent, in batches, without their line ends."""
         for path in self.held_files():
             for lines, _ in _read_batches(path, 0):
                 yield [to_line(entry[1])[:-1] for entry in filter(None, map(record_of, lines))]
@@ -197,7 +197,10 @@ class ProcessFolder:
             yield lines
 
     def unsent(self) -> Iterator[tuple[list[bytes], int, int]]:
-        """The lines that are neither sent nor held, in batches, each with the position after it."""
+        """Yield the lines that are neither sent nor held, in batches.
+
+        Each batch comes with the position after it: a segment's number, and an offset in it.
+        """
         number, offset = self.sent_position()
         for path in segments_in(self.path):
             if number_of(path) >= number:
@@ -208,12 +211,12 @@ class ProcessFolder:
     # held runs; see ``held.py``
 
     def held_file(self, number: int) -> Path:
-        """The path of a held run's file. Makes its folder."""
+        """Return the path of a held run's file. Makes its folder."""
         (self.path / "held").mkdir(exist_ok=True, mode=0o700)
         return segment_path(self.path / "held", number)
 
     def held_files(self) -> list[Path]:
-        """The files of held runs, oldest first."""
+        """List the files of held runs, oldest first."""
         return segments_in(self.path / "held")
 
     def holds(self, run_id: str) -> bool:
@@ -242,13 +245,13 @@ class ProcessFolder:
             self._running.remove(run_id)
 
     def running(self) -> list[str]:
-        """The runs that the process has started and not ended."""
+        """List the runs that the process has started and not ended."""
         return self._running.runs()
 
     # for other processes
 
     def about(self) -> dict[str, Any]:
-        """The process's number, machine, start and tracker. Empty if that cannot be read."""
+        """Read the process's number, machine, start and tracker. Empty if that is not possible."""
         try:
             about = json.loads((self.path / "process.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -266,7 +269,7 @@ class ProcessFolder:
         )
 
     def last_waiting(self, run_id: str) -> tuple[int, int] | None:
-        """The position after the last record of a run that waits; None if none does."""
+        """Return the position after the last waiting record of a run; None if no record waits."""
         position, word = None, json.dumps(run_id).encode()
         for lines, number, offset in self.unsent():
             if any(word in line for line in lines):
@@ -280,7 +283,7 @@ class ProcessFolder:
 
 
 def _read_batches(path: Path, offset: int) -> Iterator[tuple[list[bytes], int]]:
-    """The lines of a file in batches, each with the offset after it."""
+    """Yield the lines of a file in batches, each with the offset after it."""
     while True:
         try:
             lines, offset = read_lines(path, offset)
@@ -292,7 +295,7 @@ def _read_batches(path: Path, offset: int) -> Iterator[tuple[list[bytes], int]]:
 
 
 def process_folders(tracker: Path) -> list[ProcessFolder]:
-    """The folders of all processes that have a journal for a tracker."""
+    """List the folders of all processes that have a journal for a tracker."""
     try:
         with os.scandir(tracker) as entries:
             names = [entry.name for entry in entries if len(entry.name) == 32 and entry.is_dir()]
@@ -302,12 +305,12 @@ def process_folders(tracker: Path) -> list[ProcessFolder]:
 
 
 def dead_folders(tracker: Path, but: ProcessFolder | None = None) -> list[ProcessFolder]:
-    """The folders of dead processes of this machine, oldest first.
+    """List the folders of dead processes of this machine, oldest first.
 
     The oldest comes first because of forks: a child that was forked during an outage logs to its
-    parent's runs, and the parent's folder creates these.
+    parent's runs, and the records that create these runs are in the parent's folder.
 
-    Folders of other machines are left out, as their locks cannot be seen through a shared folder.
+    Folders of other machines are left out, as a lock in a shared folder only shows on its machine.
     """
     folders = [
         (str(about.get("started", "")), folder)
@@ -328,7 +331,7 @@ def _is_here(about: dict[str, Any]) -> bool:
 
 @functools.cache
 def _read_boot_id() -> str:
-    """An id of this boot of this machine; empty if the system has none."""
+    """Return an id of this boot of this machine. Empty if the system has none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     except OSError:
@@ -364,10 +367,10 @@ def note_dead(tracker: Path, run_id: str) -> None:
 
 
 def list_dead(tracker: Path) -> list[str]:
-    """The runs that :func:`note_dead` has noted."""
+    """List the runs that :func:`note_dead` has noted."""
     return RunMarks(tracker / DEAD).runs()
 
 
 def forget_dead(tracker: Path, run_id: str) -> None:
-    """Remove the note: the run has ended."""
+    """Remove the note of :func:`note_dead`, as the run has ended."""
     RunMarks(tracker / DEAD).remove(run_id)

@@ -37,14 +37,17 @@ class HeldRun:
     """Copies of files that are sent. They are removed together with this file."""
 
     def read(self, offset: int) -> tuple[list[Numbered], int]:
-        """Some records from an offset on, and the offset after them. Empty after the last one."""
+        """Read some records from an offset on. Also returns the offset after them.
+
+        The list is empty after the last record.
+        """
         lines, end = read_lines_at(self.handle, offset)
         # An incomplete line was being written when its process died. Its segment still has it.
         entries = [(len(line), record_of(line)) for line in lines]
         return [Numbered(record[0], record[1], size) for size, record in entries if record], end
 
     def read_all(self) -> list[Numbered]:
-        """All records that wait."""
+        """Read all records that wait."""
         records, offset = [], self.offset
         while (batch := self.read(offset))[1] > offset:
             records += batch[0]
@@ -77,7 +80,7 @@ class HeldRuns:
         return sum(run.count for run in list(self._runs.values()))
 
     def why(self, number: int, run_id: str | None = None) -> AzureMLException | None:
-        """The error because of which a record up to a number is held; None if none is held.
+        """Return the error because of which a record up to a number is held; None if none is held.
 
         ``run_id`` limits this to one run.
         """
@@ -87,13 +90,13 @@ class HeldRuns:
         return None
 
     def error(self, run_id: str) -> AzureMLException | None:
-        """The error because of which a run is held."""
+        """Return the error because of which a run is held."""
         return self._runs[run_id].error
 
     def hold(
         self, run_id: str, records: Sequence[Numbered], error: AzureMLException | None
     ) -> None:
-        """Keep records of a run until the tracker accepts them, also beyond this process's end."""
+        """Keep records of a run until the tracker accepts them, also after this process ends."""
         with self._lock:
             run = self._runs.get(run_id)
             if run is None:
@@ -118,7 +121,7 @@ class HeldRuns:
             to_disk(run.path.parent)
 
     def waiting(self, run_id: str) -> Iterator[list[Numbered]]:
-        """A run's records in batches. Asking for the next batch marks the last one as sent."""
+        """Yield a run's records in batches. Asking for the next one marks the last one as sent."""
         run = self._runs[run_id]
         while True:
             with self._lock:
@@ -127,7 +130,7 @@ class HeldRuns:
             if end == start:
                 return
             yield records
-            with self._lock:  # relative: `move` may have begun a new file at this record
+            with self._lock:  # add to the offset: `move` may have begun a new file at this record
                 run.offset += end - start
                 run.count -= len(records)
 

@@ -56,17 +56,17 @@ MAX_NAMES = 3
 
 
 def count_of(number: int) -> str:
-    """A number of records: "1 record" or "2 records"."""
+    """Say a number of records: "1 record" or "2 records"."""
     return "1 record" if number == 1 else f"{number} records"
 
 
 def have_not(number: int) -> str:
-    """The beginning of a sentence about records that have not arrived."""
+    """Begin a sentence about records that have not arrived."""
     return f"{count_of(number)} {'has' if number == 1 else 'have'} not reached the tracker"
 
 
 def name_of(record: Record) -> str:
-    """What a message calls a record, such as "metric 'loss'"."""
+    """Return what a message calls a record, such as "metric 'loss'"."""
     if record[0] == POINT:
         return f"metric {record[3]!r}"
     if record[0] == FILES:
@@ -81,7 +81,7 @@ def name_of(record: Record) -> str:
 
 
 class Journal:
-    """Writes records down, sends them, and waits for them. ``tracker`` opens the tracker."""
+    """The journal: writes records, sends them, waits for them. ``tracker`` opens the tracker."""
 
     def __init__(self, uri: str, settings: JournalSettings, tracker: Callable[[], Tracker]) -> None:
         self._uri, self._settings, self._tracker = uri, settings, tracker
@@ -107,7 +107,7 @@ class Journal:
         self.sender()
 
     def sender(self) -> Sender:
-        """The sender. The first call starts it."""
+        """Return the sender. The first call starts it."""
         if self.running_sender is None:
             with self._starting:
                 if self.running_sender is None:
@@ -169,16 +169,16 @@ class Journal:
         return name
 
     def copy_path(self, name: str) -> Path:
-        """The path of the copy of a file that waits for the tracker."""
+        """Return the path of the copy of a file that waits for the tracker."""
         return self.sender().copy_path(name)
 
     def waiting_records(self) -> Iterator[Record]:
-        """The records of this process that are not sent, in order."""
+        """Yield the records of this process that are not sent, in order."""
         for lines in self.sender().folder.waiting():
             yield from filter(None, map(record_of, lines))
 
     def tracker_id(self, run_id: str) -> str | None:
-        """The tracker's id of a run, or None if it was started offline and is not sent yet."""
+        """Return the tracker's id of a run. None if it was started offline and is not sent yet."""
         return self.ids.find(run_id)
 
     def note_running(self, run_id: str) -> None:
@@ -207,7 +207,7 @@ class Journal:
     # records of other processes
 
     def dead_runs(self) -> set[str]:
-        """The unended runs of this machine's dead processes.
+        """Return the runs that dead processes of this machine have not ended.
 
         The first call that finds such a process also starts to send its records, in the background.
         """
@@ -332,7 +332,7 @@ class Journal:
         seconds: float | None = None,
         run_id: str | None = None,
     ) -> None:
-        """Return when all records up to a number are in the tracker (default: all records).
+        """Wait until all records up to a number are in the tracker (default: all records).
 
         With ``run_id``, held records of other runs are not waited for.
 
@@ -347,7 +347,7 @@ class Journal:
         try:
             arrived = sender.wait(target, limit, run_id=run_id)
         except KeyboardInterrupt:
-            self._interrupted = True  # at its end, the process does not wait either
+            self._interrupted = True  # so close() does not wait either
             raise
         if not arrived:
             obstacle = sender.obstacle(target, run_id)
@@ -363,7 +363,7 @@ class Journal:
     def wait_briefly(
         self, number: int, seconds: float, run_id: str | None = None, *, any_run: bool = False
     ) -> bool:
-        """Whether all records up to a number arrive within some seconds. An outage ends it.
+        """Whether all records up to a number arrive within some seconds. An outage ends the wait.
 
         With ``any_run``, held records are not waited for.
         """
@@ -373,7 +373,7 @@ class Journal:
         )
 
     def obstacle(self, number: int, run_id: str | None) -> AzureMLException | None:
-        """The known reason why a record is not in the tracker; None if there is none."""
+        """Return the known reason why a record is not in the tracker; None if there is none."""
         return None if self.running_sender is None else self.running_sender.obstacle(number, run_id)
 
     @property
@@ -418,8 +418,8 @@ class Journal:
         if not arrived:
             self._say_what_waits(sender, max(1, sender.waiting(total)))
         elif not (sender.folder.running() and hasattr(sys, "last_value")):
-            # After an uncaught error the folder stays: the next process learns of the runs from it.
-            sender.forget_files()  # first: Windows removes no open file
+            # After an uncaught error the folder stays, so that the next process finds its runs.
+            sender.forget_files()  # first, as Windows does not remove an open file
             sender.folder.remove()
 
     def _say_what_waits(self, sender: Sender, count: int) -> None:

@@ -1,6 +1,6 @@
 """Runs that were started during an outage. They have local ids until the tracker has them.
 
-The user sees another id, which stays the same. By that id, the tracker's id is found later.
+The user sees another id, which never changes. With it, the tracker's id is found later.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from amlflow.spec import ExperimentRecord, Refused, RunDraft, RunNotFound, RunRe
 
 LOCAL = "local:"
 MARK = "journal"
-"""A key of ``system``: it tells whether a run was created by an earlier call without an answer."""
+"""A key of ``system``. Its value shows that an earlier call without an answer created the run."""
 
 
 def local_experiment(name: str) -> ExperimentRecord:
-    """The experiment of which only the name is known, under a local id."""
+    """Make a record with a local id, for an experiment of which only the name is known."""
     now = datetime.now(timezone.utc)
     return ExperimentRecord(id=f"{LOCAL}{name}", name=name, created=now)
 
 
 def display_id(run_id: str) -> str:
-    """The id that the user sees."""
+    """Return the id that the user sees."""
     return run_id.rpartition("/")[2] if is_local(run_id) else run_id
 
 
 def display_owner(run_id: str | None) -> str:
-    """What a message says a record belongs to: a run, or a snapshot, which has no run."""
+    """Name what a record belongs to, for a message: a run, or a snapshot, which has no run."""
     return f"run {display_id(run_id)}" if run_id else "a snapshot"
 
 
@@ -40,7 +40,7 @@ def is_local(id: str | None) -> bool:
 
 
 def start_run(draft: RunDraft) -> tuple[RunRecord, Record]:
-    """Start a run locally: its record, and the record for the journal."""
+    """Start a run locally. Returns the run, and the record for the journal."""
     alias = draft.run_id or uuid.uuid4().hex
     run_id = f"{LOCAL}{quote(draft.experiment_id, safe='')}/{alias}"
     record = RunRecord(
@@ -64,18 +64,18 @@ def start_run(draft: RunDraft) -> tuple[RunRecord, Record]:
 
 
 class LocalIds:
-    """Finds the tracker's ids for local ids of runs and experiments."""
+    """The tracker's ids for local ids of runs and experiments."""
 
     def __init__(self) -> None:
         self._tracker_ids: dict[str, str] = {}
         self._errors: dict[str, AzureMLException] = {}
 
     def find(self, id: str) -> str | None:
-        """The tracker's id of a run; None if the tracker does not have the run yet."""
+        """Return the tracker's id of a run; None if the tracker does not have the run yet."""
         return self._tracker_ids.get(id) if is_local(id) else id
 
     def experiment(self, tracker: Tracker, experiment_id: str) -> str:
-        """The tracker's id of an experiment, which is created if it does not exist."""
+        """Return the tracker's id of an experiment. Creates the experiment if it does not exist."""
         if not is_local(experiment_id):
             return experiment_id
         if experiment_id not in self._tracker_ids:
@@ -84,7 +84,7 @@ class LocalIds:
         return self._tracker_ids[experiment_id]
 
     def of(self, tracker: Tracker, run_id: str) -> str:
-        """The tracker's id of a run. Raises :class:`RunNotFound`."""
+        """Return the tracker's id of a run. Asks the tracker once. Raises :class:`RunNotFound`."""
         if not is_local(run_id):
             return run_id
         if run_id in self._errors:
@@ -100,7 +100,7 @@ class LocalIds:
         self._errors[run_id] = error
 
     def is_lost(self, run_id: str) -> bool:
-        """Whether the tracker has refused the run."""
+        """Whether the tracker has refused to create the run."""
         return run_id in self._errors
 
     def create(self, tracker: Tracker, record: Record) -> None:

@@ -49,7 +49,7 @@ _json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def line(text: str) -> bytes:
-    """The line of a record's JSON."""
+    """Make the line of a record's JSON."""
     body = text.encode("ascii")
     return b"%08x %b\n" % (crc32(body), body)
 
@@ -63,7 +63,7 @@ def is_whole(stored: bytes) -> bool:
 
 
 def record_of(stored: bytes) -> Record | None:
-    """The record of a line (without its line end); None if it was not written completely."""
+    """Parse a line (without its line end). None if it was not written completely."""
     if not is_whole(stored):
         return None
     try:
@@ -74,30 +74,30 @@ def record_of(stored: bytes) -> Record | None:
 
 
 def run_of(record: Record) -> str | None:
-    """The run that a record belongs to; None for snapshots and lost records."""
+    """Return the id of a record's run; None for snapshots and lost records."""
     return None if record[0] == LOST else record[1]
 
 
 def name_for_copy(size: int) -> str:
-    """A new name in ``files/`` for a copy of this size in bytes."""
+    """Make a new name in ``files/`` for a copy of this size in bytes."""
     return f"{uuid4().hex}-{size}"
 
 
 def size_of_copy(name: str) -> int | None:
-    """The size of a copy in bytes; None for copies that older versions named."""
+    """Return the size of a copy in bytes, from its name. None for names of older versions."""
     size = name.partition("-")[2]
     return int(size) if size.isdigit() else None
 
 
 def files_of(record: Record) -> list[str]:
-    """The names of a record's files in ``files/``."""
+    """Return the names of a record's files in ``files/``."""
     if record[0] == FILES:
         return list(record[2].values())
     return [record[3]] if record[0] == SNAPSHOT else []
 
 
 def to_line(record: Record) -> bytes:
-    """The line of a record."""
+    """Make the line of a record."""
     return line(_json(record))
 
 
@@ -108,7 +108,7 @@ LOST_LINE = to_line([LOST])
 
 
 def point_head(run_id: str, point: Point) -> str:
-    """The part of the JSON that is the same for all points of a name in a run."""
+    """Make the part of the JSON that is the same for all points of a name in a run."""
     return _json([POINT, run_id, point.writer, point.name, point.kind.value])[:-1]
 
 
@@ -117,7 +117,7 @@ _last_time = EPOCH, 0
 
 
 def point_line(head: str, point: Point) -> bytes:
-    """The line of a point."""
+    """Make the line of a point."""
     value, step = point.value, point.step
     # JSON spells NaN and infinities differently from repr().
     is_finite = type(value) is float and value - value == 0.0
@@ -137,7 +137,7 @@ _KINDS = {kind.value: kind for kind in Kind}
 
 
 def to_point(record: Record) -> Point:
-    """The point of a record."""
+    """Read the point of a record."""
     _, _, writer, name, kind, value, step, order, milliseconds = record
     return Point(
         name=name,

@@ -73,14 +73,11 @@ def recover(
 
     Raises:
         Unavailable: the tracker did not accept some records now. They stay for the next recovery.
-            If
-            it accepts nothing of two folders, the other folders are not tried.
+            If it accepts nothing of two folders, the other folders are not tried.
         AuthenticationException: the tracker wants other credentials for some records. They stay,
-            and
-            the others are sent.
+            and the others are sent.
         ServiceException: a folder cannot be read or sent. It stays, the log says why, and the
-            others
-            are sent.
+            others are sent.
     """
     counts = counts or Recovered()
     problem: AzureMLException | None = None
@@ -125,7 +122,7 @@ def _send(
     def on_refused(_: int, record: Record, error: AzureMLException) -> None:
         counts.refused += 1
         counts.sent -= 1
-        if record[0] == LOST:  # its process has reported that
+        if record[0] == LOST:  # the process that wrote it has reported the loss
             return
         path = note_refused(folder, record, error.message)
         logger.error("The tracker refused a record of %s, kept in %s: %s",
@@ -178,7 +175,7 @@ def _mark(tracker: Tracker, run_id: str, close: RunChange | None, counts: Recove
 
 
 def failure(message: str) -> RunChange:
-    """A change that ends a run as Failed, for a run whose process has died."""
+    """Make the change that ends a run as Failed. Use it for a run whose process has died."""
     error = to_error(message, "ServiceError")
     return RunChange(
         status=Status.FAILED, ended=datetime.now(timezone.utc), system={"error": json.dumps(error)}
@@ -186,7 +183,7 @@ def failure(message: str) -> RunChange:
 
 
 def waiting(tracker_folder: Path) -> Iterator[dict[str, Any]]:
-    """For each process and run: how many records wait, since when, and in which process."""
+    """Yield, for each process and run, how many records wait, since when, and in which process."""
     for folder in process_folders(tracker_folder):
         about, is_alive = folder.about(), folder.is_alive()
         counts: dict[str, list[Any]] = {
@@ -212,12 +209,12 @@ def waiting(tracker_folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def count_left(tracker_folder: Path) -> int:
-    """How many records of dead processes wait."""
+    """Count the waiting records of dead processes."""
     return sum(1 for folder in dead_folders(tracker_folder) for _ in _waiting_records(folder))
 
 
 def _waiting_records(folder: ProcessFolder) -> Iterator[Record]:
-    """The records of a folder that can be read."""
+    """Yield the records of a folder that can be read."""
     try:
         for lines in folder.waiting():
             yield from filter(None, map(record_of, lines))
@@ -226,10 +223,10 @@ def _waiting_records(folder: ProcessFolder) -> Iterator[Record]:
 
 
 def put_back(tracker_folder: Path, uri: str) -> None:
-    """Have refused records sent again: they become records of a dead process.
+    """Turn refused records into records of a dead process, so that they are sent again.
 
-    Records of a living process stay, because it may add to them. If this process dies here, a
-    record may be kept twice, as waiting and as refused. The tracker stores it once.
+    Refused records of a living process stay, because it may add to them. If this process dies here,
+    a record may be kept twice: as waiting, and as refused. The tracker stores it once.
     """
     for path in sorted((tracker_folder / REFUSED).glob("*.jsonl")):
         owner = ProcessFolder(tracker_folder / path.stem)
@@ -248,7 +245,7 @@ def put_back(tracker_folder: Path, uri: str) -> None:
 
 
 def read_refused(tracker_folder: Path) -> Iterator[dict[str, Any]]:
-    """The records that the tracker refused: run, reason and file of each."""
+    """Yield the run, reason and file of each record that the tracker refused."""
     for path in sorted((tracker_folder / REFUSED).glob("*.jsonl")):
         for line in path.read_text(encoding="utf-8").splitlines():
             entry = json.loads(line)

@@ -21,7 +21,7 @@ INSIDE = "="
 
 
 class RunMarks:
-    """The runs that have a file in a folder."""
+    """A set of runs: those that have a file in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -42,11 +42,11 @@ class RunMarks:
         (self.folder / file_name(run_id)).unlink(missing_ok=True)
 
     def names(self) -> set[str]:
-        """The names of the files. Raises :class:`OSError` if the folder cannot be read."""
+        """List the names of the files. Raises :class:`OSError` if the folder cannot be read."""
         return set(os.listdir(self.folder))
 
     def runs(self) -> list[str]:
-        """The ids of the runs. Empty if the folder cannot be read."""
+        """List the ids of the runs. Empty if the folder cannot be read."""
         runs = []
         with contextlib.suppress(OSError):
             for name in self.names():
@@ -61,7 +61,7 @@ class RunMarks:
 
 
 def file_name(run_id: str) -> str:
-    """The name of a run's file."""
+    """Return the name of a run's file."""
     name = quote(run_id, safe="", errors="surrogatepass")
     if name.strip(".") and len(name) <= MAX_NAME:
         return name

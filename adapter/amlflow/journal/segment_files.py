@@ -17,31 +17,31 @@ sync = getattr(os, "fdatasync", os.fsync)  # macOS and Windows have no fdatasync
 
 
 def number_of(path: Path) -> int:
-    """The number in the name of a file of records."""
+    """Return the number in the name of a file of records."""
     return int(path.stem)
 
 
 def segments_in(folder: Path) -> list[Path]:
-    """The files of records in a folder, oldest first."""
+    """List the files of records in a folder, oldest first."""
     return sorted((path for path in folder.glob("*.log") if path.stem.isdigit()), key=number_of)
 
 
 def segment_path(folder: Path, number: int) -> Path:
-    """The path of a file of records."""
+    """Return the path of a file of records."""
     return folder / f"{number:08}.log"
 
 
 def read_lines(path: Path, offset: int) -> tuple[list[bytes], int]:
-    """Some complete lines from an offset on, without line ends, and the offset after them.
+    """Read some complete lines from an offset on. Also returns the offset after them.
 
-    Empty after the last line.
+    The lines come without their line ends. The list is empty after the last line.
     """
     with path.open("rb") as file:
         return read_lines_at(file.fileno(), offset)
 
 
 def read_lines_at(handle: int, offset: int) -> tuple[list[bytes], int]:
-    """As :func:`read_lines`, from an open file."""
+    """Read lines as :func:`read_lines` does, but from an open file."""
     content = read_at(handle, WINDOW, offset)
     while (end := content.rfind(b"\n") + 1) == 0:
         chunk = read_at(handle, WINDOW, offset + len(content))
@@ -86,7 +86,7 @@ class Segment:
         return cls(path, handle, size, (status.st_dev, status.st_ino), first)
 
     def damage(self) -> str | None:
-        """What has happened to the file since it was made; None if it is as it was."""
+        """Say what has happened to the file since it was made. None if it is as it was."""
         try:
             status = os.stat(self.path)
         except OSError as error:
@@ -96,7 +96,7 @@ class Segment:
         return "was cut" if status.st_size < self.size else None
 
     def whole_lines(self, offset: int, count: int) -> list[bytes]:
-        """At most ``count`` lines from an offset on, up to the first damaged line."""
+        """Read at most ``count`` lines from an offset on, up to the first damaged line."""
         lines: list[bytes] = []
         try:
             handle = self.handle

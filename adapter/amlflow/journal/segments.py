@@ -229,7 +229,7 @@ class Segments:
             return self._resting
 
     def take(self) -> list[bytes]:
-        """Some of the lines to be sent next. Empty if there are none."""
+        """Return some of the lines to be sent next. Empty if there are none."""
         with self._lock:
             self._check()
             last_on_disk = self.appended - len(self._memory)
@@ -242,7 +242,7 @@ class Segments:
             return self._taken_lines
 
     def _read_stored(self, last_record: int) -> list[bytes]:
-        """Some of the lines up to a record, from the disk."""
+        """Read some of the lines up to a record from the disk."""
         number, offset = self._position = self._position_of(self.done + 1, self._position)
         next_segment = self._segments.get(number + 1)
         if next_segment is not None:
@@ -254,14 +254,14 @@ class Segments:
         return lines
 
     def _position_of(self, record: int, end: tuple[int, int]) -> tuple[int, int]:
-        """Segment and offset of a record. ``end`` is the position after the previous record."""
+        """Find the segment and offset of a record. ``end`` is the end of the previous record."""
         number, offset = end
         while (next_segment := self._segments.get(number + 1)) and next_segment.first <= record:
             number, offset = number + 1, 0
         return number, offset
 
     def _position_after(self, lines: list[bytes]) -> tuple[int, int]:
-        """Segment and offset after these lines, which come next."""
+        """Find the segment and offset after the next lines, which are ``lines``."""
         end = self._position
         for record, line in enumerate(lines, self.done + 1):
             number, offset = self._position_of(record, end)
@@ -365,9 +365,9 @@ class Segments:
     def _iter_unsent(
         self, segments: dict[int, Segment], position: tuple[int, int]
     ) -> Iterator[bytes]:
-        """The unsent lines: those that are being sent, those on the disk, and those in memory.
+        """Yield the unsent lines: those that are being sent, on the disk, and in memory.
 
-        ``position`` is where those on the disk begin.
+        ``position`` is where the lines on the disk begin.
         """
         last_sent = self.done + len(self._taken_lines)
         memory = list(self._memory)[max(0, last_sent - self.appended + len(self._memory)) :]
@@ -387,7 +387,7 @@ class Segments:
         yield from memory
 
     def close(self) -> None:
-        """Close the files; open ones would keep disk space."""
+        """Close the files, as open ones would keep disk space."""
         for segment in self._segments.values():
             segment.close()
         self._copies.close()

@@ -40,7 +40,7 @@ class Ticket:
 
 
 class Sender:
-    """Sends the records of this process, in order."""
+    """The sender: a thread that sends the records of this process, in order."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class Sender:
         return self._segments.folder
 
     def copy_path(self, name: str) -> Path:
-        """The path of the copy that :meth:`keep_file` made under a name."""
+        """Return the path of the copy that :meth:`keep_file` made under a name."""
         return self.folder.files / name
 
     @property
@@ -116,7 +116,7 @@ class Sender:
         return self._segments.done
 
     def waiting(self, number: int) -> int:
-        """How many records up to a number are not in the tracker."""
+        """Count the records up to a number that are not in the tracker."""
         return max(0, number - self.done) + self._delivery.held.count
 
     def _new_folder(self, old_folder: ProcessFolder) -> ProcessFolder:
@@ -143,7 +143,7 @@ class Sender:
 
     def write_awaited(self, line: bytes) -> Ticket:
         """Write a record that a caller waits for. Raises :class:`JournalFull`."""
-        with self._ticketing:  # the sending thread may be faster than this one
+        with self._ticketing:  # otherwise the record could be refused before its ticket is kept
             ticket = Ticket(self._segments.append(line))
             self._tickets[ticket.number] = ticket
         return ticket
@@ -190,7 +190,7 @@ class Sender:
         return True
 
     def obstacle(self, number: int, run_id: str | None = None) -> AzureMLException | None:
-        """The known reason why a record is not in the tracker; None if there is none."""
+        """Return the known reason why a record is not in the tracker; None if there is none."""
         return self._delivery.held.why(number, run_id) or self.away
 
     def hurry(self) -> None:

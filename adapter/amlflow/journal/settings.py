@@ -51,7 +51,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> JournalSettings
 
 
 def journals_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """The folder of all journals: the variable's, or one in the user's state folder."""
+    """Return the folder of all journals: the variable's, or one in the user's state folder."""
     chosen = environ.get(FOLDER)
     if chosen:
         return Path(chosen).absolute()
