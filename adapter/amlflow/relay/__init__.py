@@ -1,4 +1,4 @@
-"""A tracker for scripts whose Python does not have the tracker's client: the agent has it.
+"""A tracker for scripts whose Python does not have the tracker's client. The agent makes the calls.
 
     wire.py     values of the contract as JSON, in frames
     server.py   in the agent: calls the tracker for the script

@@ -1,4 +1,4 @@
-"""What a script may call, by how the results and files travel."""
+"""The methods that a script may call, grouped by how results and files are sent."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ METHODS = frozenset(
 )
 """The methods of the contract."""
 STREAMED = frozenset({"find_runs", "list_experiments", "find_models"})
-"""Those whose results come one by one."""
+"""The methods whose results are sent one after the other."""
 FETCHES = frozenset({"get_file", "get_snapshot", "get_model_files"})
-"""Those that write the files whose paths they get. All other paths are of files to be sent."""
+"""The methods that write to the paths that they get. All other paths are of files to send."""

@@ -1,4 +1,4 @@
-"""In the script: a tracker whose calls the agent makes."""
+"""The script's side: a tracker whose calls are made by the agent."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from amlflow.relay.wire import (
 from amlflow.spec import Tracker, Unavailable, is_tried_once
 
 VARIABLE = "AMLFLOW_RELAY"
-"""The variable with the path of the agent's socket."""
+"""The environment variable with the path of the agent's socket."""
 
 
 def open_relay(uri: str) -> Tracker | None:
-    """The tracker at a URI by way of the agent, or None if this process has no agent for it.
+    """Return the tracker at a URI, reached through the agent; None if no agent here serves it.
 
     Raises:
         Unavailable: the agent does not answer.
@@ -39,7 +39,7 @@ def open_relay(uri: str) -> Tracker | None:
 
 
 class RelayTracker:
-    """See :class:`amlflow.spec.Tracker` for what each method promises."""
+    """A tracker whose calls go to the agent, as :class:`amlflow.spec.Tracker` describes them."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -58,7 +58,7 @@ class RelayTracker:
         return functools.partial(self._call, name)
 
     def check_name(self, name: str) -> None:
-        """As each value is logged under a name, the agent is asked once for each name."""
+        """Check a name. The agent is asked once for each name, as each logged value has one."""
         if name not in self._names:
             self._call("check_name", name)
             self._names.add(name)
@@ -75,13 +75,13 @@ class RelayTracker:
             self._forget()
             raise _to_unavailable(failure) from failure
         except BaseException:
-            self._forget()  # half of an answer may be on its way
+            self._forget()  # the rest of an answer may still arrive on this connection
             raise
         return _result_of(answer)
 
     def _stream(self, method: str, *arguments: Any, **keywords: Any) -> Iterator[Any]:
         request, files = _to_request(method, arguments, keywords)
-        connection = self._connect()  # its own, since other calls are made while it is read
+        connection = self._connect()  # a new one, since other calls are made during the reading
         try:
             answer = _exchange(connection, request, files)
             while True:
@@ -97,7 +97,7 @@ class RelayTracker:
             connection.close()
 
     def _connection(self) -> Connection:
-        """This thread's connection; a child of a fork does not use its parent's."""
+        """Return this thread's connection. A forked child gets a new one, not its parent's."""
         known = getattr(self._local, "connection", None)
         if known is None or known[0] != os.getpid():
             known = (os.getpid(), self._connect())
@@ -123,7 +123,7 @@ class RelayTracker:
 
 
 def _to_request(method: str, arguments: Any, keywords: Any) -> tuple[dict[str, Any], list[Path]]:
-    """The frame of a call and its files. Raises OSError: a file that is to be sent is not there."""
+    """Make the frame of a call, and list its files. Raises OSError if a file to send is missing."""
     files: list[Path] = []
     request = {
         "method": method, "arguments": encode(list(arguments), files),

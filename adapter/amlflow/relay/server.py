@@ -1,4 +1,4 @@
-"""In the agent: calls the tracker for a script that has no client of the tracker."""
+"""The agent's side: calls the tracker for a script that does not have the tracker's client."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from amlflow.spec import Tracker, Unavailable, tried_once
 logger = logging.getLogger("amlflow.agent")
 
 ITEMS = 100
-"""Results that are sent at once."""
+"""How many results are sent in one frame."""
 NAME = "agent"
 
 
 class RelayServer:
-    """Serves a tracker on a socket in a folder, to all that can open it.
+    """A server of a tracker, on a socket in a folder. Whoever can open the folder can use it.
 
     Args:
-        folder: A folder that only the user can open. It is made.
+        folder: The folder, which is made so that only the user can open it.
         uri: The tracker's URI.
-        open_tracker: Opens it with all of the contract's methods; called once, in a thread of its
-            own, since that may take long.
+        open_tracker: Opens the tracker with all of the contract's methods. It is called in a thread
+            of its own, since that may take long.
     """
 
     def __init__(self, folder: Path, uri: str, open_tracker: Callable[[], Tracker]) -> None:
@@ -48,7 +48,7 @@ class RelayServer:
         self.path = folder / NAME
 
     def start(self) -> None:
-        """Listen, and open the tracker meanwhile. Raises OSError."""
+        """Listen, and open the tracker in the background. Raises OSError."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         self.path.unlink(missing_ok=True)
         self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -60,14 +60,14 @@ class RelayServer:
         threading.Thread(target=self._warm, name="relay-open", daemon=True).start()
 
     def stop(self) -> None:
-        """Take no more connections."""
+        """Accept no more connections."""
         with contextlib.suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
         self.path.unlink(missing_ok=True)
 
     def _warm(self) -> None:
-        with contextlib.suppress(AzureMLException):  # the first call will tell
+        with contextlib.suppress(AzureMLException):  # the first call tries again, and reports it
             self._ensure_tracker()
 
     def _ensure_tracker(self) -> Any:
@@ -113,7 +113,7 @@ class RelayServer:
             raise
         except AzureMLException as error:
             answer = {"error": encode_error(error)}
-        except ImportError as error:  # a fault of this installation: the call may work later
+        except ImportError as error:  # the installation is at fault, so the call may work later
             logger.exception("The tracker's plugin cannot import what it needs.")
             away = Unavailable(f"The tracker's plugin cannot import what it needs: {error}.")
             answer = {"error": encode_error(away)}

@@ -1,7 +1,8 @@
-"""Values of the contract as JSON, and frames of them on a socket.
+"""Turns values of the contract into JSON, and sends them in frames on a socket.
 
-A frame is its length in eight bytes, and JSON. Records and enums of the contract are tagged with
-their name; nothing else is made of what arrives than these, texts, numbers, times, lists and dicts.
+A frame is a length in eight bytes, and then JSON. Records and enums of the contract are tagged with
+their names. What arrives only becomes records, enums, texts, numbers, times, paths and collections
+of these.
 """
 
 from __future__ import annotations
@@ -22,23 +23,23 @@ from typing import Any, BinaryIO
 from amlflow import exceptions, spec
 
 MAX_FRAME = 1 << 30
-"""Bytes of a frame."""
+"""How many bytes a frame may have."""
 CHUNK = 1 << 20
 _MAX_ADDRESS = 100
-"""Bytes of a socket's path that each system takes."""
+"""How many bytes a socket's path may have on every system."""
 _LENGTH = struct.Struct(">Q")
 _TAG = "$"
 
 
 class WireError(Exception):
-    """What arrives is not a frame of this release, or the other side has gone."""
+    """What arrived is not a frame of this release, or the other side has closed the connection."""
 
 
 def encode(value: Any, files: list[Path] | None = None) -> Any:
-    """A value of the contract as JSON has it. Raises TypeError for any other.
+    """Turn a value of the contract into what JSON can hold. Raises TypeError for other values.
 
-    With ``files``, a path stands for a file that travels beside the frame: it is added to them, and
-    its number is sent.
+    With ``files``, a path stands for a file that is sent beside the frame. The path is added to
+    ``files``, and the value has its index there.
     """
     if isinstance(value, enum.Enum):
         return {_TAG: "enum", "type": type(value).__name__, "value": value.value}
@@ -67,10 +68,11 @@ def encode(value: Any, files: list[Path] | None = None) -> Any:
 
 
 def decode(value: Any, files: list[Path] | None = None) -> Any:
-    """The inverse of :func:`encode`. With ``files``, these stand for those that were numbered.
+    """Undo :func:`encode`. With ``files``, an index stands for the path in ``files``.
 
     Raises:
-        WireError: it is not what :func:`encode` makes, or ``files`` are given and it has a path.
+        WireError: :func:`encode` does not make such a value, or ``files`` are given, and the value
+            has a path instead of an index.
     """
     if isinstance(value, list):
         return [decode(item, files) for item in value]
@@ -111,19 +113,19 @@ def _type(name: str, is_right: Any) -> Any:
 
 
 def encode_error(error: Exception) -> dict[str, Any]:
-    """An error of the contract, with its attributes; any other becomes one of the server."""
+    """Encode an error of the contract with its attributes. Others become a ServiceException."""
     kind = type(error).__name__
     if _error_type(kind) is not type(error):
         return {"type": "ServiceException", "args": [f"{kind}: {error}"], "attributes": {}}
     attributes = {}
     for name, value in vars(error).items():
-        with contextlib.suppress(TypeError):  # such as the error that led to it
+        with contextlib.suppress(TypeError):  # leave out what cannot be sent, such as its cause
             attributes[name] = encode(value)
     return {"type": kind, "args": [str(word) for word in error.args], "attributes": attributes}
 
 
 def decode_error(content: Mapping[str, Any]) -> Exception:
-    """The inverse of :func:`encode_error`."""
+    """Undo :func:`encode_error`."""
     kind = _error_type(content["type"]) or exceptions.ServiceException
     error = kind.__new__(kind, *content["args"])
     error.args = tuple(content["args"])
@@ -147,19 +149,19 @@ def _error_type(name: str) -> type[exceptions.AzureMLException] | None:
 
 
 class Connection:
-    """Frames and files on a socket; one thread at a time uses it."""
+    """A socket for frames and files. Only one thread at a time may use it."""
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
         self._file: BinaryIO = connected.makefile("rb")
 
     def send(self, content: Mapping[str, Any]) -> None:
-        """Send a frame. Raises OSError: the other side has gone."""
+        """Send a frame. Raises OSError if the other side has closed the connection."""
         text = json.dumps(content).encode()
         self._socket.sendall(_LENGTH.pack(len(text)) + text)
 
     def receive(self) -> dict[str, Any]:
-        """The next frame. Raises :class:`WireError` and OSError."""
+        """Read the next frame. Raises :class:`WireError` and OSError."""
         [length] = _LENGTH.unpack(self._read(_LENGTH.size))
         if length > MAX_FRAME:
             raise WireError("A frame is too long.")
@@ -172,14 +174,14 @@ class Connection:
         return content
 
     def send_file(self, path: Path) -> None:
-        """Send a file as it is now, in parts, each with its length; the last one is empty."""
+        """Send a file in parts. Each part begins with its length, and the last part is empty."""
         with path.open("rb") as file:
             while part := file.read(CHUNK):
                 self._socket.sendall(_LENGTH.pack(len(part)) + part)
         self._socket.sendall(_LENGTH.pack(0))
 
     def receive_file(self, path: Path) -> None:
-        """Write the file that comes next."""
+        """Read the next file, and write it to a path."""
         with path.open("wb") as file:
             while length := _LENGTH.unpack(self._read(_LENGTH.size))[0]:
                 if length > CHUNK:
@@ -200,7 +202,7 @@ class Connection:
 
 @contextlib.contextmanager
 def address_of(path: Path) -> Iterator[str]:
-    """The address of a socket's path. On Linux it may be as long as any path."""
+    """Return the address of a socket's path. On Linux, the path may be of any length."""
     if len(os.fsencode(path)) <= _MAX_ADDRESS or sys.platform != "linux":
         yield str(path)
         return
