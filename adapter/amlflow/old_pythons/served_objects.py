@@ -1,4 +1,4 @@
-"""The objects that a script has, by number, and what it may do with them."""
+"""The objects that a script uses, by number, and the members that it may call."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ OPERATORS = (
     "__contains__", "__delitem__", "__enter__", "__eq__", "__exit__", "__getitem__", "__hash__",
     "__iter__", "__len__", "__next__", "__repr__", "__setitem__", "__str__", "__call__",
 )  # fmt: skip
-"""Members with two underscores that a script may call, where a class has its own."""
+"""The members with two underscores that a script may call, if a class defines them itself."""
 _PACKAGES = ("amlflow", "azureml")
 _BUILTIN_ERRORS = "builtins"
 
 
 class UnknownObject(Exception):
-    """A request names an object that the script does not have."""
+    """A request names an object that does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,45 +35,45 @@ class Figure:
     path: Path
 
     def savefig(self, target: Any, **options: Any) -> None:
-        """Write the PNG to a path."""
+        """Copy the PNG file to a path."""
         shutil.copyfile(self.path, target)
 
 
 class ServedObjects:
-    """Objects of amlflow's that a script has, until it says that it has not any more.
+    """The objects of amlflow's that a script uses. Each is kept until the script releases it.
 
-    Classes stay. Values that are not objects of amlflow's are sent as they are; one that is neither
-    raises TypeError.
+    Classes are never released. Plain values, such as texts and lists, are not kept: their content
+    is sent. A value that is neither an object of amlflow's nor plain raises TypeError.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._objects: dict[int, Any] = {}
-        self._numbers: dict[int, int] = {}  # by id(), which is the object's as long as it is kept
+        self._numbers: dict[int, int] = {}  # by id(), which is unique while the object is kept
         self._last = 0
 
     def release(self, numbers: Sequence[int]) -> None:
-        """Forget objects."""
+        """Forget objects that the script does not use any more."""
         with self._lock:
             for number in numbers:
                 if not isinstance(self._objects.get(number), type):
                     self._numbers.pop(id(self._objects.pop(number, None)), None)
 
     def get(self, number: Any) -> Any:
-        """The object of a number. Raises :class:`UnknownObject`."""
+        """Return the object with a number. Raises :class:`UnknownObject`."""
         with self._lock:
             if number not in self._objects:
                 raise UnknownObject(f"The script does not have an object {number!r}.")
             return self._objects[number]
 
     def encode(self, value: Any) -> Any:
-        """A value for the script. Raises TypeError: it cannot be sent."""
+        """Encode a value for the script. Raises TypeError if it cannot be sent."""
         return encode(value, self._encode_other)
 
     def decode(self, value: Any, files: list[Path]) -> Any:
-        """A value of the script's. Raises ValueError and :class:`UnknownObject`.
+        """Decode a value from the script. Raises ValueError and :class:`UnknownObject`.
 
-        Temporary files that came with it are added to ``files``, to be removed after the call.
+        The temporary files of the value are added to ``files``. Remove them after the call.
         """
 
         def decode_other(tag: str, content: dict[str, Any]) -> Any:
@@ -86,7 +86,7 @@ class ServedObjects:
         return decode(value, decode_other)
 
     def number_of(self, value: Any) -> int:
-        """The number of an object, which is kept from now on."""
+        """Return the number of an object. From now on, the object is kept."""
         with self._lock:
             number = self._numbers.get(id(value))
             if number is None:
@@ -109,7 +109,7 @@ class ServedObjects:
         )
 
     def describe(self, kind: type) -> dict[str, Any]:
-        """What the script needs to make a class that stands for one of amlflow's."""
+        """Describe a class of amlflow's, so that the script can make a class that stands for it."""
         is_error = issubclass(kind, BaseException)
         methods, statics = _members(kind)
         return {
@@ -127,7 +127,7 @@ class ServedObjects:
         }
 
     def encode_error(self, error: BaseException) -> dict[str, Any]:
-        """An error for the script: of its class there, and with its message."""
+        """Encode an error for the script: its class and its message."""
         kind = type(error)
         if _is_ours(kind):
             return {"class": self.number_of(kind), "message": _message_of(error)}
@@ -139,17 +139,20 @@ class ServedObjects:
 
 
 def member_of(target: Any, name: Any) -> Any:
-    """A member of an object. Raises AttributeError, also for what a script may not call."""
+    """Return a member of an object. Raises AttributeError, also if a script may not call it."""
     if not isinstance(name, str) or (name.startswith("__") and name not in OPERATORS):
         raise AttributeError(f"{name!r} cannot be called from a script.")
     value = getattr(target, name)
-    if isinstance(value, ModuleType):  # the script imports it by its own name
+    if isinstance(value, ModuleType):  # the script imports a module by its name
         raise AttributeError(name)
     return value
 
 
 def _members(kind: type) -> tuple[list[str], list[str]]:
-    """Methods of objects, and those of the class; all other members are asked for one by one."""
+    """List the methods of a class's objects, and those of the class itself.
+
+    The script asks for all other members one by one.
+    """
     methods, statics = [], []
     for name in dir(kind):
         if name.startswith("__") and (
@@ -183,6 +186,6 @@ def remove_files(files: Sequence[Path]) -> None:
 
 
 def enter_directory(path: Any) -> None:
-    """Go to the script's working folder, which relative paths are below."""
+    """Go to the script's working folder, so that relative paths mean the same files."""
     if isinstance(path, str):
         os.chdir(path)

@@ -22,13 +22,13 @@ from amlflow.old_pythons.served_objects import (
 logger = logging.getLogger("amlflow")
 
 ROOT = "azureml"
-"""The package whose modules a script can import."""
+"""The package from which a script can import modules."""
 
 
 def main(handle: int, folder: str) -> None:
     """Serve a listening socket until the script and its children have closed their connections."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # what the script has sent is read to its end
+        signal.signal(number, signal.SIG_IGN)  # first read all that the script has sent
     try:
         Server(socket.socket(fileno=handle)).run()
     finally:
@@ -36,7 +36,7 @@ def main(handle: int, folder: str) -> None:
 
 
 class Server:
-    """Makes the calls that arrive on a socket, each connection in a thread."""
+    """A server that makes the calls that arrive on a socket, with a thread for each connection."""
 
     def __init__(self, listening: socket.socket) -> None:
         self._listening = listening
@@ -45,7 +45,7 @@ class Server:
         self._open = 0
 
     def run(self) -> None:
-        """Return when all connections are closed."""
+        """Serve until all connections are closed."""
         self._accept()
         threading.Thread(target=self._accept_all, name="accept", daemon=True).start()
         with self._changed:
@@ -66,7 +66,7 @@ class Server:
             with connected, connected.makefile("rb") as requests:
                 for line in requests:
                     if not line.endswith(b"\n"):
-                        return  # the script was killed while it wrote it
+                        return  # the script was killed while it wrote this line
                     request = parse_line(line)
                     if isinstance(request, list):
                         self._log(*request)

@@ -1,6 +1,6 @@
-"""The module ``azureml`` on a Python that amlflow does not run on; see ``amlflow.old_pythons``."""
+"""The module ``azureml`` on a Python that is too old for amlflow; see ``amlflow.old_pythons``."""
 
-if __name__ == "azureml":  # and not below amlflow, whose own Python shares values.py
+if __name__ == "azureml":  # not if amlflow's own Python imports this package, to use values.py
     from .modules import use_calls
 
     use_calls(__name__)

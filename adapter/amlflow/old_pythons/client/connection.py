@@ -1,4 +1,4 @@
-"""Starts the process that makes the calls, once, and speaks to it, also from forked children."""
+"""Starts the process that makes the calls, and sends requests to it, also from forked children."""
 
 import atexit
 import contextlib
@@ -23,7 +23,7 @@ _GONE = "The process that makes amlflow's calls for this script has ended: {}."
 
 
 class Connection:
-    """Requests and answers, each a line of JSON. Any thread may use it."""
+    """A connection to the process. Each request and answer is a line of JSON. It is thread-safe."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -37,7 +37,7 @@ class Connection:
         self.released: List[int] = []
 
     def ask(self, **request: Any) -> Dict[str, Any]:
-        """Send a request; its answer. Raises RuntimeError: the process has ended."""
+        """Send a request, and return the answer. Raises RuntimeError if the process has ended."""
         with self.lock:
             try:
                 directory = os.getcwd()
@@ -62,7 +62,10 @@ class Connection:
         return dict(answer)
 
     def send(self, line: bytes) -> None:
-        """Send a line that is not answered. Raises RuntimeError: the process has ended."""
+        """Send a line, and do not wait for an answer.
+
+        Raises RuntimeError if the process has ended.
+        """
         with self.lock:
             if self._pid != os.getpid():
                 self._connect()
@@ -76,7 +79,7 @@ class Connection:
                 raise
 
     def is_owner(self) -> bool:
-        """Whether this process has the objects, and is not a forked child."""
+        """Whether this process has started the connection, and is not a forked child."""
         return self._owner == os.getpid()
 
     def _connect(self) -> None:
@@ -89,7 +92,8 @@ class Connection:
         except OSError as failure:
             connected.close()
             raise RuntimeError(_GONE.format(failure)) from failure
-        # The process ends without connections, so the one before is closed only now.
+        # The process ends when it has no connection, so the old one is closed after the new one
+        # is open.
         for old in (self._answers, self._socket):
             if old is not None:
                 old.close()
@@ -103,7 +107,7 @@ class Connection:
                 "amlflow does not run on Python {}.{}, and {} does not name one that it runs on; "
                 "submit the script with an environment.".format(*sys.version_info[:2], PYTHON)
             )
-        # In the job's folder, which is removed with what a killed process leaves in it.
+        # In the job's folder. If the process is killed, its files are removed with that folder.
         relay = os.environ.get(RELAY)
         self._folder = tempfile.mkdtemp(dir=os.path.dirname(relay) if relay else None)
         base = os.path.dirname(os.path.realpath(__file__))
@@ -113,7 +117,7 @@ class Connection:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
             with _address_of(self._folder) as address:
                 listening.bind(address)
-            listening.listen(128)  # from now on requests can be sent, and wait
+            listening.listen(128)  # from now on requests can be sent; they wait for the process
             handle = listening.fileno()
             self._process = subprocess.Popen(
                 [python, "-I", "-c", _START, str(handle), self._folder, *paths],
@@ -125,11 +129,11 @@ class Connection:
         atexit.register(self._end)
 
     def _forget(self) -> None:
-        """Use another connection from now on: half a line may be on its way on this one."""
+        """Use another connection from now on, as half a line may be left on this one."""
         self._pid = 0
 
     def _end(self) -> None:
-        """Wait until all is done that was sent."""
+        """Wait until the process has done all that was sent to it."""
         if self.is_owner() and self._process is not None:
             if self._socket is not None:
                 with contextlib.suppress(OSError):  # the process has ended
@@ -139,7 +143,7 @@ class Connection:
 
 @contextlib.contextmanager
 def _address_of(folder: str) -> Iterator[str]:
-    """The address of the socket. A path may be too long for one; Linux has a short one for it."""
+    """Return the address of the socket. On Linux it is short, however long the path is."""
     if sys.platform != "linux":
         yield os.path.join(folder, "calls")
         return

@@ -1,4 +1,4 @@
-"""The module ``azureml`` and those below it; their names come from amlflow's own Python."""
+"""The module ``azureml`` and its submodules. Their names come from amlflow's own Python."""
 
 import importlib.abc
 import importlib.machinery
@@ -21,7 +21,7 @@ class _Module(types.ModuleType):
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds the modules below ``azureml`` that no package of the environment has."""
+    """A finder of those submodules of ``azureml`` that no package of the environment has."""
 
     def __init__(self, root: str) -> None:
         self._root = root
@@ -35,7 +35,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         try:
             call("import", None, spec.name)
         except ModuleNotFoundError as error:
-            error.name = spec.name  # by which "from azureml import name" knows what was missing
+            error.name = spec.name  # "from azureml import name" reads it to see what is missing
             raise
         return _Module(spec.name)
 
@@ -44,6 +44,6 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def use_calls(name: str) -> None:
-    """Have a module, and what is imported below it, ask for their names."""
+    """Make a module and its submodules ask the process for their names."""
     sys.modules[name].__class__ = _Module
     sys.meta_path.append(_Finder(name))

@@ -1,4 +1,4 @@
-"""Classes and objects whose members are calls to the process that has the real ones."""
+"""Classes and objects whose members are calls to the process with the real ones."""
 
 import builtins
 import logging
@@ -16,11 +16,11 @@ _objects: "weakref.WeakValueDictionary[int, Any]" = weakref.WeakValueDictionary(
 
 
 class NotSendable(TypeError):
-    """A value that is neither JSON nor one of amlflow's objects."""
+    """The error for a value that is neither plain nor one of amlflow's objects."""
 
 
 class Remote:
-    """An object that the other process has, by its number there."""
+    """An object of the other process. It has the object's number there."""
 
     _amlflow_number = 0
 
@@ -36,12 +36,12 @@ class Remote:
         raise TypeError(f"A {type(self).__name__} cannot be copied or pickled.")
 
     def __del__(self) -> None:
-        if connection.is_owner():  # and not a forked child with copies
+        if connection.is_owner():  # a forked child only has copies
             connection.released.append(self._amlflow_number)
 
 
 class RemoteType(type):
-    """The class of classes that the other process has."""
+    """The type of those classes that stand for classes of the other process."""
 
     _amlflow_number = 0
 
@@ -69,7 +69,7 @@ def call(
     arguments: Tuple[Any, ...] = (),
     keywords: Any = None,
 ) -> Any:
-    """Have something done with a target; its result, or the error that it raised."""
+    """Have the process do something with a target. Return the result, or raise its error."""
     request: Dict[str, Any] = {"do": action, "name": name}
     if target is not None:
         request["target"] = target._amlflow_number
@@ -120,7 +120,7 @@ def _decode_other(tag: str, value: Dict[str, Any]) -> Any:
         known = object.__new__(kind)
         object.__setattr__(known, "_amlflow_number", number)
         _objects[number] = known
-    if number in connection.released:  # another thread had let go of it meanwhile
+    if number in connection.released:  # in the meantime, another thread has dropped it
         connection.released.remove(number)
     return known
 
@@ -156,7 +156,7 @@ def _make_class(number: int, description: Dict[str, Any]) -> Any:
 
 def _make_method(name: str) -> Callable[..., Any]:
     def method(self: Any, *arguments: Any, **keywords: Any) -> Any:
-        if name == "__exit__":  # classes of errors and tracebacks are not sent
+        if name == "__exit__":  # only send the error, without its class and traceback
             arguments = arguments[1:2]
         result = call("call", self, name, arguments, keywords)
         if name != "__next__":
@@ -178,7 +178,7 @@ def _make_static(number: int, name: str) -> Callable[..., Any]:
 
 
 def _log(self: Any, name: str, value: Any, description: str = "", step: Any = None) -> None:
-    """Send a value that cannot be refused, and do not wait; all others are calls."""
+    """Log a value. If amlflow cannot refuse it, do not wait for an answer."""
     if type(value) not in PLAIN and getattr(value, "shape", None) == () and hasattr(value, "item"):
         value = value.item()  # a number of numpy
     kind = type(value)
@@ -208,7 +208,7 @@ def _init_error(self: Any, message: str = "", *arguments: Any, **keywords: Any) 
 
 
 def _to_error(content: Dict[str, Any]) -> BaseException:
-    """The error that a call raised, of the class with the same name here."""
+    """Make the error that a call raised, of the class here with the same name."""
     kind, message = content["class"], content["message"]
     if isinstance(kind, str):
         known: Callable[..., BaseException] = getattr(builtins, kind)

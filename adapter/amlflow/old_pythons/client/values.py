@@ -1,6 +1,6 @@
-"""Values as JSON. What has more than one form is a dict with a tag.
+"""Turns values into JSON. A value that JSON does not have becomes a dict with a tag.
 
-This file is read by Python 3.6 as well as by amlflow's own Python.
+Python 3.6 and amlflow's own Python both import this file.
 """
 
 import base64
@@ -20,7 +20,7 @@ _PARTS = (
 
 
 def encode(value: Any, encode_other: Callable[[Any], Any]) -> Any:
-    """A value as JSON; ``encode_other`` takes what is none of the common types."""
+    """Turn a value into what JSON can hold. ``encode_other`` does so for less common types."""
     if isinstance(value, PLAIN):
         return value
     if type(value) is list:
@@ -50,10 +50,10 @@ def encode(value: Any, encode_other: Callable[[Any], Any]) -> Any:
 
 
 def decode(value: Any, decode_other: Callable[[str, Dict[str, Any]], Any]) -> Any:
-    """The inverse of :func:`encode`; ``decode_other`` takes a tag that is none of the common ones.
+    """Undo :func:`encode`. ``decode_other`` decodes values with less common tags.
 
     Raises:
-        ValueError: it is not what :func:`encode` makes.
+        ValueError: :func:`encode` does not make such a value.
     """
     if isinstance(value, list):
         return [decode(item, decode_other) for item in value]
@@ -81,7 +81,7 @@ def decode(value: Any, decode_other: Callable[[str, Dict[str, Any]], Any]) -> An
 
 
 def _to_time(text: str) -> datetime:
-    """A time in ISO's format, which Python 3.6 does not read by itself."""
+    """Parse a time in the ISO format, as Python 3.6 has no function for that."""
     for form, length in _PARTS:
         try:
             time = datetime.strptime(text[:length], form)
@@ -96,13 +96,13 @@ def _to_time(text: str) -> datetime:
 
 
 def _to_exception(name: str, arguments: List[Any]) -> BaseException:
-    """An exception of this name, for a block that ended with it."""
+    """Make an exception of this name, for a ``with`` block that ended with one."""
     kind = getattr(builtins, str(name), None)
     if not (isinstance(kind, type) and issubclass(kind, BaseException)):
         kind = type(str(name), (Exception,), {})
     try:
         error: BaseException = kind(*arguments)
-    except TypeError:  # such as UnicodeDecodeError, which takes other types
+    except TypeError:  # such as UnicodeDecodeError, which needs arguments of other types
         return Exception(*arguments)
     return error
 
@@ -121,12 +121,12 @@ def _columns(frame: Any) -> List[Any]:
 
 
 def _text_of(value: Any) -> Any:
-    """A cell of no common type, such as a Timestamp or pandas' NA, as a text or None."""
+    """Turn a cell of a less common type into a text. pandas' NA and NaT become None."""
     return None if type(value).__name__ in ("NAType", "NaTType") else str(value)
 
 
 def _to_frame(columns: Any, decode_other: Callable[[str, Dict[str, Any]], Any]) -> Any:
-    import pandas  # only a script that reads tables has it
+    import pandas  # only needed for tables, and not every script has it
 
     series = []
     for _, dtype, items in columns:
@@ -143,17 +143,20 @@ def _to_frame(columns: Any, decode_other: Callable[[str, Dict[str, Any]], Any]) 
 
 
 def to_line(content: Any) -> bytes:
-    """A request or an answer as it is sent: JSON on one line."""
+    """Turn a request or an answer into the line that is sent: JSON."""
     return json.dumps(content).encode() + b"\n"
 
 
 def parse_line(line: bytes) -> Any:
-    """The inverse of :func:`to_line`. Raises ValueError."""
+    """Undo :func:`to_line`. Raises ValueError."""
     return json.loads(line.decode())
 
 
 def write_file(write: Callable[[Any], Any], suffix: str) -> str:
-    """A temporary file with what ``write`` puts into it. Who reads it removes it."""
+    """Make a temporary file with what ``write`` writes, and return its path.
+
+    The reader removes it.
+    """
     handle, path = tempfile.mkstemp(suffix)
     with os.fdopen(handle, "wb") as file:
         write(file)
