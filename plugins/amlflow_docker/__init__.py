@@ -1,4 +1,4 @@
-"""A container on this machine, or wherever DOCKER_HOST points, as a compute target."""
+"""A compute target that runs containers, on this machine or on the host in DOCKER_HOST."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ known_limits = LIMITS
 
 @hookimpl
 def amlflow_compute(kind: str, settings: Mapping[str, Any]) -> Compute | None:
-    """Take the kinds ``docker`` and ``container``; settings.py says which settings it has."""
+    """Accept the kinds ``docker`` and ``container``. ``settings.py`` lists the settings."""
     if kind not in ("docker", CONTAINER):
         return None
     # Only a process that opens such a compute target needs these.

@@ -1,6 +1,7 @@
-"""``python -m amlflow_docker.build REQUEST``: builds a Dockerfile, and prints what Docker says.
+"""``python -m amlflow_docker.build REQUEST``: builds a Dockerfile, and prints Docker's output.
 
-A process of its own, since Docker ends a build when its client's connection closes.
+It is a process of its own, so that a build can be ended: Docker ends a build when the connection to
+its client closes.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from amlflow_docker.engine import FAILURES, cause_of
 
 
 def main(request: str) -> int:
-    """Build the image of a request; 0 if it is there. Otherwise the last line is the reason."""
+    """Build the image of a request. Returns 0, or 1 if it fails; then the last line says why."""
     values = json.loads(request)
     try:
         client = docker.from_env(timeout=None)

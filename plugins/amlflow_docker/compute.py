@@ -1,8 +1,8 @@
-"""Runs a work in a container. See :class:`amlflow.spec.Compute`.
+"""Runs a work in a container, as :class:`amlflow.spec.Compute` describes it.
 
-The snapshot is mounted at its own path, so is what else the script needs of this machine; it runs
-as the calling user, without the host's network unless that is asked for. docker-py is Docker's own
-client for Python.
+The snapshot and the other files that the script needs are mounted at the paths that they have on
+this machine. The script runs as the calling user. It has the host's network only if the settings
+ask for it. docker-py is Docker's own client for Python.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from amlflow_docker.limits import LIMITS
 from amlflow_docker.settings import DockerSettings
 
 PREFIX = "amlflow-"
-"""Of the containers' names."""
+"""How the names of the containers begin."""
 _DEFAULTS = {
     "HOME": "/tmp",  # noqa: S108
-    # MLflow's library for git warns at length where there is none, as in most images.
+    # Most images have no git. MLflow's library for git prints a long warning then.
     "GIT_PYTHON_REFRESH": "quiet",
 }
 _INTO_FILE = """
@@ -63,13 +63,15 @@ while read -r name at; do
 done </proc/$$/fdinfo/2
 exit $code
 """
-"""Runs a command whose two streams append to one file; at the end, the position of the second is
-written down, which tells what of the file are errors. When it is asked to end, it asks every
-process of the container, and waits for them: a container ends with its first process."""
+"""A shell script that runs a command. Both streams of the command are appended to one file. At the
+end, the position of the second stream is written to another file: it shows where the errors end.
+
+On SIGTERM, the shell script sends SIGTERM to every process of the container and waits for them,
+because a container ends with its first process."""
 
 
 class DockerCompute(ComputeBase):
-    """A Docker daemon."""
+    """A Docker daemon as a compute target."""
 
     known_limits = LIMITS
     runs_here = False
@@ -80,7 +82,7 @@ class DockerCompute(ComputeBase):
 
     @property
     def max_runs(self) -> int | None:
-        """The machine's cores."""
+        """The number of this machine's cores."""
         return os.cpu_count()
 
     def check(self, work: Work) -> None:
@@ -108,13 +110,13 @@ class DockerCompute(ComputeBase):
             own = client.images.get(image).attrs["Config"].get("Env") or ()
             container = client.containers.create(
                 image,
-                # Its output goes straight into the mounted file: docker would tear lines of stdout
-                # and stderr apart, and keep a second copy.
+                # The output goes straight into the mounted file. Docker would mix up the order of
+                # stdout and stderr, and keep a second copy.
                 [
                     "sh",
                     "-c",
                     _INTO_FILE,
-                    "sh",  # what it calls itself when it finds no such program
+                    "sh",  # its name in the message about a program that does not exist
                     str(work.output.resolve()),
                     str(errors.resolve()),
                     *command,
@@ -129,7 +131,7 @@ class DockerCompute(ComputeBase):
                 },
                 working_dir=str(work.folder),
                 user=f"{os.getuid()}:{os.getgid()}",
-                init=True,  # ends what is left when the script does
+                init=True,  # ends the other processes when the script ends
                 **self._options(work, errors),
             )
             started_container = StartedContainer(container, command[0], self._settings, errors)
@@ -155,7 +157,7 @@ class DockerCompute(ComputeBase):
         volumes = [f"{path}:{path}" for path in sorted(paths)]
         options: dict[str, Any] = {"volumes": [*volumes, *settings.volumes]}
         if settings.memory is not None:
-            # Without swap, or the limit would only slow a script down.
+            # Without swap. Otherwise a script over the limit would become slow instead of ending.
             options.update(mem_limit=settings.memory, memswap_limit=settings.memory)
         if settings.cpus is not None:
             options["nano_cpus"] = int(settings.cpus * 1e9)
@@ -178,7 +180,7 @@ class DockerCompute(ComputeBase):
 
 
 class StartedContainer:
-    """See :class:`amlflow.spec.Started`."""
+    """A container that was started, as :class:`amlflow.spec.Started` describes it."""
 
     def __init__(
         self, container: Any, program: str, settings: DockerSettings, errors: Path
@@ -191,7 +193,7 @@ class StartedContainer:
         self._end_requested = False
 
     def start(self) -> None:
-        """Start the container, and have its end awaited."""
+        """Start the container, and a thread that waits for its end."""
         self._container.start()
         threading.Thread(target=self._wait, daemon=True).start()
 
@@ -220,7 +222,7 @@ class StartedContainer:
             return f"The container ran out of memory, {has}, and was killed (OOM)."
         if code == 137 and not self._end_requested:
             return "The container was killed (SIGKILL), or its script ended with exit code 137."
-        if code in (126, 127):  # what a shell says of a program
+        if code in (126, 127):  # a shell's exit codes for a program that it cannot run
             return (
                 f"{self._program!r} is not a program in the image, or ended with exit code "
                 f"{code} itself."
@@ -260,7 +262,7 @@ class StartedContainer:
 
 
 def _remove(container: Any) -> None:
-    """Remove a container; one that is gone, or that another program removes, raises nothing."""
+    """Remove a container. It is not an error if it is gone, or if another program removes it."""
     try:
         container.remove(force=True)
     except docker.errors.NotFound:
@@ -271,7 +273,7 @@ def _remove(container: Any) -> None:
 
 
 def _extend(environment: Mapping[str, str], own: Iterable[str]) -> dict[str, str]:
-    """The variables of a work; the folders that the image's PYTHONPATH names come after its own."""
+    """Return the variables of a work, with the image's PYTHONPATH after the work's own."""
     path = dict(line.partition("=")[::2] for line in own).get("PYTHONPATH")
     if path and environment.get("PYTHONPATH"):
         return {**environment, "PYTHONPATH": f"{environment['PYTHONPATH']}:{path}"}

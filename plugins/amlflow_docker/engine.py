@@ -1,4 +1,4 @@
-"""The connection to a Docker daemon, and one sentence for each of its failures."""
+"""The connection to a Docker daemon, and the messages for its failures."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ FAILURES = (docker.errors.DockerException, requests.exceptions.RequestException)
 
 
 def connect(timeout: float = DOCKER_TIMEOUT_S) -> Any:
-    """A client of the daemon, which answers.
+    """Connect to the daemon, and return a client.
 
     Raises:
-        ComputeTargetException: it does not answer.
+        ComputeTargetException: the daemon does not answer.
     """
     try:
         client = docker.from_env(timeout=timeout)
@@ -28,7 +28,7 @@ def connect(timeout: float = DOCKER_TIMEOUT_S) -> Any:
 
 
 def to_exception(error: Exception) -> ComputeTargetException:
-    """The error for a daemon that does not answer."""
+    """Make the error for a daemon that does not answer."""
     cause = cause_of(error)
     if "Permission denied" in cause:
         todo = "Have yourself added to the group 'docker', or set DOCKER_HOST to a daemon of yours."
@@ -41,7 +41,7 @@ def to_exception(error: Exception) -> ComputeTargetException:
 
 
 def cause_of(error: Exception) -> str:
-    """The cause on one line."""
+    """Return the cause of an error, in one line."""
     text = str(getattr(error, "explanation", None) or error)
     if "no space left on device" in text.lower():
         return "the disk of the Docker host is full"

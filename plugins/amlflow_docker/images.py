@@ -1,4 +1,4 @@
-"""The images of a Docker daemon. See :class:`amlflow.spec.Images`."""
+"""The images of a Docker daemon, as :class:`amlflow.spec.Images` describes them."""
 
 from __future__ import annotations
 
@@ -27,11 +27,14 @@ from amlflow_docker.engine import FAILURES, cause_of, connect, to_exception
 from amlflow_docker.settings import DockerSettings
 
 REPOSITORY = "amlflow-environment"
-"""Of the images that are made; the tag is the name by which amlflow knows them."""
+"""The repository of the images that amlflow makes. An image's tag is its name in the contract."""
 BUILDER = "amlflow-build"
-"""Of the containers that images are made of, with the image's name and what tells this machine."""
+"""How the names of the containers begin from which images are made.
+
+The rest of such a name is the image's name, and a number that is different on each machine.
+"""
 COMMIT_TIMEOUT_S = 3600
-"""A layer may have many gigabytes."""
+"""How many seconds to wait for a commit. A layer may have many gigabytes."""
 POLL_S = 0.1
 GRACE_S = 5.0
 _NO_PROGRAM = 127
@@ -120,7 +123,7 @@ class DockerImages:
         try:
             with contextlib.suppress(docker.errors.NotFound):  # what a killed process has left
                 _remove(client.containers.get(builder))
-            # It is never started, so whatever the image does when it starts is not done.
+            # The container is never started, so the image's start commands do not run.
             container = client.containers.create(
                 image, ["true"], entrypoint=[], name=builder, environment=dict(variables),
                 labels=dict(labels),
@@ -148,8 +151,8 @@ class DockerImages:
         request = {
             "folder": str(folder), "dockerfile": dockerfile, "tag": tag, "labels": dict(labels)
         }  # fmt: skip
-        # Docker ends a build when the connection to its client closes, so that a process whose end
-        # closes it can be ended at any time.
+        # Docker ends a build when the connection to its client closes. The build runs in a process
+        # of its own, because the end of a process closes its connection.
         process = subprocess.Popen(
             [sys.executable, "-m", "amlflow_docker.build", json.dumps(request)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -194,9 +197,10 @@ class DockerImages:
 
 
 def to_python(answer: bytes) -> ImagePython:
-    """The Python of an image, by what a program in the image says of it.
+    """Parse the answer of an image's Python that describes itself.
 
-    An image may hold any program, so the answer is checked. Raises :class:`ValueError`.
+    An image may have any program under that name, so the answer is checked. Raises
+    :class:`ValueError`.
     """
     values = json.loads(answer)
     if not isinstance(values, dict) or set(values) != {item.name for item in fields(ImagePython)}:
@@ -216,7 +220,7 @@ def to_python(answer: bytes) -> ImagePython:
 
 
 def _find(image: str) -> Any | None:
-    """An image, or None if it is not there. Raises ComputeTargetException."""
+    """Find an image; None if it does not exist. Raises ComputeTargetException."""
     try:
         return connect().images.get(image)
     except docker.errors.ImageNotFound:
@@ -226,10 +230,10 @@ def _find(image: str) -> Any | None:
 
 
 def get_image(client: Any, image: str) -> Any:
-    """An image, which is pulled if it is not there.
+    """Return an image. It is pulled if it is not on the host.
 
     Raises:
-        ComputeTargetException: it is not there and cannot be pulled.
+        ComputeTargetException: the image is not on the host and cannot be pulled.
     """
     try:
         return client.images.get(image)
@@ -248,7 +252,7 @@ def get_image(client: Any, image: str) -> Any:
 
 
 def _follow(process: subprocess.Popen[str], log: TextIO, cancelled: Callable[[], bool]) -> str:
-    """Copy the output of a build to the log, and end the build on request. Its last line."""
+    """Copy a build's output to the log, end the build on request, and return the last line."""
     last = "the build ended without a word"
 
     def copy() -> None:
@@ -278,12 +282,12 @@ def _follow(process: subprocess.Popen[str], log: TextIO, cancelled: Callable[[],
 
 @contextlib.contextmanager
 def _archive_of(folder: Path) -> Iterator[BinaryIO]:
-    """The files below a folder as a tar that is written while it is read."""
+    """Open the files of a folder as a tar archive, which is made while you read it."""
     read, write = os.pipe()
 
     def write_archive() -> None:
         with (
-            contextlib.suppress(BrokenPipeError),  # the daemon has refused it
+            contextlib.suppress(BrokenPipeError),  # the daemon has refused the archive
             os.fdopen(write, "wb") as pipe,
             tarfile.open(fileobj=pipe, mode="w|") as tar,
         ):

@@ -1,4 +1,4 @@
-"""What a container cannot do of the contract. Imports nothing of Docker."""
+"""The parts of the contract that a container cannot keep. Imports nothing of Docker."""
 
 from __future__ import annotations
 

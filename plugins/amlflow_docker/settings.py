@@ -1,4 +1,4 @@
-"""The settings of a Docker target, as ``.azureml/compute.yaml`` or a run configuration has them."""
+"""The settings of a Docker target, from ``.azureml/compute.yaml`` or a run configuration."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from amlflow.exceptions import ComputeTargetException
 
 @dataclass(frozen=True, slots=True)
 class DockerSettings:
-    """What a container gets.
+    """The settings of a container.
 
-    ``image`` is used where the run's environment names none. ``memory`` and ``shm_size`` are sizes
-    as docker writes them ("512m", "4g"); ``cpus`` a number of cores; ``gpus`` a number or "all".
-    ``network`` is docker's mode: "host" lets a script reach a server on this machine's 127.0.0.1.
-    ``volumes`` are "path:path_in_container[:ro]". ``python`` is the image's interpreter, and
-    ``amlflow`` whether amlflow is added to an image that lacks it.
+    * ``image``: used if the run's environment does not name one.
+    * ``memory``, ``shm_size``: sizes in Docker's form, such as "512m" or "4g".
+    * ``cpus``: a number of cores.
+    * ``gpus``: a number, or "all".
+    * ``network``: Docker's mode. With "host", a script can reach a server at 127.0.0.1 of the host.
+    * ``volumes``: texts of the form "path:path_in_container[:ro]".
+    * ``python``: the interpreter of the image.
+    * ``amlflow``: whether amlflow is added to an image that lacks it.
     """
 
     image: str | None = None
@@ -46,14 +49,14 @@ _OPTIONS = {
     "--volume": "volumes",
     "-v": "volumes",
 }
-"""What of ``docker run``'s options a run configuration's ``docker.arguments`` may hold."""
+"""The options of ``docker run`` that a run configuration's ``docker.arguments`` may have."""
 
 
 def parse_settings(settings: Mapping[str, Any]) -> DockerSettings:
-    """Parse a target's settings. ``arguments`` holds options as for ``docker run``.
+    """Parse a target's settings. ``arguments`` has options of ``docker run``.
 
     Raises:
-        ComputeTargetException: a setting is unknown, or its value is not one that it can have.
+        ComputeTargetException: a setting is unknown, or has an invalid value.
     """
     values = dict(settings)
     values.update(_from_arguments(values.pop("arguments", ())))
