@@ -1,4 +1,4 @@
-"""This machine as a compute target: a script runs with this Python or another's interpreter."""
+"""This machine as a compute target: a script runs with this Python or with another one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ check_kind = "local"
 
 @hookimpl
 def amlflow_compute(kind: str, settings: Mapping[str, Any]) -> Compute | None:
-    """Take the kind ``local``, which has the setting ``python``: the path of an interpreter."""
+    """Accept the kind ``local``. Its setting ``python`` is the path of an interpreter."""
     if kind != "local":
         return None
     # Only a process that opens such a compute target needs it.

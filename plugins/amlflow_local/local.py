@@ -1,4 +1,4 @@
-"""Runs a work as a process of this machine. See :class:`amlflow.spec.Compute`."""
+"""Runs a work as a process on this machine, as :class:`amlflow.spec.Compute` describes it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 class LocalCompute(ComputeBase):
-    """This machine."""
+    """This machine as a compute target."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         for key in settings:
@@ -34,7 +34,7 @@ class LocalCompute(ComputeBase):
 
     @property
     def max_runs(self) -> int | None:
-        """The machine's cores."""
+        """The number of this machine's cores."""
         return os.cpu_count()
 
     def check(self, work: Work) -> None:
@@ -43,7 +43,7 @@ class LocalCompute(ComputeBase):
 
     def _interpreter(self, work: Work) -> str:
         python = work.python or self._python
-        if python is None or python == "python":  # v1's default: whatever is active
+        if python is None or python == "python":  # v1's default: the active interpreter
             return sys.executable
         path = shutil.which(os.path.expanduser(python))
         if path is None:
@@ -59,8 +59,8 @@ class LocalCompute(ComputeBase):
         if work.is_script:
             command.insert(0, self._interpreter(work))
         _adopt_orphans()
-        # Its output goes straight into the file: nobody in between can lose or slow it down. Both
-        # streams append to it, and the position of the second tells what of it are errors.
+        # The output goes straight into the file, so no other process can lose it or slow it down.
+        # Both streams append to the file. The position of the second shows where the errors end.
         errors = os.open(work.output, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         with work.output.open("ab") as output:
             try:
@@ -85,7 +85,7 @@ class LocalCompute(ComputeBase):
 
 
 class StartedProcess:
-    """See :class:`amlflow.spec.Started`."""
+    """A process that was started, as :class:`amlflow.spec.Started` describes it."""
 
     def __init__(self, name: str, process: subprocess.Popen[bytes], errors: int) -> None:
         self._name, self._process = name, process
@@ -106,7 +106,10 @@ class StartedProcess:
         return self._ending
 
     def _errors_end(self) -> int | None:
-        """The file's position is shared with the script, and each of its writes moves it."""
+        """Return the offset after the last error output; None if there is none.
+
+        The script shares the position of this handle, and each write to stderr moves it.
+        """
         if self._errors is None:
             return None
         return os.lseek(self._errors, 0, os.SEEK_CUR) or None
@@ -122,16 +125,16 @@ class StartedProcess:
 
 
 def _adopt_orphans() -> None:
-    """Become the parent of processes that their own parent leaves behind.
+    """Become the parent of a process if its own parent ends. Only Linux can do that.
 
-    On Linux only. Elsewhere such processes are found by the variable in their environment alone.
+    On other systems, such processes are only found by the variable in their environment.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _reap_orphans(own: int) -> None:
-    """Let ended orphans go, on Linux; the work's own process is left to Popen."""
+    """Reap orphans that have ended, on Linux. The work's own process is left to Popen."""
     if sys.platform != "linux":
         return
     while True:

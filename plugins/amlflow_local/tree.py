@@ -1,9 +1,9 @@
-"""All processes of a work, wherever they have gone, and their end.
+"""Finds and ends all processes of a work.
 
-A process belongs to a work if its environment says so (:data:`amlflow.spec.JOB`), or if its parent
-does; where the environment names another work, it and its children do not. Sessions and groups do
-not matter, so one that called setsid is found. One that has cleared its environment *and* lost its
-parents is found on Linux, where the agent adopts orphans, and not elsewhere.
+A process belongs to a work if its environment variable :data:`amlflow.spec.JOB` names the work. If
+it does not have the variable, it belongs to the work of its parent. Sessions and groups do not
+matter, so a process that called setsid is found. A process that has cleared its environment *and*
+lost its parents is only found on Linux, where the agent becomes the parent of orphans.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from amlflow.spec import JOB
 
 PAUSE_S = 0.03
 ROUNDS = 100
-"""So often those that were started while others were ended are looked for."""
+"""How often to look again for processes that were started while others were ended."""
 
 
 def members(name: str) -> list[psutil.Process]:
-    """The processes of a work that are alive, the calling one left out."""
+    """List the living processes of a work, without the calling process."""
     alive: dict[int, psutil.Process] = {}
     parents: dict[int, int] = {}
     for process in psutil.process_iter(["ppid", "status"]):
@@ -51,9 +51,9 @@ def _name_of_work(process: psutil.Process) -> str:
 
 
 def end_tree(name: str, grace: float, reap: Callable[[], object] = lambda: None) -> None:
-    """Ask all processes of a work to end, and after ``grace`` seconds end those that are left.
+    """Send SIGTERM to all processes of a work. After ``grace`` seconds, kill those that are left.
 
-    ``reap`` is called while waiting: an ended child that nobody waits for stays in the list.
+    ``reap`` is called while waiting. It has to reap ended children, as they would stay in the list.
     """
     deadline = time.monotonic() + grace
     terminated: set[psutil.Process] = set()
