@@ -16,7 +16,7 @@ check_cluster = "slurm"
 
 @hookimpl
 def amlflow_cluster(kind: str, settings: Mapping[str, Any]) -> Cluster | None:
-    """Take the kind ``slurm``; :mod:`amlflow_slurm.settings` has its settings."""
+    """Accept the kind ``slurm``. :mod:`amlflow_slurm.settings` lists its settings."""
     if kind != "slurm":
         return None
     # Only a process that opens such a target needs it.

@@ -1,8 +1,9 @@
-"""Job arrays: works that are alike become one job of Slurm, with an element for each.
+"""Job arrays: similar works become one job of Slurm, with an element for each work.
 
-The works' names and the variables in which they differ are in the array's script. Slurm keeps it,
-gives it to each element, and shows it to nobody but the user and its operators. So whoever is the
-same user can find the element of a name, on any machine, and nothing else has to be kept.
+The array's script contains the names of the works, and those variables that are not the same for
+all works. Slurm keeps the script, gives it to each element, and only shows it to the user and to
+the operators of the cluster. So the same user can find an element by its name from any machine, and
+amlflow does not have to store anything else.
 """
 
 from __future__ import annotations
@@ -25,22 +26,22 @@ from amlflow_slurm.kept import cluster_key
 from amlflow_slurm.site import max_array_size
 
 MAX_SCRIPT = 1 << 20
-"""Bytes of an array's script; Slurm's own limit is 4 MB by default."""
+"""How many bytes an array's script may have. Slurm's own limit is 4 MB by default."""
 NAME = re.compile(r"[0-9A-Za-z]{1,64}")
 """The form of a work's name."""
 ARRAY_NAME = re.compile(r"[0-9a-f]{32}")
 """The form of an array's name."""
 ELEMENT = re.compile(r"(\d{1,12})_(\d{1,9})")
-"""The form of an element's id: the array's and its own number."""
+"""The form of an element's id: the array's number, and the element's number in it."""
 KEPT_S = 30 * 24 * 60 * 60.0
-"""How long the names of an array are kept on this machine; Slurm has them as long as the array."""
+"""How long this machine keeps the names of an array. Slurm has them as long as the array."""
 _FILE = "slurm-{cluster}-array-{array}.json"
 _NAMES = "# names: "
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def split(works: Sequence[ClusterWork]) -> Iterator[list[ClusterWork]]:
-    """The works in their order, in groups of which each is one job of Slurm."""
+    """Divide works into groups. Each group is one job of Slurm. The order does not change."""
     limit = None
     group: list[ClusterWork] = []
     size = 0
@@ -59,7 +60,7 @@ def split(works: Sequence[ClusterWork]) -> Iterator[list[ClusterWork]]:
 
 
 def _is_alike(one: ClusterWork, other: ClusterWork) -> bool:
-    """Whether two works differ in nothing but their names and values of variables."""
+    """Whether two works only differ in their names and in values of variables."""
     if _shape(one) != _shape(other):
         return False
     return all(
@@ -77,18 +78,18 @@ def _shape(work: ClusterWork) -> tuple[object, ...]:
 
 
 def _size(work: ClusterWork) -> int:
-    """The most bytes that a work may take in a script: a quote is written as five characters."""
+    """Return how many bytes a work needs in a script at most: a quote becomes five characters."""
     values = (f"{name}{value}" for name, value in work.environment.items())
     return 100 + len(work.name) + sum(len(text.encode()) + 4 * text.count("'") for text in values)
 
 
 def name_of(works: Sequence[ClusterWork]) -> str:
-    """The name of an array: no other works have the same."""
+    """Return the name of an array. It is a digest, so arrays of other works have other names."""
     return _digest([work.name for work in works])
 
 
 def common_variables(works: Sequence[ClusterWork]) -> dict[str, str]:
-    """The variables that all works have alike."""
+    """Return the variables that have the same value in all works."""
     first, *others = (work.environment for work in works)
     return {
         name: value
@@ -98,7 +99,7 @@ def common_variables(works: Sequence[ClusterWork]) -> dict[str, str]:
 
 
 def own_lines(works: Sequence[ClusterWork]) -> list[str]:
-    """The lines of an array's script that give each element its own variables."""
+    """Write the lines of an array's script that give each element its own variables."""
     common = common_variables(works)
     lines = ["case $SLURM_ARRAY_TASK_ID in"]
     for number, work in enumerate(works):
@@ -109,12 +110,12 @@ def own_lines(works: Sequence[ClusterWork]) -> list[str]:
 
 
 def names_line(works: Sequence[ClusterWork]) -> str:
-    """The second line of an array's script: the names of its elements."""
+    """Write the second line of an array's script: the names of its elements."""
     return f"{_NAMES}{' '.join(work.name for work in works)}"
 
 
 def names_in(script: str) -> list[str]:
-    """The names of the elements by the array's script; empty if it is another script."""
+    """Read the names of the elements from an array's script. Empty for any other script."""
     lines = script.split("\n", 2)
     if len(lines) < 2 or not lines[1].startswith(_NAMES):
         return []
@@ -129,7 +130,7 @@ class ElementNames:
         self._names: dict[tuple[str, str], list[str]] = {}
 
     def name_of(self, array_name: str, element_id: str) -> str | None:
-        """The name of an element; None if the array is not amlflow's, or Slurm has forgotten it.
+        """Return an element's name. None if the array is not amlflow's or Slurm has forgotten it.
 
         Raises:
             Unavailable: Slurm does not answer.
@@ -169,14 +170,14 @@ def _read(array_name: str) -> list[str]:
     except (OSError, ValueError):
         return []
     is_whole = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    # The array's name is made of those of its elements.
+    # The array's name is a digest of the names of its elements.
     return names if is_whole and _digest(names) == array_name else []
 
 
 def _ask(array_name: str, array_id: str) -> list[str]:
     try:
         names = names_in(run_command(["scontrol", "write", "batch_script", array_id, "-"]))
-    except ComputeTargetException:  # it has been forgotten since
+    except ComputeTargetException:  # Slurm has forgotten the array in the meantime
         return []
     if _digest(names) != array_name:
         return []

@@ -1,4 +1,4 @@
-"""Drives Slurm by sbatch, squeue and scancel. See :class:`amlflow.spec.Cluster`."""
+"""Runs works on Slurm with sbatch, squeue and scancel, as :class:`amlflow.spec.Cluster` says."""
 
 from __future__ import annotations
 
@@ -39,27 +39,27 @@ from amlflow_slurm.site import cluster_name, user_name
 from amlflow_slurm.squeue import ask
 
 MAX_VARIABLE = 128 << 10
-"""Bytes of an environment variable, with its name: the Linux kernel's limit."""
+"""How many bytes an environment variable may have with its name: the Linux kernel's limit."""
 MAX_IDS = 500
-"""The most ids that one scancel gets."""
+"""How many ids one call of scancel gets at most."""
 NUDGE_S = 3.0
-"""How long a nudge may take: the agent asks the tracker once a second anyway."""
+"""How long a nudge may take. It is not needed: the agent also asks the tracker once a second."""
 RETRY_S = 60.0
-"""How long a controller that is away is waited for at submit."""
+"""How long to wait at submit for a controller that does not answer."""
 RESERVE_S = 600.0
-"""What a job gets beyond its script's time: the agent itself ends a script whose time is over."""
+"""How much longer a job may take than its script. The agent ends a script whose time is over."""
 LONG_S = 30 * 24 * 60 * 60.0
-"""v1's default for the longest time of a script, which no partition has to allow."""
+"""v1's default for the longest time of a script. Slurm is not asked for that long a time."""
 
 
 class SlurmCluster(ClusterBase):
-    """A cluster that Slurm runs, as this machine's Slurm commands reach it."""
+    """The Slurm cluster that this machine's Slurm commands reach."""
 
     def __init__(self, settings: SlurmSettings) -> None:
         self._settings = settings
 
     def check(self, work: ClusterWork, tracking_uri: str) -> None:
-        """Have Slurm say whether it would take the job."""
+        """Ask Slurm whether it would accept the job. Raises an error if not."""
         if work.image is not None:
             raise ComputeTargetException(
                 f"The image {work.image!r} is not used on a target of the kind 'slurm'. If the "
@@ -78,7 +78,7 @@ class SlurmCluster(ClusterBase):
         )
 
     def submit(self, works: Sequence[ClusterWork]) -> None:
-        """One sbatch for works that are alike, as an array; their settings travel as variables."""
+        """Submit works. Similar works become an array, which needs only one call of sbatch."""
         for group in split(works):
             self._submit(group)
 
@@ -92,7 +92,7 @@ class SlurmCluster(ClusterBase):
         try:
             self._sbatch(works)
         except Unavailable:
-            # It may have been accepted, and only the answer was lost. An array is accepted whole.
+            # Perhaps only the answer was lost. If Slurm has the first work of an array, it has all.
             name = works[0].name
             if self.look([name], now=True)[name].state is JobState.UNKNOWN:
                 raise
@@ -125,20 +125,20 @@ class SlurmCluster(ClusterBase):
         return [*options, *settings.to_options()]
 
     def identify(self) -> str:
-        """squeue is asked for the jobs of this user only."""
+        """Return the cluster's name and the user's number, as squeue lists this user's jobs."""
         return f"{cluster_name()} {os.getuid()}"
 
     @property
     def is_distributed(self) -> bool:
-        """By srun."""
+        """True: srun starts processes on the nodes of a job."""
         return True
 
     def addresses(self) -> Sequence[str]:
-        """The addresses by which Slurm itself reaches the nodes."""
+        """Return the addresses that Slurm itself uses for the job's nodes."""
         return addresses_of(os.environ.get("SLURM_JOB_NODELIST", ""))
 
     def spread(self, nodes: int, processes: int, *, is_mpi: bool = False) -> Sequence[str]:
-        """An srun of the job's own."""
+        """Return the beginning of a command: an srun that starts processes within this job."""
         cpus = os.environ.get("SLURM_CPUS_PER_TASK")
         return [
             "srun",
@@ -150,7 +150,7 @@ class SlurmCluster(ClusterBase):
             "--kill-on-bad-exit=1",
             "--wait=0",
             "--export=ALL",
-            # Since 22.05, srun does not take that of sbatch.
+            # Since 22.05, srun does not use the value of sbatch.
             *([] if cpus is None else [f"--cpus-per-task={cpus}"]),
             "sh",
             "-c",
@@ -159,11 +159,11 @@ class SlurmCluster(ClusterBase):
         ]
 
     def describe(self) -> ClusterStatus:
-        """By sinfo, and squeue for all users."""
+        """Return the status that sinfo, and squeue for all users, print."""
         return describe(self._settings.partition)
 
     def look(self, names: Sequence[str], *, now: bool = False) -> Mapping[str, ClusterJob]:
-        """See :func:`ask`."""
+        """Return the jobs with these names. A job that a fresh answer lacks is UNKNOWN."""
         jobs, is_fresh = ask(now=now)
         known = {name: jobs[name] for name in names if name in jobs}
         if is_fresh:
@@ -172,23 +172,23 @@ class SlurmCluster(ClusterBase):
         return known
 
     def cancel(self, names: Sequence[str]) -> None:
-        """An element of an array by its id; others by their names, whatever ids they have."""
+        """Cancel jobs: an element of an array by its id, every other job by its name."""
         jobs, is_fresh = ask(now=False)
         if not is_fresh and any(name not in jobs for name in names):
             jobs, _ = ask(now=True)
         ids = {name: jobs[name].id or "" for name in names if name in jobs}
         elements = {name: job_id for name, job_id in ids.items() if ELEMENT.fullmatch(job_id)}
         for ids_to_end in _in_parts(list(elements.values())):
-            # Those that have ended meanwhile are told on its standard error.
+            # scancel does not fail for jobs that have just ended.
             run_command(["scancel", "--quiet", *ids_to_end])
         for name in names:
             if NAME.fullmatch(name) and name not in elements:
                 run_command(["scancel", f"--name={name}", f"--user={user_name()}"])
 
     def nudge(self, names: Sequence[str]) -> None:
-        """By scancel, which sends the signal to the command and not to what srun has started."""
-        # For a job that waits, scancel would try again for a minute. Slurm 22.05 lets it do so for
-        # an element that runs, too, while other elements of its array wait.
+        """Send a signal with scancel. It reaches the agent, but not what srun has started."""
+        # For a waiting job, scancel would try again for a minute. With Slurm 22.05 it also does so
+        # for a running element while other elements of its array wait.
         words = ["--batch", "--state=RUNNING", f"--signal={NUDGE.removeprefix('SIG')}"]
         signal = ["scancel", "--quiet", *words]
         jobs, _ = ask(now=False)
@@ -200,7 +200,7 @@ class SlurmCluster(ClusterBase):
             if NAME.fullmatch(name) and name not in jobs:
                 commands.append([*signal, f"--name={name}", f"--user={user_name()}"])
         for command in commands:
-            with contextlib.suppress(ComputeTargetException):  # some have ended meanwhile
+            with contextlib.suppress(ComputeTargetException):  # some jobs have just ended
                 run_command(command, limit_s=NUDGE_S)
 
 
@@ -209,7 +209,7 @@ def _array_of(job_id: str | None) -> str:
 
 
 def _in_parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    """As many ids at a time as a command gets."""
+    """Divide ids into parts. Each part is as long as one command may get."""
     for begin in range(0, len(ids), MAX_IDS):
         yield ids[begin : begin + MAX_IDS]
 
@@ -223,7 +223,7 @@ def _script(settings: SlurmSettings, works: Sequence[ClusterWork]) -> str:
         *(f"module load {shlex.quote(module)}" for module in settings.modules),
         f"export {ATTEMPT}=$(( ${{SLURM_RESTART_COUNT:-0}} + 1 ))",
         *(own_lines(works) if is_array else []),
-        # In the place of the shell, so that signals reach it.
+        # exec replaces the shell, so that signals reach the agent.
         f"exec {shlex.join([python, *works[0].arguments])}",
     ]
     return "\n".join(lines) + "\n"

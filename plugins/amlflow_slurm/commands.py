@@ -1,4 +1,4 @@
-"""Slurm's own commands, each with a time limit."""
+"""Runs Slurm's own commands, each with a time limit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from amlflow.exceptions import ComputeTargetException
 from amlflow.spec import Unavailable
 
 LIMIT_S = 60.0
-"""A controller that is away lets a command wait for 10 to 20 seconds."""
+"""The time limit of a command. If the controller is away, a command waits 10 to 20 seconds."""
 _AWAY = (
     "unable to contact slurm controller",
     "connection refused",
@@ -25,13 +25,16 @@ _AWAY = (
     "slurm temporarily unable to accept job",
     "transport endpoint",
 )
-"""Of these messages of Slurm's, in small letters, each is about its daemons and not about a job."""
+"""Parts of Slurm's messages about its daemons, not about a job. In small letters."""
 _OF_A_JOB = ("SLURM_", "PMI_", "PMIX_", "PMI2_")
 _KEPT = ("SLURM_CONF",)
 _DEFAULTS = ("SQUEUE_", "SCANCEL_", "SINFO_", "SCONTROL_")
-"""What a user has set for these commands, such as SQUEUE_PARTITION, would leave out jobs."""
+"""Variables of the user for these commands. They could leave out jobs, as SQUEUE_PARTITION does."""
 _SBATCH_DEFAULTS = ("SBATCH_ARRAY_INX", "SBATCH_WAIT")
-"""What would make more jobs than one, or wait for their ends. Other defaults are heeded."""
+"""Variables with which sbatch would submit several jobs, or wait for their ends.
+
+Other variables of the user for sbatch have an effect.
+"""
 
 
 def run_command(
@@ -40,11 +43,13 @@ def run_command(
     environment: Mapping[str, str] | None = None,
     limit_s: float | None = None,
 ) -> str:
-    """What a command of Slurm's prints. The default of ``limit_s`` is :data:`LIMIT_S`.
+    """Run a command of Slurm's, and return its output.
+
+    The default of ``limit_s`` is :data:`LIMIT_S`.
 
     Raises:
-        ComputeTargetException: the command is not on this machine, or says that it was told
-            something wrong; the message is Slurm's.
+        ComputeTargetException: the command is not on this machine, or Slurm refuses the request.
+            The message is Slurm's.
         Unavailable: Slurm's daemons do not answer.
     """
     limit_s = LIMIT_S if limit_s is None else limit_s
@@ -78,10 +83,12 @@ def run_command(
 
 
 def _own_environment(program: str, more: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment without what describes a Slurm job that it may be part of.
+    """Return this process's environment without variables that would mislead the command.
 
-    A job that is submitted from within a job would inherit its nodes and processes otherwise. What
-    the user has set for the commands themselves is left out, too; a job gets it, though.
+    If this process is part of a Slurm job, the variables of that job are left out. Otherwise a job
+    that is submitted from a job would inherit its nodes and processes. Variables of the user for
+    squeue, scancel, sinfo and scontrol are left out for all commands except sbatch, which passes
+    them on to the job.
     """
     left_out = _OF_A_JOB if program == "sbatch" else (*_OF_A_JOB, *_DEFAULTS)
     own = {

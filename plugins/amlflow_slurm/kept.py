@@ -1,6 +1,7 @@
-"""Slurm's last answers, which all of a user's processes on a machine share.
+"""Keeps Slurm's last answers for all processes of a user on a machine.
 
-Sites count how often squeue is run, so no question is asked again within :data:`MIN_AGE_S`.
+Many sites ask users not to call squeue often. So no question is asked again within
+:data:`MIN_AGE_S`, unless the caller needs the answer now.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import platformdirs
 from filelock import FileLock
 
 MIN_AGE_S = 12.0
-"""The age of an answer from which on Slurm is asked again: at most six times in any minute."""
+"""When an answer is this old, Slurm is asked again. That is at most six times a minute."""
 
 
 def keep_answer(
@@ -28,10 +29,10 @@ def keep_answer(
     now: bool,
     max_age_s: float | None = None,
 ) -> tuple[dict[str, Any], bool]:
-    """The answer to a question of this name, and whether it was asked by this very call.
+    """Return the answer to a question, and whether this call has asked it.
 
-    It is asked if the last answer is too old, or if it is to be asked ``now``. The default of
-    ``max_age_s`` is :data:`MIN_AGE_S`.
+    ``name`` is the question's name. This call asks if the last answer is too old, or with ``now``.
+    The default of ``max_age_s`` is :data:`MIN_AGE_S`.
     """
     age_s = MIN_AGE_S if max_age_s is None else max_age_s
     path = platformdirs.user_cache_path("amlflow") / f"slurm-{cluster_key()}-{name}.json"
@@ -46,13 +47,16 @@ def keep_answer(
 
 
 def cluster_key() -> str:
-    """Tells clusters apart: machines of two may share a home folder, and one may reach several."""
+    """Return a key that is different for each cluster.
+
+    Machines of two clusters may share a home folder, and one machine may reach several clusters.
+    """
     place = f"{socket.gethostname()}:{os.environ.get('SLURM_CONF', '')}"
     return hashlib.sha256(place.encode()).hexdigest()[:16]
 
 
 _parsed: dict[Path, tuple[tuple[int, int], Any]] = {}
-"""What was read last from a file, and the size and time of the file then."""
+"""The last content of each file, with the file's time and size at that moment."""
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""The states of a partition's nodes, by sinfo."""
+"""Reads the states and addresses of nodes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from amlflow_slurm.kept import keep_answer
 _AMLFLOW_JOB = re.compile(r"[0-9a-f]{32}")
 """The form of the names that amlflow gives its jobs."""
 _COUNTS = re.compile(r"(\d+)/(\d+)/(\d+)/(\d+)")
-"""sinfo's numbers of nodes: in use, idle, others, all."""
+"""sinfo's numbers of nodes: in use, idle, other, all."""
 _RUNNING = ("RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED")
 _ADDRESS = re.compile(r"\bNodeAddr=(\S+)")
 
 
 def addresses_of(node_list: str) -> Sequence[str]:
-    """The addresses of nodes, in the order of Slurm's short form of their names, as ``n[1-3]``.
+    """Return the addresses of nodes. ``node_list`` is Slurm's short form, such as ``n[1-3]``.
 
     Raises:
         ComputeTargetException: this process is not in a job of Slurm.
@@ -39,7 +39,7 @@ def addresses_of(node_list: str) -> Sequence[str]:
 
 
 def describe(partition: str | None) -> ClusterStatus:
-    """What the nodes and the queue of a partition do, or of all partitions.
+    """Return the state of the nodes and the queue of a partition; of all partitions if None.
 
     Raises:
         ComputeTargetException: Slurm's commands are not on this machine, or refuse the partition.
@@ -61,7 +61,7 @@ def _ask_nodes(of_partition: list[str]) -> dict[str, str]:
 
 
 def status_of(nodes: str, jobs: str) -> ClusterStatus:
-    """The status by the lines of sinfo and squeue."""
+    """Compute the status from the output of sinfo and squeue."""
     partitions: dict[str, Partition] = {}
     for line in nodes.splitlines():
         counts, _, name = line.strip().partition(" ")

@@ -20,7 +20,7 @@ _OWN_OPTIONS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlurmSettings:
-    """What a declaration of the kind ``slurm`` can say; each is left to Slurm if it is left out.
+    """The settings of the kind ``slurm``. Slurm decides about a setting that is left out.
 
     * ``partition``, ``account``, ``qos``, ``constraint``: as for sbatch.
     * ``nodes``, ``cpus`` (of each process), ``gpus`` (of each node): whole numbers above 0;
@@ -29,9 +29,9 @@ class SlurmSettings:
     * ``time``: the longest time, in minutes or as ``days-hours:minutes:seconds``.
     * ``modules``: names for ``module load``.
     * ``mpi``: how srun starts programs that call MPI. The default, ``pmi2``, is for MPICH and Intel
-      MPI; Open MPI needs ``pmix``. ``srun --mpi=list`` says which there are.
-    * ``python``: the Python of the nodes that has amlflow; the submitter's if it is left out.
-    * ``output``: the file for what the agent itself prints, in sbatch's form; nowhere if left out.
+      MPI; Open MPI needs ``pmix``. ``srun --mpi=list`` lists the possible values.
+    * ``python``: the Python on the nodes that has amlflow. The default is the submitter's.
+    * ``output``: the file for the agent's own output, in sbatch's form. The default is none.
     * ``options``: further options of sbatch, such as ``--exclusive``.
     """
 
@@ -51,7 +51,7 @@ class SlurmSettings:
     options: tuple[str, ...] = ()
 
     def to_options(self) -> list[str]:
-        """The options of sbatch, without those of a single job."""
+        """Return those options of sbatch that are the same for all jobs."""
         values = {
             "--partition": self.partition,
             "--account": self.account,
@@ -66,9 +66,9 @@ class SlurmSettings:
 
 
 def read_settings(settings: Mapping[str, Any]) -> SlurmSettings:
-    """The settings of a declaration.
+    """Read the settings of a declaration.
 
-    Raises :class:`ComputeTargetException` for one that is unknown or wrong.
+    Raises :class:`ComputeTargetException` for a setting that is unknown or wrong.
     """
     names = [field.name for field in fields(SlurmSettings)]
     for name in settings:

@@ -1,4 +1,4 @@
-"""What does not change of a cluster and of its user: names and limits."""
+"""Names and limits of a cluster and its user. They hardly ever change."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _SETTING = re.compile(r"^(ClusterName|MaxArraySize)\s*=\s*(\S+)", re.MULTILINE)
 
 
 def user_name() -> str:
-    """The user whose jobs this process submits; its variables may name another.
+    """Return the name of the user who submits jobs: that of the process, not of its variables.
 
-    A user whom this machine does not know is named by the number, which Slurm takes, too.
+    If this machine does not know the name, return the user's number, which Slurm accepts, too.
     """
     try:
         return pwd.getpwuid(os.getuid()).pw_name
@@ -26,7 +26,7 @@ def user_name() -> str:
 
 
 def cluster_name() -> str:
-    """The cluster's name, which is unique where several clusters know each other.
+    """Return the cluster's name. It is unique among clusters that know each other.
 
     Raises :class:`Unavailable` and ComputeTargetException.
     """
@@ -34,7 +34,7 @@ def cluster_name() -> str:
 
 
 def max_array_size() -> int:
-    """The most elements of an array; 1 if the cluster does not tell.
+    """Return how many elements an array may have. 1 if the cluster does not say.
 
     Raises :class:`Unavailable` and ComputeTargetException.
     """

@@ -1,4 +1,4 @@
-"""Slurm's states of the user's jobs: one call of squeue for all of them, as rarely as possible."""
+"""Reads the states of the user's jobs, with one call of squeue for all, as rarely as possible."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ _ENDS = {
 
 
 def ask(*, now: bool) -> tuple[dict[str, ClusterJob], bool]:
-    """The user's jobs by name, and whether Slurm was asked by this very call.
+    """Return the user's jobs by name, and whether this call has asked Slurm.
 
-    Slurm is asked if the last answer is too old, or if it is to be asked ``now``.
+    It asks if the last answer is too old, or with ``now``.
     """
     answer, is_fresh = keep_answer("jobs", _ask_slurm, now=now)
-    if not _last or _last[0] is not answer:  # whoever looks at 1,000 runs parses it once
+    if not _last or _last[0] is not answer:  # parse an answer once, also for a look at 1,000 runs
         _last[:] = answer, jobs_of(answer["rows"])
     return dict(_last[1]), is_fresh
 
@@ -83,13 +83,13 @@ def _ask_slurm() -> dict[str, Any]:
     rows = rows_of(run_command(["squeue", *options, "-O", columns]))
     names = ElementNames()
     for row in rows:
-        # An element bears the name of its array.
+        # Slurm gives the name of the array. Replace it by that of the element.
         row["Name"] = names.name_of(row["Name"], row["JobArrayID"]) or row["Name"]
     return {"rows": rows}
 
 
 def rows_of(text: str) -> list[dict[str, str]]:
-    """The rows of an answer of squeue, in columns of fixed widths."""
+    """Parse the output of squeue: rows with columns of fixed widths."""
     rows = []
     for line in text.splitlines():
         row, begin = {}, 0
@@ -102,7 +102,7 @@ def rows_of(text: str) -> list[dict[str, str]]:
 
 
 def jobs_of(rows: list[dict[str, str]]) -> dict[str, ClusterJob]:
-    """The jobs of an answer, by name. Of two with one name, the one that goes on counts."""
+    """Return the jobs of an answer by name. Of two with one name, take the one that is not over."""
     waiting = sorted(_place_of(row) for row in rows if _STATES.get(row["State"]) is JobState.QUEUED)
     jobs: dict[str, ClusterJob] = {}
     for row in rows:
@@ -116,7 +116,7 @@ _OVER = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELED)
 
 
 def _place_of(row: Mapping[str, str]) -> tuple[int, int, int]:
-    """Where a job waits: by its priority, then by its id."""
+    """Return a key that sorts waiting jobs: by priority, highest first, and then by id."""
     array, _, number = row["JobArrayID"].partition("_")
     return -_to_number(row["PriorityLong"]), _to_number(array), _to_number(number)
 
