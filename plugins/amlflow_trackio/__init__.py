@@ -1,4 +1,4 @@
-"""trackio as a tracker: its folder on this machine, and what it lacks in a database beside it."""
+"""trackio as a tracker: its folder on this machine, and a database for what trackio lacks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ check_uri = "trackio://{folder}"
 
 @hookimpl
 def amlflow_tracker(uri: str) -> Tracker | None:
-    """Take ``trackio://``, trackio's own folder, and ``trackio:///path``, another one."""
+    """Accept ``trackio://`` for trackio's own folder, and ``trackio:///path`` for another one."""
     if uri.partition(":")[0] != "trackio":
         return None
     # Only a process that opens such a tracker needs it.
@@ -29,7 +29,7 @@ def amlflow_tracker(uri: str) -> Tracker | None:
 
 @hookimpl
 def amlflow_absolute_uri(uri: str) -> str | None:
-    """Take ``trackio://``: trackio's own folder, which the environment names."""
+    """Return the absolute form of ``trackio://``, with trackio's own folder."""
     if uri.rstrip("/") != "trackio:":
         return None
     # Only a process that opens such a tracker needs it.

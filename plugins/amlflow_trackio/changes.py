@@ -11,7 +11,7 @@ from amlflow_trackio.records import COLUMNS, to_runs
 
 
 def apply(connection: sqlite3.Connection, run_id: str, change: RunChange) -> None:
-    """Apply a change within a transaction, which an error undoes.
+    """Apply a change to a run. Call it in a transaction, so that an error undoes all of it.
 
     Raises:
         PropertyConflict: a property has another value already.

@@ -1,4 +1,4 @@
-"""What this tracker does natively; the plugin's module and its tracker both say it."""
+"""The features that this tracker has itself. The plugin's module and its tracker both use them."""
 
 from __future__ import annotations
 

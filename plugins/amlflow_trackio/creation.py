@@ -1,4 +1,4 @@
-"""Makes runs: a row for each, shown by trackio from the first moment."""
+"""Creates runs: a row for each. trackio shows them at once."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from amlflow_trackio.records import COLUMNS, to_runs
 
 
 def create(database: Database, projects: Projects, drafts: Sequence[RunDraft]) -> list[RunRecord]:
-    """See :meth:`amlflow.spec.Tracker.create_runs`. The experiments are there."""
+    """Create runs in experiments that exist, as :meth:`amlflow.spec.Tracker.create_runs` does."""
     if not drafts:
         return []
-    # One project is attached at a time; amlflow makes runs of one experiment a call.
+    # Only one project at a time is attached. amlflow creates runs of one experiment in a call.
     first_id, *other_ids = dict.fromkeys(draft.experiment_id for draft in drafts)
     with database.writing(projects.ready(first_id)) as connection:
         ids = [_insert(connection, draft) for draft in drafts]

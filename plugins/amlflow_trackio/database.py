@@ -1,8 +1,8 @@
-"""The database beside trackio's own: its connection, tables, and errors in the contract's words.
+"""The database beside trackio's own: its connection, its tables, and its errors.
 
-trackio has a database file for each project, ``<project>.db``. A transaction here may cover one of
-them too, as the schema ``project``, so that what amlflow keeps exactly and what trackio shows of it
-come together or not at all.
+trackio has a database file for each project, ``<project>.db``. A transaction can also cover one of
+these files, as the schema ``project``. So a value is stored in both databases or in none: exactly
+for amlflow, and in trackio's own form for its page.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from amlflow_trackio.folders import OWN
 
 VERSION = 1
 PATIENCE = 60
-"""Seconds to wait for other writers: SQLite takes one at a time."""
+"""How many seconds to wait for other writers, as SQLite only allows one at a time."""
 
 TABLES = """
 CREATE TABLE experiments (
@@ -94,7 +94,7 @@ CREATE TABLE files (
 
 
 class Database:
-    """The database of one trackio folder, made where there is none."""
+    """The database of one trackio folder. It is made if it does not exist."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -126,7 +126,7 @@ class Database:
                 connection.execute(f"PRAGMA user_version = {VERSION}")
 
     def _connection(self, project: Path | None) -> sqlite3.Connection:
-        """This thread's connection, with a project's database attached."""
+        """Return this thread's connection, with a project's database attached."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = sqlite3.connect(self._path, timeout=PATIENCE, isolation_level=None)
@@ -143,14 +143,14 @@ class Database:
 
     @contextlib.contextmanager
     def reading(self, project: Path | None = None) -> Iterator[sqlite3.Connection]:
-        """A transaction that sees one state throughout."""
+        """Begin a transaction for reading. All its statements see the same state."""
         with self.errors(), self._transaction("BEGIN", project) as connection:
             yield connection
 
     @contextlib.contextmanager
     def writing(self, project: Path | None = None) -> Iterator[sqlite3.Connection]:
-        """A transaction that nobody else writes in; an error undoes all of it."""
-        # SQLite's own way to wait is to ask again, which leaves threads waiting for long.
+        """Begin a transaction for writing. Other writers wait, and an error undoes all of it."""
+        # A lock, since SQLite waits by asking again and again. Some threads would wait very long.
         with (
             self.errors(),
             self._writing,
@@ -172,7 +172,7 @@ class Database:
 
     @contextlib.contextmanager
     def errors(self) -> Iterator[None]:
-        """Give what SQLite raises in the contract's words."""
+        """Turn SQLite's errors into errors of the contract."""
         try:
             yield
         except (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.ProgrammingError) as error:

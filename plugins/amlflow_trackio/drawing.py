@@ -1,8 +1,8 @@
-"""What trackio's page shows of a run, as rows of a project's tables.
+"""Writes the rows of a project's tables from which trackio's page shows a run.
 
-Each row that amlflow writes has a ``log_id`` that says so and tells it from all others, so that a
-row is there once however often it is written, and is told apart from what trackio's own client
-logs to the same run.
+Each row that amlflow writes has a ``log_id`` with amlflow's prefix, and no two rows have the same.
+So a row is stored once, however often it is written. The prefix distinguishes it from rows that
+trackio's own client logs to the same run.
 """
 
 from __future__ import annotations
@@ -20,23 +20,24 @@ from amlflow.times import to_microseconds
 from amlflow_trackio.run_config import merge_config
 
 OURS = "amlflow-"
-"""How the ``log_id`` of our rows begins."""
+"""The prefix of the ``log_id`` of amlflow's rows."""
 RENAMED = frozenset({"project", "run", "timestamp", "step", "time", "metrics"})
-"""trackio's own columns: it gives metrics of these names two underscores, and so do we."""
+"""trackio's own columns. Like trackio, amlflow puts two underscores before metrics so named."""
 TABLES = ("metrics", "configs", "system_metrics")
 EXACT_INT = 2**53
 STEPS = range(-(2**63), 2**63)
 
 Row = tuple[int, dict[str, Any]]
-"""A step, and what was logged at it by name."""
+"""A step, and the values that were logged at it, by name."""
 
 
 def draw_run(connection: sqlite3.Connection, run: RunRecord, renamed: bool = False) -> None:
-    """Show a run, its name, and as its config what trackio has no other place for."""
+    """Write a run's name and config. The config has all that trackio has no other place for."""
     row = connection.execute(
         "SELECT run_name, config FROM project.configs WHERE run_id = ?", (run.id,)
     ).fetchone()
-    # trackio's page renames runs, and its client may have put a config of its own.
+    # A user may have renamed the run in trackio's page, and trackio's client may have stored a
+    # config.
     name = run.name if row is None or renamed else row[0]
     config = merge_config(run, None if row is None else row[1])
     created = run.created.isoformat()
@@ -45,7 +46,7 @@ def draw_run(connection: sqlite3.Connection, run: RunRecord, renamed: bool = Fal
         " VALUES (?, ?, ?, ?)",
         (run.id, name, _json(config), created),
     )
-    # trackio shows the runs that have logged something.
+    # trackio only shows runs with a row in this table.
     connection.execute(
         "INSERT OR IGNORE INTO project.metrics (timestamp, run_id, run_name, step, metrics, log_id)"
         " VALUES (?, ?, ?, 0, ?, ?)",
@@ -66,7 +67,11 @@ def draw_points(
     points: Iterable[Point],
     place_image: Callable[[Point, str], str | None],
 ) -> None:
-    """Show points; ``place_image`` puts a point's image among trackio's and says where."""
+    """Write the rows of points.
+
+    ``place_image`` puts a point's image into trackio's folder of images, and returns its path
+    there; None if the run does not have the image.
+    """
     rows = []
     for point in points:
         identity = _identity(run_id, point)
@@ -90,7 +95,7 @@ def _identity(run_id: str, point: Point) -> str:
 def _draw_point(
     point: Point, identity: str, place_image: Callable[[Point, str], str | None]
 ) -> Iterator[Row]:
-    """Numbers as charts, images, tables; trackio has no place for the rest."""
+    """Yield the rows for numbers, images and tables. trackio cannot show other points."""
     step, value = point.position, point.value
     name = f"__{point.name}" if point.name in RENAMED else point.name
     if point.kind is Kind.SCALAR:
@@ -120,7 +125,7 @@ def _draw_point(
 
 
 def _number(value: Any) -> int | float | str | None:
-    """A number as trackio keeps it, or None for what is none or too large."""
+    """Return a number in trackio's form. None if it is not a number, or is too large."""
     if isinstance(value, int):
         if abs(value) <= EXACT_INT:
             return int(value)  # trackio's charts leave out True and False
@@ -145,5 +150,5 @@ def _cell(value: Any) -> Any:
 
 
 def _json(value: Any) -> bytes:
-    # As trackio writes it: it looks for `"_type":"trackio.image"` in the bytes.
+    # Without spaces, as trackio looks for the bytes `"_type":"trackio.image"`.
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

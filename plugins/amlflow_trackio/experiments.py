@@ -15,13 +15,13 @@ from amlflow_trackio.records import to_experiments
 
 
 class Experiments:
-    """Makes, finds and changes experiments."""
+    """The experiments of one trackio folder."""
 
     def __init__(self, database: Database, projects: Projects, uri: str) -> None:
         self._database, self._projects, self._uri = database, projects, uri
 
     def ensure(self, name: str) -> ExperimentRecord:
-        """See :meth:`amlflow.spec.Tracker.ensure_experiment`."""
+        """Do what :meth:`amlflow.spec.Tracker.ensure_experiment` does."""
         record = self._find(name)
         if record is not None:
             return record
@@ -45,13 +45,13 @@ class Experiments:
         return records[0] if records else None
 
     def get(self, experiment_id: str) -> ExperimentRecord:
-        """See :meth:`amlflow.spec.Tracker.get_experiment`."""
+        """Do what :meth:`amlflow.spec.Tracker.get_experiment` does."""
         with self._database.reading() as connection:
             records = to_experiments(connection, self._require_row(connection, experiment_id))
         return records[0]
 
     def read_all(self) -> list[ExperimentRecord]:
-        """Newest first."""
+        """List all experiments, newest first."""
         with self._database.reading() as connection:
             rows = connection.execute(
                 "SELECT * FROM experiments WHERE name IS NOT NULL ORDER BY created DESC, rowid DESC"
@@ -59,7 +59,7 @@ class Experiments:
             return to_experiments(connection, rows)
 
     def update(self, experiment_id: str, change: ExperimentChange) -> None:
-        """See :meth:`amlflow.spec.Tracker.update_experiment`."""
+        """Do what :meth:`amlflow.spec.Tracker.update_experiment` does."""
         with self._database.writing() as connection:
             self._require_row(connection, experiment_id)
             if change.name is not None:
@@ -86,7 +86,7 @@ class Experiments:
             )
 
     def delete(self, experiment_id: str) -> None:
-        """See :meth:`amlflow.spec.Tracker.delete_experiment`."""
+        """Do what :meth:`amlflow.spec.Tracker.delete_experiment` does."""
         with self._database.writing() as connection:
             [(_, name, *_rest)] = self._require_row(connection, experiment_id)
             runs = "SELECT 1 FROM runs WHERE experiment_id = ? LIMIT 1"

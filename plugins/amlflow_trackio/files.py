@@ -1,6 +1,7 @@
-"""Files of runs: the names in the database, the contents beside it, under names of their own.
+"""Files of runs. Their names are in the database, and their contents are in files beside it.
 
-So no name leads out of the folder, and a call's files appear at once.
+The content of a file has a name that amlflow makes. So no file name of a run becomes a path, and
+all files of a call appear at once.
 """
 
 from __future__ import annotations
@@ -19,20 +20,20 @@ from amlflow_trackio.database import Database
 from amlflow_trackio.folders import OWN
 
 _OWN_NAME = re.compile("[0-9a-f]{32}")
-"""What a run's folder and a content are called: no other text of the database becomes a path."""
+"""The form of the names of folders and contents. No other text of the database becomes a path."""
 TRIES = 20
-"""How often a file is looked for again that another process replaces meanwhile."""
+"""How often to look for a file that another process is replacing."""
 
 
 class Files:
-    """Stores, lists and gives the files of runs; ``check`` raises if the run does not exist."""
+    """The files of runs. ``check`` raises an error if a run does not exist."""
 
     def __init__(self, database: Database, check: Callable[[str], object]) -> None:
         self._database, self._check = database, check
         self._folder = database.folder / OWN / "files"
 
     def put(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
-        """See :meth:`amlflow.spec.Tracker.put_files`."""
+        """Do what :meth:`amlflow.spec.Tracker.put_files` does."""
         self._check(run_id)
         for name in files:
             check_file_name(name)
@@ -53,7 +54,7 @@ class Files:
 
     @contextlib.contextmanager
     def _store_copies(self, run_id: str, files: Mapping[str, Path]) -> Iterator[dict[str, Path]]:
-        """Copies of the files, which go again if what is done with them fails."""
+        """Copy the files, and give the paths of the copies. An error in the block removes them."""
         if not _OWN_NAME.fullmatch(run_id):
             raise Refused(f"Run {run_id!r} takes no files: its id is not one that amlflow gives.")
         folder = self._folder / run_id
@@ -74,7 +75,7 @@ class Files:
             raise
 
     def blob(self, connection: sqlite3.Connection, run_id: str, name: str) -> Path | None:
-        """Where a file's content is, or None where the run has no such file."""
+        """Return the path of a file's content. None if the run does not have the file."""
         row = connection.execute(
             "SELECT blob FROM files WHERE run_id = ? AND name = ?", (run_id, name)
         ).fetchone()
@@ -89,7 +90,7 @@ class Files:
         return content
 
     def names(self, run_id: str, prefix: str = "") -> list[str]:
-        """See :meth:`amlflow.spec.Tracker.list_files`."""
+        """Do what :meth:`amlflow.spec.Tracker.list_files` does."""
         self._check(run_id)
         with self._database.reading() as connection:
             rows = connection.execute(
@@ -98,7 +99,7 @@ class Files:
         return [name for (name,) in rows if isinstance(name, str) and name.startswith(prefix)]
 
     def get(self, run_id: str, name: str, destination: Path) -> None:
-        """See :meth:`amlflow.spec.Tracker.get_file`."""
+        """Do what :meth:`amlflow.spec.Tracker.get_file` does."""
         self._check(run_id)
         for _ in range(TRIES):
             with self._database.reading() as connection:

@@ -1,4 +1,4 @@
-"""Where trackio keeps things: the folder that a URI names, and the files in it."""
+"""Finds the folder that a URI names."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from urllib.parse import unquote, urlsplit
 from amlflow.spec import Unsupported, redacted
 
 OWN = "amlflow"
-"""The folder of a trackio folder that is this plugin's own."""
+"""The name of this plugin's own folder in a trackio folder."""
 
 
 def folder_of(uri: str) -> Path:
-    """The absolute folder that a URI names.
+    """Return the absolute path of the folder that a URI names.
 
     Raises:
-        Unsupported: it names a trackio server or a Space.
+        Unsupported: the URI names a trackio server or a Space.
     """
     parts = urlsplit(uri)
     if parts.netloc or parts.query or parts.fragment:
@@ -30,12 +30,12 @@ def folder_of(uri: str) -> Path:
 
 
 def uri_of(folder: Path) -> str:
-    """The URI that names a folder."""
+    """Return the URI that names a folder."""
     return folder.as_uri().replace("file:", "trackio:", 1)
 
 
 def _default() -> Path:
-    # As trackio has it, which takes its time to import.
+    # The same rules as in trackio. trackio is not imported for them, since that takes long.
     folder = os.environ.get("TRACKIO_DIR")
     if folder:
         return Path(folder)

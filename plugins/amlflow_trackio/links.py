@@ -1,4 +1,4 @@
-"""Addresses of trackio's page, which ``trackio show`` opens on this machine."""
+"""Addresses in trackio's page, which ``trackio show`` opens on this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics: exact in amlflow's own database, and drawn for trackio in the same transaction."""
+"""Metrics: stored exactly in amlflow's own database, and for trackio in the same transaction."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ from amlflow_trackio.run_config import decode_json
 
 _ZONE = re.compile(r"[+-]\d\d:?\d\d$")
 THEIRS = "trackio"
-"""The writer of what trackio's own client logs."""
+"""The ``writer`` of points that trackio's own client has logged."""
 
 
 class Points:
-    """Writes and reads the metrics of runs.
+    """The metrics of runs.
 
-    ``project_of`` says which project a run is in, and ``blob`` where a file of a run is.
+    ``project_of`` returns the project of a run, and ``blob`` the path of a run's file.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Points:
         self._project_of, self._blob = project_of, blob
 
     def write(self, run_id: str, points: Sequence[Point]) -> None:
-        """See :meth:`amlflow.spec.Tracker.write_points`."""
+        """Do what :meth:`amlflow.spec.Tracker.write_points` does."""
         project = self._project_of(run_id)
         if not points:
             return
@@ -86,7 +86,7 @@ class Points:
     def _place_image(
         self, source: Path, project: str, run_id: str, point: Point, identity: str
     ) -> str:
-        """Put an image where trackio's page looks for it; where that is, below its media."""
+        """Put an image into trackio's media folder, and return its path in that folder."""
         name = identity + PurePosixPath(point.value).suffix
         path = PurePosixPath(project, run_id, str(point.position), name)
         target = self._database.folder / "media" / path
@@ -101,7 +101,7 @@ class Points:
         return str(path)
 
     def read(self, run_id: str, names: Sequence[str] | None = None) -> list[Point]:
-        """See :meth:`amlflow.spec.Tracker.read_points`."""
+        """Do what :meth:`amlflow.spec.Tracker.read_points` does."""
         project = self._project_of(run_id)
         names_sql = "SELECT value FROM json_each(?)" if names is not None else "SELECT name"
         path = self._projects.known(project)
@@ -155,7 +155,7 @@ def _to_content(text: str) -> tuple[Kind, Any, int | None, int]:
 def _read_client_points(
     connection: sqlite3.Connection, run_id: str, names: Sequence[str] | None
 ) -> Iterator[Point]:
-    """What trackio's own client logged to the run, images and the like left out."""
+    """Yield the scalars that trackio's own client has logged to a run."""
     orders: dict[str, int] = {}
     for step, time, metrics in connection.execute(
         "SELECT step, timestamp, metrics FROM project.metrics"
@@ -185,6 +185,6 @@ def _value(value: Any) -> Any:
 
 
 def _to_time(text: str) -> datetime:
-    """trackio's times are in UTC where they have no zone."""
+    """Parse a time of trackio's. It is in UTC if it has no zone."""
     timestamp = text.replace("Z", "+00:00")
     return to_time(timestamp if _ZONE.search(timestamp) else f"{timestamp}+00:00")

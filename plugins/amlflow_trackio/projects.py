@@ -1,9 +1,10 @@
-"""trackio's projects: a database file for each, which trackio itself lays out.
+"""trackio's projects: a database file for each. trackio itself makes the tables in it.
 
-trackio's own way to write would import it, over a second and 80 MB in every process that logs a
-number, keep to one folder a process, and take 30 ms a call. So amlflow writes to the file, whose
-tables are what ``trackio query`` is for, and which trackio brings up to date itself; a layout that
-is not the one known here is refused.
+To write through trackio's own client, every process that logs a number would have to import it.
+That takes more than a second and 80 MB. The client also knows only one folder in a process, and
+needs 30 ms for each call. So amlflow writes to the file. Its tables are public: users query them
+with ``trackio query``, and trackio itself updates them to newer versions. If the tables are not as
+amlflow knows them, it refuses to write.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from amlflow.tracker_data import leave_out
 from amlflow_trackio.folders import OWN
 
 LENGTH = 60
-"""Of a project's name at most: it is a file's."""
+"""How many characters a project's name takes from its experiment, as it is a file name."""
 RESERVED = (
     "_system",
     "_configs",
@@ -37,7 +38,7 @@ RESERVED = (
     "_run_artifact_links",
     "_external_run_artifact_links",
 )
-"""Ends of names that trackio does not take, since it names files of its own so."""
+"""Endings that trackio does not allow for names of projects, since its own files have them."""
 NEEDED = {
     "metrics": {"timestamp", "run_id", "run_name", "step", "metrics", "log_id"},
     "configs": {"run_id", "run_name", "config", "created_at"},
@@ -49,7 +50,7 @@ LAY_OUT = (
 
 
 def project_name(experiment: str, number: int) -> str:
-    """A project's name for an experiment; the second and later ones are numbered."""
+    """Make a project's name for an experiment. From the second try on, it has a number."""
     letters = "".join(letter for letter in experiment if letter.isalnum() or letter in "-_")[
         :LENGTH
     ]
@@ -65,9 +66,9 @@ _PROJECT = re.compile(rf"[\w-]{{1,{2 * LENGTH}}}")
 
 
 def is_project_name(text: object) -> bool:
-    """Whether a value of the database is a name as :func:`project_name` makes it.
+    """Whether a value of the database is a name that :func:`project_name` can make.
 
-    No other becomes the path of a file.
+    No other value becomes the path of a file.
     """
     return isinstance(text, str) and _PROJECT.fullmatch(text) is not None
 
@@ -83,9 +84,9 @@ class Projects:
         return self._folder / f"{project}.db"
 
     def known(self, project: str) -> Path | None:
-        """The project's file, for a reader: None if it is not there, or laid out otherwise.
+        """Return a project's file for reading. None if it does not exist, or has other tables.
 
-        Reading makes no file and starts no process. The log names a layout that is not known.
+        This makes no file and starts no process. The log names a file with other tables.
         """
         path = self.file(project)
         if project in self._ready and path.exists():
@@ -99,10 +100,10 @@ class Projects:
         return path
 
     def ready(self, project: str) -> Path:
-        """The project's file, made where there is none.
+        """Return a project's file for writing. It is made if it does not exist.
 
         Raises:
-            Unsupported: trackio keeps its metrics otherwise than amlflow knows.
+            Unsupported: trackio's tables are not as amlflow knows them.
         """
         path = self.file(project)
         if project not in self._ready or not path.exists():
@@ -124,12 +125,12 @@ class Projects:
         if not path.exists():
             return True
         if not _is_known(path):
-            return True  # trackio, which makes the file first and then its tables, is about to
+            return True  # trackio has made the file, and is about to make its tables
         with contextlib.closing(sqlite3.connect(path)) as connection:
             return connection.execute("SELECT 1 FROM metrics LIMIT 1").fetchone() is None
 
     def _make(self, path: Path) -> None:
-        """Copy an empty project to where there is none."""
+        """Make a project's file as a copy of an empty project, unless it exists already."""
         empty = make_empty(self._folder)
         with tempfile.TemporaryDirectory(dir=empty.parent) as staging:
             copy = Path(staging) / "copy.db"
@@ -139,7 +140,7 @@ class Projects:
 
 
 def make_empty(folder: str | Path) -> Path:
-    """An empty project to copy, which trackio makes once for a folder and version of trackio."""
+    """Return an empty project to copy. trackio makes it once for each folder and version."""
     own = Path(folder) / OWN
     try:
         version = importlib.metadata.version("trackio")
@@ -157,7 +158,10 @@ def make_empty(folder: str | Path) -> Path:
 
 
 def _lay_out(folder: Path, project: str) -> None:
-    """Have trackio make or update a project's tables, in a process: it knows one folder in each."""
+    """Have trackio make or update a project's tables.
+
+    This takes a process of its own, since trackio only knows one folder in a process.
+    """
     process = subprocess.run(
         [sys.executable, "-c", LAY_OUT, project],
         env={**os.environ, "TRACKIO_DIR": str(folder)},
@@ -176,7 +180,7 @@ def _lay_out(folder: Path, project: str) -> None:
 
 def _is_known(path: Path) -> bool:
     """Whether a project's file has the tables that amlflow writes to."""
-    # Reading makes no file where another process has just removed it.
+    # Read-only, so that no file is made if another process has just removed it.
     uri = f"file:///{quote(path.absolute().as_posix().lstrip('/'))}?mode=ro"
     try:
         with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
@@ -186,5 +190,5 @@ def _is_known(path: Path) -> bool:
             )
     except sqlite3.OperationalError:  # busy, or out of reach
         raise
-    except sqlite3.DatabaseError:  # no database at all
+    except sqlite3.DatabaseError:  # the file is not a database
         return False

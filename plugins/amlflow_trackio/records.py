@@ -1,4 +1,4 @@
-"""Rows of the database as the contract's records."""
+"""Turns rows of the database into records of the contract."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COLUMNS = (
     "id, alias, experiment_id, parent_id, root_id, name, type, status, created, started, ended, "
     "user, description"
 )
-"""Of the table ``runs``, as :func:`to_runs` takes them."""
+"""The columns of the table ``runs``, in the order that :func:`to_runs` expects."""
 _TEXTS = {
     1: "alias",
     3: "parent_id",
@@ -36,13 +36,13 @@ _TEXTS = {
     11: "user",
     12: "description",
 }
-"""Those of :data:`COLUMNS` that are texts, by their place."""
+"""The columns in :data:`COLUMNS` that are texts, by index."""
 
 
 def to_runs(connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> list[RunRecord]:
-    """The records of rows of ``runs``, with their tags, properties and notes.
+    """Turn rows of ``runs`` into records, with their tags, properties and notes.
 
-    Rows whose ids are not texts are left out.
+    A row is left out if its id is not a text, or its experiment's id is not a project's name.
     """
     rows = [
         row
@@ -78,14 +78,14 @@ def to_runs(connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> li
 
 
 def _is_text(owner: object, column: str, value: object) -> bool:
-    """Whether a value is a text. If not, the log names it, and its row is left out."""
+    """Whether a value is a text. If not, the log says that its row is left out."""
     if not isinstance(value, str):
         leave_out(str(owner), column, "a text", show_value(value))
     return isinstance(value, str)
 
 
 def _is_project(owner: object, column: str, value: object) -> bool:
-    """The same for the name of a project."""
+    """Whether a value is a project's name. If not, the log says that its row is left out."""
     if not is_project_name(value):
         leave_out(str(owner), column, "a project of trackio's", show_value(value))
     return is_project_name(value)
@@ -110,7 +110,7 @@ def _read_entries(
 
 
 def _type_entry(owner: str, key: object, value: object) -> dict[str, str | None]:
-    """A key with its value; nothing where one of them is not a text. A tag may lack a value."""
+    """Return a key with its value. Empty if one of them is not a text. A value may be None."""
     if value is None and isinstance(key, str):
         return {key: None}
     return {**read_texts(owner, [(key, value)])}
@@ -119,9 +119,9 @@ def _type_entry(owner: str, key: object, value: object) -> dict[str, str | None]
 def to_experiments(
     connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]
 ) -> list[ExperimentRecord]:
-    """The records of rows of ``experiments``, with their tags.
+    """Turn rows of ``experiments`` into records, with their tags.
 
-    Rows whose id or name is not a text are left out.
+    A row is left out if its id is not a project's name, or its name is not a text.
     """
     return [
         ExperimentRecord(

@@ -1,4 +1,4 @@
-"""A run's config in trackio: what amlflow writes to it, and what others have put there."""
+"""A run's config in trackio: the entries of amlflow, and those of trackio's own client."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ WRITTEN = frozenset({"_Username", "_Created", "_Group", "status", "type", "descr
 
 
 def merge_config(run: RunRecord, config: str | bytes | None) -> dict[str, Any]:
-    """A run's config with what amlflow knows of the run; ``config`` is the one it has, if any."""
+    """Return a run's config with amlflow's entries. ``config`` is the present one, or None."""
     return {**_read_client_entries(run.id, config), **_own(run)}
 
 
 def to_params(run_id: str, config: str | bytes) -> dict[str, str]:
-    """The parameters that trackio's own client has put into a run's config.
+    """Return the parameters that trackio's own client has put into a run's config.
 
-    A value that is not a text is given as JSON. Keys with ``_`` in front are trackio's own.
+    A value that is not a text is turned into JSON. Keys that begin with ``_`` are left out, as they
+    are trackio's own.
     """
     return {
         key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -42,7 +43,7 @@ def _is_own(key: str) -> bool:
 
 
 def decode_json(content: object) -> object:
-    """JSON as text: trackio keeps it as bytes."""
+    """Turn JSON into text, as trackio stores bytes."""
     return content.decode("utf-8", "replace") if isinstance(content, bytes) else content
 
 
@@ -57,7 +58,7 @@ def _own(run: RunRecord) -> dict[str, Any]:
         "parent": run.parent_id,
     }
     config = {key: value for key, value in config.items() if value is not None or key[0] == "_"}
-    # Flat, since trackio's page groups runs by such.
+    # Flat keys, since trackio's page can only group runs by these.
     config.update({f"tag.{key}": value or "" for key, value in run.tags.items()})
     config.update({f"property.{key}": value for key, value in run.properties.items()})
     return config

@@ -1,4 +1,4 @@
-"""Conditions as SQL: all of them, exactly."""
+"""Turns conditions into SQL."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TABLES = frozenset({"tags", "properties", "system"})
 _COMPARED = {
     Op.EQ: "value = ?",
     Op.NE: "value != ?",
-    # instr, since LIKE takes no notice of capitals and substr ends at a NUL.
+    # instr, since LIKE ignores case and substr ends at a NUL.
     Op.STARTS_WITH: "instr(value, ?) = 1",
     Op.CONTAINS: "instr(value, ?) > 0",
     Op.GE: "value >= ?",
@@ -25,7 +25,10 @@ _COMPARED = {
 
 
 def to_where(conditions: Sequence[Condition]) -> tuple[str, list[object]]:
-    """An SQL expression over ``runs`` for all conditions, and its parameters."""
+    """Return an SQL expression on ``runs`` for the conditions, and its parameters.
+
+    Conditions on fields that are not in the database are left out.
+    """
     clauses, parameters = ["TRUE"], []
     for condition in conditions:
         clause = _clause(condition)

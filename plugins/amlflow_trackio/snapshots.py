@@ -1,4 +1,4 @@
-"""Snapshots: an archive for each, named after its content, which no run owns."""
+"""Snapshots: an archive for each. It is named after its content, and several runs may use it."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class Snapshots:
         return self._folder / f"{digest}.zip"
 
     def has(self, digest: str) -> bool:
-        """See :meth:`amlflow.spec.Tracker.has_snapshot`."""
+        """Do what :meth:`amlflow.spec.Tracker.has_snapshot` does."""
         return self._path(digest).is_file()
 
     def put(self, digest: str, archive: Path) -> None:
-        """See :meth:`amlflow.spec.Tracker.put_snapshot`."""
+        """Do what :meth:`amlflow.spec.Tracker.put_snapshot` does."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._folder) as staging:
             shutil.copyfile(archive, Path(staging) / "copy")
             os.replace(Path(staging) / "copy", self._path(digest))
 
     def get(self, digest: str, destination: Path) -> None:
-        """See :meth:`amlflow.spec.Tracker.get_snapshot`."""
+        """Do what :meth:`amlflow.spec.Tracker.get_snapshot` does."""
         if not self.has(digest):
             raise Refused(f"Snapshot {digest!r} does not exist in this tracker.")
         shutil.copyfile(self._path(digest), destination)

@@ -1,8 +1,8 @@
-"""The contract on trackio: see :class:`amlflow.spec.Tracker` for what each method promises.
+"""The tracker on trackio. Its methods promise what :class:`amlflow.spec.Tracker` says.
 
-trackio shows numbers, images and tables of runs with a config. The rest of the contract is kept
-exactly in a database beside trackio's (:mod:`amlflow_trackio.database`), and what of it fits is
-put into the config.
+trackio shows numbers, images and tables of runs, and a config for each run. A database beside
+trackio's (:mod:`amlflow_trackio.database`) stores all of the contract exactly. What fits into the
+config is also written there.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ PAGE = 500
 
 
 class TrackioTracker(TrackerBase):
-    """Experiments and runs in a trackio folder of this machine."""
+    """A tracker that keeps experiments and runs in a trackio folder of this machine."""
 
     features = FEATURES
 
@@ -61,7 +61,7 @@ class TrackioTracker(TrackerBase):
         self._projects_by_run: dict[str, str] = {}
 
     def _project_of(self, run_id: str) -> str:
-        """The project that a run is in, for good. Raises :class:`RunNotFound`."""
+        """Return the project of a run, which never changes. Raises :class:`RunNotFound`."""
         if run_id not in self._projects_by_run:
             with self._database.reading() as connection:
                 row = connection.execute(
@@ -109,7 +109,7 @@ class TrackioTracker(TrackerBase):
         return self._with_params(runs)[0]
 
     def _with_params(self, runs: Sequence[RunRecord]) -> list[RunRecord]:
-        """The runs with what trackio's own client has put into their configs."""
+        """Return the runs with the parameters that trackio's own client has put into configs."""
         params = dict[str, dict[str, str]]()
         for project in {run.experiment_id for run in runs}:
             path = self._projects.known(project)
@@ -162,8 +162,8 @@ class TrackioTracker(TrackerBase):
                     yield run
             if len(rows) < size:
                 return
-            # From where this page ended, so that runs which start meanwhile shift nothing. The
-            # values are compared by SQLite, as they are stored.
+            # Continue after the last row of this page, so that runs which have just started do not
+            # shift the pages. SQLite compares the values as they are stored.
             last_id, created = rows[-1][0], rows[-1][8]
             later = "created <= ? AND (created < ? OR id > ?)"
             after = [created, created, last_id]
