@@ -1,4 +1,4 @@
-"""MLflow as a tracker: a server, or the database that MLflow itself would use."""
+"""MLflow as a tracker: a server, or a database that MLflow itself can use."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ check_uri = "sqlite:///{folder}/mlflow.db"
 
 @hookimpl
 def amlflow_tracker(uri: str) -> Tracker | None:
-    """Take the URIs that ``mlflow.set_tracking_uri`` takes, those of other packages included."""
+    """Accept the URIs of ``mlflow.set_tracking_uri``, also those of MLflow's plugins."""
     if not is_known(uri):
         return None
-    # A plugin is imported in every process; what opens a tracker only where one is opened.
+    # Every process imports this plugin, but only some open a tracker.
     from amlflow_mlflow.tracker import MlflowTracker
 
     return MlflowTracker(uri)
@@ -31,7 +31,7 @@ def amlflow_tracker(uri: str) -> Tracker | None:
 
 @hookimpl
 def amlflow_explain_failure(output: str) -> str | None:
-    """Name the way where MLflow refuses to continue the script's run in another experiment."""
+    """Say what to do if MLflow refuses to continue the script's run in another experiment."""
     if "active experiment ID does not match environment run ID" not in output:
         return None
     return (
@@ -43,7 +43,7 @@ def amlflow_explain_failure(output: str) -> str | None:
 
 @hookimpl
 def amlflow_run_keeper(uri: str) -> RunKeeper | None:
-    """Take servers and sqlite databases; for the rest, the tracker is the keeper."""
+    """Accept servers and sqlite databases. For other URIs, the tracker is the keeper."""
     # Only an agent needs it.
     from amlflow_mlflow.run_keeper import open_keeper
 

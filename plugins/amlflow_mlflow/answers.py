@@ -1,19 +1,19 @@
-"""How an answer is known to be MLflow's.
+"""Finds out whether an answer comes from MLflow.
 
-A proxy, a login page or a captive portal may answer 200 to a call that never reached MLflow. What
-was sent would be lost if that counted. So an answer counts where it has
+A proxy, a login page or a captive portal may answer 200 to a call that never reached MLflow. If
+amlflow trusted such an answer, what was sent would be lost. So it only trusts an answer that has
 
 * the status 200, the content type ``application/json`` and a JSON object, for the calls of MLflow's
   REST API; for a download, the ``Content-Disposition: attachment`` that MLflow sends with files;
-* the shape of that call: a run for ``runs/get``, ``runs/create`` and ``runs/update``, and the
-  very run that was asked for. No proxy makes that up, so such an answer is trusted.
+* the shape of that call: for ``runs/get``, ``runs/create`` and ``runs/update`` a run, and exactly
+  the run of the call. A proxy cannot invent that.
 
-``{}`` has no shape, and MLflow says it of a write that is done and of a list that is empty. (Of
-an uploaded file, MLflow's newer servers say nothing at all.) It is trusted where it bears the
-server's :class:`Signs`. Where a server has no signs of its own, one call more is made: a write is
-trusted after a look that it is done, and an empty list after ``/version`` has said a version.
+``{}`` has no shape. It is MLflow's answer to many writes, and to a search that finds nothing.
+(After an upload, newer servers even send an empty body.) Such an answer is trusted if it has the
+server's :class:`Signs`. If a server has no signs of its own, another call is needed: a write is
+trusted after a read shows its effect, and an empty list after ``/version`` has returned a version.
 
-Anything else is an outage: :class:`amlflow.spec.Unavailable`, and the caller sends it again.
+All other answers count as an outage: :class:`amlflow.spec.Unavailable`. The caller tries again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from amlflow.spec import Unavailable
 from amlflow_mlflow.entities import Experiment, RunInfo
 
 MAX_ANSWER_BYTES = 512 * 1024**2
-"""Of an answer; MLflow sends a metric's whole history as one, some 150 bytes a point."""
+"""The largest answer. MLflow sends a metric's whole history in one, about 150 bytes a point."""
 MAX_REDIRECTS = 5
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -39,7 +39,7 @@ _VERSION = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4}){1,3}[\w.+-]{0,40}")
 
 
 def foreign(where: str, why: str) -> Unavailable:
-    """The error of an answer that is not MLflow's."""
+    """Make the error for an answer that is not MLflow's."""
     return Unavailable(
         f"What answers at {where} does not answer as MLflow does ({why}). A proxy or a login page "
         "may be in between; nothing of this call counts as done."
@@ -51,7 +51,7 @@ def _refuse_constant(name: str) -> Any:
 
 
 def parse_object(status: int, content_type: str | None, body: bytes, where: str) -> dict[str, Any]:
-    """The JSON object of an answer that says success. Raises :class:`Unavailable`."""
+    """Parse the JSON object of a successful answer. Raises :class:`Unavailable` for others."""
     if status != 200:
         raise foreign(where, f"HTTP {status}")
     if (content_type or "").partition(";")[0].strip().lower() != "application/json":
@@ -66,7 +66,7 @@ def parse_object(status: int, content_type: str | None, body: bytes, where: str)
 
 
 def mlflow_error(body: bytes) -> tuple[str, str] | None:
-    """The error code and message of a body by which MLflow says what is wrong, or None."""
+    """Parse MLflow's error code and message. None if the body is not an error of MLflow's."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
@@ -79,7 +79,7 @@ def mlflow_error(body: bytes) -> tuple[str, str] | None:
 
 
 def is_version(status: int, body: bytes) -> bool:
-    """Whether it is what MLflow answers to ``GET /version``."""
+    """Whether an answer is one that MLflow gives to ``GET /version``."""
     return (
         status == 200
         and len(body) < 100
@@ -88,25 +88,25 @@ def is_version(status: int, body: bytes) -> bool:
 
 
 def is_attachment(headers: Mapping[str, str]) -> bool:
-    """Whether an answer is a file, as MLflow sends one."""
+    """Whether an answer has the header with which MLflow sends files."""
     kind = headers.get("Content-Disposition") or ""
     return kind.partition(";")[0].strip().lower() == "attachment"
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port of a URL. Raises ValueError for a port that is not one."""
+    """Return the scheme, host and port of a URL. Raises ValueError if the port is not valid."""
     parts = urlsplit(url)
     standard = {"http": 80, "https": 443}.get(parts.scheme)
     return parts.scheme, (parts.hostname or "").lower(), parts.port or standard
 
 
 def redirect_target(url: str, method: str, status: int, location: str | None, where: str) -> str:
-    """The URL that a redirect of a call leads to; it is of the same origin.
+    """Return the URL to which a redirect of a call leads. It has the same origin.
 
-    Another origin is refused, for reads as for writes: what is sent and the credentials are meant
-    for this server, and what another one says of runs is not this server's answer. A redirect that
-    would make a GET of a write is refused since nothing would be written. Raises
-    :class:`Unavailable`: a login page goes away again.
+    Another origin is refused, for reads and for writes: data and credentials are for this server
+    only, and another server cannot answer for it. A redirect that turns a write into a GET is also
+    refused, since nothing would be written. A refusal is :class:`Unavailable`, as it may pass: for
+    example, a login page is gone after the login.
     """
     target = urljoin(url, location or "")
     try:
@@ -131,21 +131,21 @@ def _format_origin(address: tuple[str, str, int | None]) -> str:
 
 
 def text(value: Any) -> str:
-    """A text of a JSON answer. Raises TypeError for another value."""
+    """Return a text of a JSON answer. Raises TypeError for other values."""
     if not isinstance(value, str):
         raise TypeError(value)
     return value
 
 
 def number(value: Any) -> int:
-    """A whole number of a JSON answer, which may be written as a text. Raises ValueError."""
+    """Return a whole number of a JSON answer, which may be a text there. Raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, (int, str)) or len(str(value)) > 20:
         raise ValueError(value)
     return int(value)
 
 
 def check_run(answer: Mapping[str, Any], key: str, run_id: str, where: str) -> None:
-    """Check that an answer is about a run; ``key`` is ``run``, or ``run_info`` for its info."""
+    """Check that an answer is about a run. ``key`` is "run", or "run_info" for an info only."""
     info = answer.get(key)
     if key == "run":
         info = info.get("info") if isinstance(info, dict) else None
@@ -156,10 +156,11 @@ def check_run(answer: Mapping[str, Any], key: str, run_id: str, where: str) -> N
 def holds(
     answer: Mapping[str, Any], run_id: str, batch: Mapping[str, Any], where: str
 ) -> dict[str, set[tuple[int, int]]]:
-    """Check that a run, as ``runs/get`` answers, has what a batch says; raises if it has not.
+    """Check that the answer of ``runs/get`` has all that a batch has sent.
 
-    A run tells only the last point of each metric. Where a metric has a later point, its points of
-    the batch (milliseconds, step) are returned, and the caller looks for them.
+    The answer only has the last point of each metric. If that point is later than those of the
+    batch, the metric's points in the batch are returned, as (milliseconds, step). The caller has to
+    look for them. Raises :class:`Unavailable` if something is missing.
     """
     try:
         run = answer["run"]
@@ -204,12 +205,13 @@ STATES: dict[str, Callable[[Experiment | RunInfo, Mapping[str, Any]], bool]] = {
     "runs/delete": lambda state, sent: state.lifecycle_stage == "deleted",
     "runs/restore": lambda state, sent: state.lifecycle_stage == "active",
 }
-"""Writes that MLflow answers with ``{}``, by path: whether what was read after one shows it done,
-from the experiment or the run's info, and what was sent, with the key as amlflow has it."""
+"""The writes that MLflow answers with ``{}``, by path. Each function tells whether a write is done:
+from the experiment or the run's info that was read after it, and from what was sent, where the key
+is as amlflow has it."""
 
 
 def _tag(state: Experiment | RunInfo, sent: Mapping[str, Any]) -> str | None:
-    """The tag of an experiment that was written."""
+    """Return the value that an experiment has for a tag that was sent."""
     return state.tags.get(sent["key"]) if isinstance(state, Experiment) else None
 
 
@@ -218,13 +220,13 @@ def _tag(state: Experiment | RunInfo, sent: Mapping[str, Any]) -> str | None:
 _HEADERS = ("server", "via", "x-content-type-options", "x-frame-options")
 """Headers that are the same in all answers of one server."""
 _SOFTWARE = ("uvicorn", "gunicorn", "waitress", "werkzeug")
-"""What MLflow's server runs in, in the header Server."""
+"""The programs in which MLflow's server runs, as the header Server names them."""
 
 Sign = tuple[str, ...]
 
 
 class Verdict(enum.Enum):
-    """Whose an answer without a shape is."""
+    """The sender of an answer without a shape."""
 
     MLFLOW = "MLflow's"
     FOREIGN = "somebody else's"
@@ -232,27 +234,27 @@ class Verdict(enum.Enum):
 
 
 class Signs:
-    """The headers by which one server's answers are known.
+    """The headers by which the answers of one server are recognized.
 
-    They are learned from answers that only MLflow gives: a version number for ``/version``, the run
-    that was asked for. They tell something where MLflow itself sends one of them: ``Server`` names
-    what it runs in, or from 3.5 on its security headers. A proxy that puts its own name into
-    ``Server`` and removes the others leaves none.
+    They are learned from answers that only MLflow can give: a version number for ``/version``, or
+    the run of the call. They only prove something if MLflow itself has sent one of them. These are
+    ``Server``, with the program in which MLflow runs, and the security headers of MLflow 3.5 and
+    newer. A proxy may replace ``Server`` and remove the others. Then there are no such headers.
     """
 
     def __init__(self, ask: Callable[[], Mapping[str, str] | None]) -> None:
-        """``ask`` calls ``/version``: the headers of MLflow's answer, or None if it is not."""
+        """Keep ``ask``, which calls ``/version``. It returns MLflow's headers; None for others."""
         self._ask = ask
         self._signs: set[Sign] = set()
 
     def learn(self, headers: Mapping[str, str]) -> None:
-        """These are headers of an answer that is MLflow's."""
+        """Learn the headers of an answer that is MLflow's."""
         self._signs.add(_sign(headers))
 
     def judge(self, headers: Mapping[str, str]) -> Verdict:
-        """Whose the answer with these headers is."""
+        """Decide who has sent an answer with these headers."""
         sign = _sign(headers)
-        if sign not in self._signs:  # another version of the server may run there now
+        if sign not in self._signs:  # the server may have been updated
             mlflow_headers = self._ask()
             if mlflow_headers is not None:
                 self.learn(mlflow_headers)
@@ -266,6 +268,6 @@ def _sign(headers: Mapping[str, str]) -> Sign:
 
 
 def _is_own(sign: Sign) -> bool:
-    """Whether something in it comes from MLflow's own server."""
+    """Whether one of the headers comes from MLflow's own server."""
     server, _, *security = sign
     return any(security) or any(name in server.lower() for name in _SOFTWARE)

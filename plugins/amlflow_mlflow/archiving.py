@@ -1,9 +1,9 @@
-"""Archived experiments, which MLflow deletes and restores together with all of their runs.
+"""Archived experiments. In MLflow they are deleted and restored together with all of their runs.
 
-A run that was deleted by itself before stays deleted when its experiment comes back: the experiment
-notes such runs in its tags when it is archived. If a process ends in the middle of a restoration,
-the notes are still there, and reactivating the experiment once more completes it. What was archived
-by another client has no notes, and all of its runs come back.
+A run that was deleted before the experiment was archived stays deleted when the experiment is
+restored. For that, archiving notes such runs in the experiment's tags. If a process ends in the
+middle of a restoration, the notes are still there: reactivate the experiment again to complete it.
+An experiment that another client has archived has no notes, so all of its runs are restored.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from amlflow_mlflow.spelling import OWN
 from amlflow_mlflow.store import Store
 
 NOTE = f"{OWN}deleted_runs."
-"""Prefix of the tags, which are numbered: each holds some ids."""
+"""The prefix of the tags with the notes. They are numbered, and each has some ids."""
 IDS_AT_ONCE = 100
 PAGE = 1000
 _IDS = re.compile(r"[0-9a-f]{32}(?:,[0-9a-f]{32})*")
 
 
 class Archive:
-    """Archives and restores the experiments of one store."""
+    """The archive of one store's experiments."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def archive(self, experiment_id: str) -> None:
-        """Archive an experiment that is not."""
+        """Archive an experiment that is not archived."""
         ids = list(self._find_deleted(experiment_id))
         notes = dict.fromkeys(_notes(self._store.get_experiment(experiment_id).tags), "")
         for number, start in enumerate(range(0, len(ids), IDS_AT_ONCE)):
@@ -52,13 +52,13 @@ class Archive:
                 info = self._store.get_run(run_id).info
             except RunNotFound:  # `mlflow gc` has removed it
                 continue
-            # Whoever may edit the experiment writes the notes.
+            # Check the id: everyone who may edit the experiment can write notes.
             if info.experiment_id == experiment_id and info.lifecycle_stage == "active":
                 self._store.delete_run(run_id)
         self._set_notes(experiment_id, dict.fromkeys(notes, ""))
 
     def is_deleted(self, info: RunInfo) -> bool:
-        """Whether a run was deleted by itself, and not only with its experiment."""
+        """Whether a run itself was deleted, not only its experiment."""
         if info.lifecycle_stage == "active":
             return False
         experiment = self._store.get_experiment(info.experiment_id)
@@ -78,7 +78,7 @@ class Archive:
                 return
 
     def _set_notes(self, experiment_id: str, notes: Mapping[str, str]) -> None:
-        # An empty tag is none: not every server can remove one.
+        # Empty the tags instead of removing them, as some servers cannot remove a tag.
         for key, value in notes.items():
             self._store.set_experiment_tag(experiment_id, key, value)
 

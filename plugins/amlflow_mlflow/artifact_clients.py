@@ -1,4 +1,4 @@
-"""Opens files in places that MLflow has clients of, such as ``s3:``, where MLflow is installed."""
+"""Opens artifact stores for which MLflow has clients, such as ``s3:``. MLflow must be installed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from amlflow_mlflow.store import ArtifactStore
 
 
 def open_client(root: str, uri: str) -> ArtifactStore:
-    """The files below an artifact URI of the store at a URI.
+    """Open the files at an artifact URI (``root``) of the tracker at ``uri``.
 
-    Raises :class:`UserErrorException` where MLflow is not installed.
+    Raises :class:`UserErrorException` if MLflow is not installed.
     """
     check_part("local", f"A run with files at {urlsplit(root).scheme}:", packages=["mlflow"])
     # It takes seconds to import.

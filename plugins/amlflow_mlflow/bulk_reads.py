@@ -1,6 +1,6 @@
-"""Runs read from MLflow's database in bulk statements: no more of them than is asked for.
+"""Reads runs from MLflow's database in bulk statements, and only the fields that are needed.
 
-MLflow's own search loads each run with all it has, metrics included, as objects of SQLAlchemy.
+MLflow's own search loads each run with all its tags, params and metrics as objects of SQLAlchemy.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from amlflow_mlflow.stored_values import read_column
 from amlflow_mlflow.typed_columns import type_run
 
 MAX_AT_ONCE = 2000
-"""Runs of one statement: memory is flat, and no transaction is open between two."""
+"""How many runs one statement reads. This limits the memory and the time of a transaction."""
 
 _AFTER = (
     " AND (r.start_time < :after_time OR r.start_time IS NULL"
@@ -29,18 +29,18 @@ _AFTER = (
 _AFTER_WITHOUT_TIME = " AND r.start_time IS NULL AND r.run_uuid > :after_id"
 
 Ask = Callable[[str, Mapping[str, Any]], list[Any]]
-"""Runs a statement with ``:named`` values and gives its rows."""
+"""A function that runs a statement with ``:named`` values and returns its rows."""
 
 
 class Bulk:
-    """Reads and counts runs; ``ask`` runs a statement on a database of this dialect."""
+    """A reader of many runs. ``ask`` runs a statement on a database of this dialect."""
 
     def __init__(self, ask: Ask, dialect: str) -> None:
         self._ask = ask
         self._dialect = DIALECTS[dialect]
 
     def count(self, query: RunQuery) -> int | None:
-        """How many runs a query finds; None where its conditions are not all SQL."""
+        """Count the runs that a query finds. None if SQL cannot express all its conditions."""
         where = Where(query, self._dialect)
         if not where.is_exact:
             return None
@@ -48,7 +48,7 @@ class Bulk:
         return int(rows[0][0])
 
     def find(self, query: RunQuery) -> Iterator[RunRecord]:
-        """The runs of experiments that are given, in the query's order."""
+        """Find runs in the query's order. The query must name the experiments."""
         ordered = None if query.order is None else self._find_in_order(query, query.order)
         return self._find_newest_first(query) if ordered is None else ordered
 
@@ -72,7 +72,7 @@ class Bulk:
             size = MAX_AT_ONCE
 
     def _find_in_order(self, query: RunQuery, order: Order) -> Iterator[RunRecord] | None:
-        """The runs in an order; None where no run can have what it compares."""
+        """Find runs in an order. None if no run can have the field to compare."""
         where = Where(query, self._dialect)
         sort_key = where.order(order)
         if sort_key is None:
@@ -96,7 +96,7 @@ class Bulk:
             yield from read(rows)
             if len(rows) < size:
                 return
-        # The order is settled once, so that runs which begin or change meanwhile shift nothing.
+        # Read the order once, so that runs which begin or change now do not shift the pages.
         ids = [row[0] for row in self._ask(f"SELECT r.run_uuid {statement}", values)]
         ids = [run_id for run_id in ids if run_id not in known]
         for start in range(0, len(ids), MAX_AT_ONCE):
@@ -109,28 +109,29 @@ class Bulk:
             yield from read([by_id[run_id] for run_id in chunk if run_id in by_id])
 
     def _reader(self, query: RunQuery) -> Callable[[Sequence[Any]], Iterator[RunRecord]]:
-        """What makes runs of rows: those that meet the query's conditions."""
+        """Return a function that turns rows into runs, and leaves out those that do not match."""
         tags, params = keys_of(query.fields)
         metrics = metrics_of(query)
 
         def read(rows: Sequence[Any]) -> Iterator[RunRecord]:
             for run in self._runs(rows, tags, params, metrics):
-                # Also where all are SQL: a note that does not parse counts as absent.
+                # Check even if SQL has checked: a note that cannot be parsed counts as missing.
                 if all(condition.holds(run) for condition in query.conditions):
                     yield run
 
         return read
 
     def first(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
-        """The first or last ``query.limit`` runs by a field.
+        """Find the first or last ``query.limit`` runs by a field.
 
-        None where one lacks it, or does not meet the conditions once its notes are parsed.
+        None if SQL cannot do this, if a run lacks the field, or if a run turns out not to match
+        after its notes are parsed.
         """
         where = Where(query, self._dialect)
         sort_key = where.sort_key(field)
         if sort_key is None or not where.is_exact or not 0 < query.limit <= MAX_AT_ONCE:
             return None
-        # A run that lacks the field comes first, so that one statement tells of it.
+        # A run without the field comes first, so that one statement shows whether there is one.
         order = (
             "sort_key DESC NULLS FIRST, r.start_time, r.run_uuid DESC"
             if last
@@ -147,9 +148,9 @@ class Bulk:
         return runs if len(runs) == len(rows) else None
 
     def values(self, query: RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]] | None:
-        """The values of fields, a tuple for each run that a query finds, newest first.
+        """Read the values of fields: a tuple for each run that a query finds, newest first.
 
-        None where a condition or a field is not SQL.
+        None if SQL cannot express a condition or a field.
         """
         where = Where(query, self._dialect)
         columns = [where.columns(field, joined=True) for field in fields]
@@ -185,7 +186,7 @@ class Bulk:
             yield add_numbers(run, numbers_of[run_id]) if metrics else run
 
     def _read_numbers(self, ids: Sequence[str], metrics: Names) -> dict[str, MetricNumbers]:
-        """The numbers of metrics by run."""
+        """Read the numbers of metrics, by run."""
         numbers: dict[str, dict[str, dict[str, float]]] = {run_id: {} for run_id in ids}
         for field, names in metrics.items() if ids else ():
             values: dict[str, Any] = {"ids": json.dumps(ids)}
@@ -198,7 +199,7 @@ class Bulk:
     def _read_entries(
         self, table: str, ids: Sequence[str], keys: Keys
     ) -> dict[str, dict[str, str]]:
-        """What runs have in a table, by run and key."""
+        """Read the entries of runs in a table, by run and key."""
         if not ids or not keys:
             return {}
         values: dict[str, Any] = {"ids": json.dumps(ids)}

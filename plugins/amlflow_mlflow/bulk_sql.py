@@ -1,7 +1,7 @@
-"""Conditions, keys and orders of runs as SQL on MLflow's database.
+"""Turns conditions, keys and orders of runs into SQL for MLflow's database.
 
-Conditions are as exact here as they are in the contract, so that runs can be counted without being
-read. The tables have had these columns since MLflow 1.0.
+The SQL means exactly what the conditions mean in the contract, so runs can be counted without
+reading them. The tables have had these columns since MLflow 1.0.
 """
 
 from __future__ import annotations
@@ -38,10 +38,15 @@ from amlflow_mlflow.spelling import (
 
 
 class Dialect(NamedTuple):
-    """A database's own SQL: the function that finds a text in another, the test whether an id is
-    in a JSON list, what makes texts compare by their code points, the test whether a text is a
-    whole number, the test whether a run's id is a text, and what comes before each statement in its
-    transaction."""
+    """The SQL that is different in each database.
+
+    * ``find``: the function that finds a text in another one.
+    * ``among``: the test whether an id is in a JSON list.
+    * ``by_code_points``: makes texts compare by their code points.
+    * ``is_whole``: the test whether a text is a whole number.
+    * ``has_id``: the test whether a run's id is a text.
+    * ``set_up``: a statement to run first in each transaction.
+    """
 
     find: str
     among: str
@@ -62,22 +67,22 @@ DIALECTS = {
     ),
     "postgresql": Dialect(
         "strpos",
-        # As an array, for which an index is used; a set it compares with the whole table.
+        # An array, since PostgreSQL uses an index for it. For a set, it would read the whole table.
         "= ANY (ARRAY(SELECT json_array_elements_text(CAST(:ids AS json))))",
         'COLLATE "C"',
         "({} ~ '^[0-9]{{1,15}}$')",
         "TRUE",
-        # PostgreSQL expects that each name is looked up in the tags, which hardly a run needs. It
-        # would compile such a statement, which takes longer than to run it, and after ten times
-        # plan it without the tags' keys, which takes up to ten times as long. Versions before 12
-        # lack a setting.
+        # PostgreSQL expects that each name is looked up in the tags, but hardly any run needs that.
+        # So it would compile the statement, which takes longer than to run it. After ten times, it
+        # would plan it without the tags' keys, and that plan takes up to ten times as long.
+        # Versions before 12 lack a setting.
         "SELECT CASE WHEN current_setting('jit', true) IS NOT NULL"
         " THEN set_config('jit', 'off', true) END,"
         " CASE WHEN current_setting('plan_cache_mode', true) IS NOT NULL"
         " THEN set_config('plan_cache_mode', 'force_custom_plan', true) END",
     ),
 }
-"""The databases whose SQL this is."""
+"""The supported databases."""
 
 _TAGS_OF: dict[str, tuple[str, ...]] = {
     "alias": (ALIAS,),
@@ -101,7 +106,7 @@ NAME_SQL = (
     f"COALESCE(NULLIF(r.name, ''), (SELECT value FROM tags WHERE run_uuid = r.run_uuid"  # noqa: S608
     f" AND key = '{NAME}'), r.name)"
 )
-"""A run's name, which MLflow before 2.0 has in a tag only."""
+"""A run's name. Before MLflow 2.0, only a tag has it."""
 _TAG_VALUE = (
     "CASE WHEN {value} = '' THEN NULL"
     " WHEN rtrim({value}, {empty}) = '' THEN substr({value}, 1, length({value}) - 1)"
@@ -109,11 +114,11 @@ _TAG_VALUE = (
 )
 """A tag's value as :func:`from_tag_value` reads it; a tag without a value is null."""
 MIN_MS, MAX_MS = to_ms(EARLIEST), to_ms(LATEST)
-"""What counts as a time."""
+"""The range of valid times."""
 
 
 class _Tag(str):
-    """A tag's key, among the columns that a field is made from."""
+    """The key of a tag, in a list of the columns from which a field is made."""
 
 
 _COLUMNS = {
@@ -129,11 +134,11 @@ _COLUMNS = {
     "user": (_Tag(USER), "r.user_id"),
     **{field: (_Tag(key),) for field, key in _TEXT_TAGS.items()},
 }  # fmt: skip
-"""What the fields of a record are made from; see :mod:`amlflow_mlflow.stored_values`."""
+"""The columns and tags from which a field is made; see :mod:`amlflow_mlflow.stored_values`."""
 
 
 class Keys:
-    """The keys that are read of a table: all, or some and those with some prefixes."""
+    """The keys to read from a table: all of them, or certain names and prefixes."""
 
     def __init__(self) -> None:
         self.all = False
@@ -144,7 +149,7 @@ class Keys:
         return self.all or bool(self.names or self.prefixes)
 
     def sql(self, values: dict[str, Any]) -> str:
-        """A condition on the column ``key``, whose values are added to ``values``."""
+        """Return a condition on the column ``key``. Its values are added to ``values``."""
         if self.all:
             return ""
         values.update({f"key{at}": name for at, name in enumerate(sorted(self.names))})
@@ -156,7 +161,7 @@ class Keys:
 
 
 def keys_of(fields: frozenset[str] | None) -> tuple[Keys, Keys]:
-    """The keys of the tags and of the params that fields of a record are made from."""
+    """Return the keys of the tags, and of the params, from which fields of a record are made."""
     tags, params = Keys(), Keys()
     if fields is None:
         tags.all = params.all = True
@@ -183,7 +188,7 @@ def keys_of(fields: frozenset[str] | None) -> tuple[Keys, Keys]:
 
 
 class Where:
-    """A query's conditions as SQL over ``runs AS r``; ``is_exact`` says that it has them all."""
+    """A query's conditions as SQL on ``runs AS r``. ``is_exact`` is whether it has them all."""
 
     tables = "FROM runs AS r JOIN experiments AS e ON e.experiment_id = r.experiment_id"
 
@@ -191,7 +196,7 @@ class Where:
         self.values: dict[str, Any] = {}
         self.is_exact = True
         self.joins = ""
-        """What follows ``tables`` for the columns that are joined."""
+        """The joins to write after ``tables``, for columns of other tables."""
         self._joined: dict[tuple[str, str], str] = {}
         self._dialect = dialect
         ids = [
@@ -202,7 +207,7 @@ class Where:
         among = ", ".join(self._value(experiment_id) for experiment_id in ids) or "NULL"
         clauses = [
             f"r.experiment_id IN ({among})",
-            # MLflow counts the runs of an archived experiment as deleted, all of them.
+            # For MLflow, all runs of an archived experiment are deleted.
             "(r.lifecycle_stage = 'active' OR e.lifecycle_stage = 'deleted')",
             dialect.has_id,
         ]
@@ -227,9 +232,9 @@ class Where:
         return f":{name}"
 
     def sort_key(self, field: str) -> str | None:
-        """What to sort by: an expression that is null where a run lacks the field.
+        """Return an expression to sort by. It is null for a run that lacks the field.
 
-        It needs :attr:`joins`. None where SQL cannot say it.
+        It needs :attr:`joins`. None if SQL cannot express it.
         """
         name, _, _ = field.partition(".")
         if name == "created":
@@ -250,9 +255,9 @@ class Where:
         return f"({value} {self._dialect.by_code_points})"
 
     def _end_sql(self) -> str:
-        """When the run ended; null before."""
-        # While a job runs, only its agent says that it has ended.
-        # Not EXISTS, which PostgreSQL would look up for each run by itself.
+        """Return the expression for the end of a run. It is null for a run that has not ended."""
+        # While a job runs, only its agent decides that the run has ended.
+        # EXISTS is not used, as PostgreSQL would make a lookup for each run.
         final = (
             "r.status = 'KILLED' OR r.status IN ('FINISHED', 'FAILED') AND NOT "
             + self._launched_sql()
@@ -267,7 +272,10 @@ class Where:
         )
 
     def order(self, order: Order) -> str | None:
-        """What an order compares; it needs :attr:`joins`. None where SQL cannot say it."""
+        """Return the expression that an order compares. It needs :attr:`joins`.
+
+        None if SQL cannot express it.
+        """
         if order.field == "ended":
             return self._end_sql()
         if order.field == "duration":
@@ -287,10 +295,10 @@ class Where:
         return self._tag_value(columns[0]) if order.field == "tags" else columns[0]
 
     def columns(self, field: str, *, joined: bool = False) -> tuple[str, ...]:
-        """The expressions that a field of a record is read from; none where SQL cannot say it.
+        """Return the expressions from which a field of a record is read.
 
-        Those of metrics need :attr:`joins`; with ``joined``, which is quicker for many runs, those
-        of tags and params do, too.
+        Empty if SQL cannot express the field. The expressions of metrics need :attr:`joins`. With
+        ``joined``, which is faster for many runs, those of tags and params need it, too.
         """
         value_of = self._joined_value if joined else self._value_of
         if field in _COLUMNS:
@@ -344,7 +352,7 @@ class Where:
         return _TAG_VALUE.format(value=column, empty=self._value(EMPTY))
 
     def _clause(self, condition: Condition) -> str | None:
-        """The condition exactly, or None."""
+        """Return SQL for exactly this condition, or None."""
         field, op, value, key = condition.field, condition.op, condition.value, condition.key
         if isinstance(value, str) and ("\0" in value or not _is_unicode(value)):
             return None
@@ -371,7 +379,7 @@ class Where:
         return None
 
     def _superset(self, condition: Condition) -> str | None:
-        """What holds for every run that the condition holds for, or None."""
+        """Return SQL that is true for all runs that match, and perhaps for more. Or None."""
         mlflow = MLFLOW_STATUS.get(str(condition.value))
         ends = mlflow in ("FINISHED", "FAILED", "KILLED")
         if condition.field == "status" and condition.op is Op.EQ:
@@ -403,7 +411,7 @@ class Where:
     def _entry(
         self, table: str, key: str, op: Op, value: Any, is_spelled: bool = True
     ) -> str | None:
-        """``is_spelled``: a tag's value is spelled as :func:`to_tag_value` spells it."""
+        """Compare an entry. ``is_spelled``: :func:`to_tag_value` has encoded the tag's value."""
         comparison = "TRUE"
         if op not in (Op.HAS, Op.LACKS):
             partial = table == "tags" and is_spelled and op in (Op.STARTS_WITH, Op.CONTAINS)
@@ -413,7 +421,7 @@ class Where:
                 return None
             comparison = clause
         has_key = f"kept.key = {self._value(key)}"
-        if op is Op.EQ:  # read once by its key; SQLite would look EXISTS up for each run
+        if op is Op.EQ:  # one lookup by key; with EXISTS, SQLite would make one for each run
             return (
                 f"r.run_uuid IN (SELECT kept.run_uuid FROM {table} AS kept"  # noqa: S608
                 f" WHERE {has_key} AND {comparison})"

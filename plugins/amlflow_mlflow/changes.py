@@ -1,4 +1,4 @@
-"""A change of a run as MLflow's params, tags and status. Imports nothing of MLflow."""
+"""Turns a change of a run into MLflow's params, tags and status. Imports nothing of MLflow."""
 
 from __future__ import annotations
 
@@ -25,21 +25,22 @@ from amlflow_mlflow.spelling import (
 
 PARAMS_AT_ONCE = 100
 TAGS_AT_ONCE = 100
-"""What MLflow takes in one call."""
+"""How many params and tags MLflow accepts in one call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spelled:
-    """What to send: params and tags first, then the removed tags, then the status with its end.
+    """The parts of a change, to be sent in this order: params and tags, removed tags, status.
 
-    An end without a status is the new end of a run that has ended.
+    ``ended`` is sent with the status. Without a status, it is the new end of a run that has ended.
 
-    ``status_first``: before the tags, which end a launched run: until they are there, what MLflow's
-    own client said of its end within the script does not count.
+    With ``status_first``, the status is sent before the tags. This is for the end of a launched
+    run: until its tags are there, an end that MLflow's own client has set in the script does not
+    count.
 
-    ``starts`` tells that a run begins. MLflow keeps the end of a run whose status is set again, so
-    what it answers then shows whether another client has killed the run in the same moment; it is
-    killed once more where the database itself cannot be asked to leave that.
+    ``starts`` is whether the run begins. MLflow keeps the end of a run if its status is set again.
+    So MLflow's answer shows whether another client has killed the run in the same moment. Then it
+    is killed again, unless the database itself can be told to keep that status.
     """
 
     params: dict[str, str]
@@ -55,9 +56,9 @@ KILLED = "KILLED"
 
 
 def spell(change: RunChange, *, noted: bool = False) -> Spelled:
-    """A change in MLflow's terms; ``noted``: the run is known to have its status in a tag.
+    """Turn a change into MLflow's terms. ``noted`` is whether the run has its status in a tag.
 
-    Raises :class:`Refused` for what MLflow would not keep.
+    Raises :class:`Refused` for values that MLflow would not keep.
     """
     tags = {to_key(key): to_tag_value(key, value) for key, value in change.tags.items()}
     for key, value in change.system.items():
@@ -69,14 +70,16 @@ def spell(change: RunChange, *, noted: bool = False) -> Spelled:
     if change.started is not None:
         tags[STARTED] = str(to_ms(change.started))
     status, ended = change.status, None
-    # An end needs no tag; where tags are sent anyway, or one says "Running", MLflow's page is told.
+    # A final status needs no tag. But the tag is set, for MLflow's page, if other tags are sent
+    # anyway or if it says "Running" until now.
     if status is not None and (status not in FINAL or tags or noted):
         tags[STATUS] = status
     if status in FINAL:
         ended = to_ms(change.ended) if change.ended else int(time.time() * 1000)
     elif status is None and change.ended is not None:
         ended = to_ms(change.ended)
-    # The others are noted in a tag alone: setting MLflow's too could undo an end set meanwhile.
+    # Other statuses are only in the tag. Setting MLflow's status could undo an end that another
+    # client has just set.
     sets = status in FINAL or status == Status.RUNNING
     return Spelled(
         params=to_params(change.properties),
@@ -85,7 +88,7 @@ def spell(change: RunChange, *, noted: bool = False) -> Spelled:
         status=MLFLOW_STATUS[str(status)] if sets else None,
         ended=ended,
         starts=status == Status.RUNNING and change.started is not None,
-        # Of a killed one, MLflow's status alone counts, and the reason is to be there before.
+        # For Canceled, MLflow's status alone counts, so the tag with the reason is set before it.
         status_first=status in FINAL
         and status != Status.CANCELED
         and LAUNCHED in change.system
@@ -94,7 +97,7 @@ def spell(change: RunChange, *, noted: bool = False) -> Spelled:
 
 
 def to_params(properties: Mapping[str, str]) -> dict[str, str]:
-    """Properties as params, in one order for all: two transactions never wait for each other."""
+    """Turn properties into params, sorted, so that two transactions cannot block each other."""
     if len(properties) > PARAMS_AT_ONCE:
         raise Refused(
             f"{len(properties)} properties in one call: MLflow stores {PARAMS_AT_ONCE} at once and "
@@ -107,9 +110,10 @@ def to_params(properties: Mapping[str, str]) -> dict[str, str]:
 
 
 def check_conflict(params: Mapping[str, str], kept: Mapping[str, str]) -> None:
-    """Raise the conflict if a run keeps another value of one of the params; MLflow names neither.
+    """Raise PropertyConflict if the run has another value for one of the params.
 
-    ``params`` is what was to be stored, ``kept`` the run's params.
+    ``params`` was to be stored, and ``kept`` are the run's params. This is needed because MLflow's
+    own error has neither the key nor the values.
     """
     for key, value in params.items():
         if kept.get(key, value) != value:

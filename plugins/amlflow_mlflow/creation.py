@@ -1,4 +1,4 @@
-"""Makes runs: many at once, under ids that the caller asks for, whole or not at all."""
+"""Creates runs: several in one call, also with ids that the caller chooses, all or none."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ from amlflow_mlflow.store import Store
 from amlflow_mlflow.surroundings import context_tags, user
 
 YIELD_S = 30.0
-"""How long the earlier of two runs under one id waits for the later to give way.
+"""How long the earlier of two runs with one id waits until the later one is taken back.
 
-Only a race whose rival died in it takes that long; a busy server may need seconds to take back a
-dozen runs.
+That it takes so long only happens if the process of the later run has died. A busy server may need
+seconds to take back a dozen runs.
 """
 
 
@@ -56,14 +56,14 @@ Prepared = tuple[RunDraft, dict[str, str], dict[str, str]]
 
 
 class Creation:
-    """Makes runs in one store."""
+    """The creation of runs in one store."""
 
     def __init__(self, store: Store, files: Files, points: Points) -> None:
         self._store, self._files, self._points = store, files, points
 
     def create(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
-        """See :meth:`amlflow.spec.Tracker.create_runs`."""
-        # All drafts are checked before the first run is made.
+        """Do what :meth:`amlflow.spec.Tracker.create_runs` does."""
+        # All drafts are checked before the first run is created.
         for draft in drafts:
             if draft.run_id is not None and not is_id(draft.run_id):
                 raise Refused(
@@ -120,7 +120,7 @@ class Creation:
                 mlflow = MLFLOW_STATUS.get(status, "SCHEDULED")
                 end_ms = to_ms(draft.created) if status in FINAL else None
                 self._store.update_run_info(run_id, mlflow, end_ms)
-        except BaseException:  # also what interrupts it
+        except BaseException:  # also KeyboardInterrupt
             if not self._store.is_atomic:
                 self._discard(run_id)
             raise
@@ -134,18 +134,18 @@ class Creation:
         )
 
     def _discard(self, run_id: str) -> None:
-        """Take a run back; its id is free again."""
-        with contextlib.suppress(AzureMLException):  # the error that led here says more
+        """Take a run back, so that its id can be used again."""
+        with contextlib.suppress(AzureMLException):  # the caller raises a more useful error
             self._store.delete_tag(run_id, ALIAS)
         with contextlib.suppress(AzureMLException):
             self._store.delete_run(run_id)
 
     def _claim(self, alias: str, experiment_id: str, run_id: str) -> None:
-        """Keep the run if it is the only one of this id, also where others ask for the id now.
+        """Keep a run if it is the only one with its id, also if other processes ask for the id.
 
-        MLflow cannot make a tag unique. So each process looks again after it has made its run:
+        MLflow cannot make a tag unique. So each process looks again after it has created its run:
 
-        * A process that sees an earlier run of this id takes its own back.
+        * A process that sees an earlier run with this id takes its own run back.
         * The process of the earliest run waits until the others have done so.
         * A process that looked before this run existed keeps the id and sets :data:`HELD`; this
           run is then taken back, even if it is the earlier one.
@@ -174,30 +174,30 @@ class Creation:
         return bool(run.info.experiment_id == experiment_id)
 
     def find_alias(self, alias: str, experiment_ids: Sequence[str]) -> Run | None:
-        """The run that was made under an asked-for id."""
+        """Find the run that was created with an id of the caller's; None if there is none."""
         return next(iter(self._with_alias(alias, experiment_ids)), None)
 
     def _with_alias(self, alias: str, experiment_ids: Sequence[str]) -> list[Run]:
         quote = '"' if "'" in alias else "'"
-        # MLflow counts the runs of an archived experiment as deleted, so all are looked at.
+        # For MLflow, the runs of an archived experiment are deleted, so search in all runs.
         runs = self._store.search_runs(
             experiment_ids,
             f"tags.`{ALIAS}` = {quote}{alias}{quote}",
             view=ALL,
             size=10,
-            # MLflow gives the latest first, and of many rivals the earliest must be seen.
+            # Earliest first: MLflow's default is latest first, and the earliest has to be found.
             order=["attributes.start_time ASC"],
         )
         return sorted(runs, key=lambda run: (run.info.start_time, run.info.run_id))
 
 
 def is_own_id(run_id: str) -> bool:
-    """Whether it is of the form of the ids that MLflow chooses."""
+    """Whether an id has the form of the ids that MLflow makes."""
     return re.fullmatch("[0-9a-f]{32}", run_id) is not None
 
 
 def is_id(run_id: str) -> bool:
-    """Whether a caller may ask for it as the id of a run."""
+    """Whether a caller may choose this id for a run."""
     return re.fullmatch(r"[\w.\-]{1,256}", run_id) is not None
 
 
@@ -209,7 +209,7 @@ def _duplicate_error(run_id: str) -> Refused:
 
 
 def _draft_tags(draft: RunDraft) -> Iterator[tuple[str, str]]:
-    """The tags that a run is made with."""
+    """Yield the tags of a new run."""
     if draft.name is not None:
         check_text("the name", draft.name, NAME_LIMIT)
     for key, value in context_tags().items():

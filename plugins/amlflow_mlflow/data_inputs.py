@@ -1,4 +1,4 @@
-"""The data sets that a run reads, as MLflow's dataset inputs, which its page shows."""
+"""Writes the data sets that a run reads as MLflow's dataset inputs, which its page shows."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from amlflow_mlflow.store import Store
 
 SOURCE_TYPE = "amlflow"
 MAX_DIGEST = 36
-"""Characters of a digest that MLflow keeps."""
+"""How many characters of a digest MLflow keeps."""
 MAX_SOURCE = 60_000
 
 
 def show_inputs(store: Store, run_id: str, inputs: Sequence[DataInput]) -> None:
-    """See :meth:`amlflow.spec.ShowsInputs.show_inputs`."""
+    """Do what :meth:`amlflow.spec.ShowsInputs.show_inputs` does."""
     if inputs:
         store.log_inputs(run_id, [_to_mlflow(item) for item in inputs])
 
 
 def _to_mlflow(item: DataInput) -> InputDataset:
-    """MLflow knows a data set by name and digest; the digest stands for the id and the version."""
+    """Turn an input into MLflow's, which has a name and a digest: of the id and the version."""
     source = json.dumps({"id": item.id, "version": item.version, "paths": list(item.sources)})
     digest = item.id if item.version is None else f"v{item.version}-{item.id[:8]}"
     if len(digest) > MAX_DIGEST:

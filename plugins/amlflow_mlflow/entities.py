@@ -1,7 +1,7 @@
-"""What a store gives and takes: experiments, runs, points, versions of models, files.
+"""The objects that a store takes and returns: experiments, runs, points, models, files.
 
-They have the attributes of ``mlflow.entities``, so that MLflow's own objects do as well, and need
-nothing of MLflow.
+They have the attributes of ``mlflow.entities``, so you can also use MLflow's own objects. They do
+not need MLflow.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from typing import NamedTuple, TypeVar
 Item = TypeVar("Item")
 
 ACTIVE, DELETED_ONLY, ALL = "ACTIVE_ONLY", "DELETED_ONLY", "ALL"
-"""Which runs or experiments a search looks at: those that are not deleted, those that are, or all.
-"""
+"""The runs or experiments that a search finds: not deleted ones, deleted ones, or all."""
 
 
 class Page(list[Item]):
-    """A part of what a search finds; ``token`` leads to the next part, or is None."""
+    """A page of a search's results. With ``token`` you get the next page; None after the last."""
 
     def __init__(self, items: Iterable[Item], token: str | None) -> None:
         super().__init__(items)
@@ -26,7 +25,7 @@ class Page(list[Item]):
 
 
 class MetricPoint(NamedTuple):
-    """A number of a metric; ``timestamp`` is in milliseconds since 1970."""
+    """A number of a metric. ``timestamp`` is in milliseconds since 1970."""
 
     key: str
     value: float
@@ -35,7 +34,7 @@ class MetricPoint(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A point of one metric, as it is read; rows sort by time."""
+    """A point of one metric, as a store returns it. Rows are sorted by time."""
 
     timestamp: int
     step: int
@@ -44,7 +43,7 @@ class Row(NamedTuple):
 
 @dataclass(slots=True)
 class RunInfo:
-    """What a run is; times are in milliseconds since 1970."""
+    """A run's ids, status, name and times. Times are in milliseconds since 1970."""
 
     run_id: str
     experiment_id: str
@@ -59,7 +58,7 @@ class RunInfo:
 
 @dataclass(slots=True)
 class RunData:
-    """What a run has; of each metric, the last number."""
+    """A run's tags, its params, and the last number of each metric."""
 
     tags: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, str] = field(default_factory=dict)
@@ -68,7 +67,7 @@ class RunData:
 
 @dataclass(slots=True)
 class Run:
-    """A run."""
+    """A run: its info and its data."""
 
     info: RunInfo
     data: RunData
@@ -76,7 +75,7 @@ class Run:
 
 @dataclass(slots=True)
 class Experiment:
-    """An experiment; times are in milliseconds since 1970."""
+    """An experiment. Times are in milliseconds since 1970."""
 
     experiment_id: str
     name: str
@@ -102,7 +101,7 @@ class ModelVersion:
 
 
 class FileEntry(NamedTuple):
-    """A file or folder among artifacts, by its path below their root."""
+    """A file or folder of an artifact store. ``path`` is relative to the store's root."""
 
     path: str
     is_dir: bool

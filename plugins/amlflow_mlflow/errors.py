@@ -1,15 +1,15 @@
-"""The one place where failures of MLflow, HTTP, databases and files become the contract's errors.
+"""Turns failures of MLflow, HTTP, databases and files into the contract's errors.
 
-:func:`translate_errors` is the way in::
+Use :func:`translate_errors`::
 
     with translate_errors(uri, RunNotFound(run_id)):
         store.get_run(run_id)
 
 It looks at the exception's class (:data:`_OF_TYPE`), then at MLflow's error code
-(:data:`_OF_CODE`), and at words of the message (:data:`_OF_MESSAGE`) only where MLflow gives
-nothing else. Each sentence that a user can see stands once, in the functions that the tables name.
+(:data:`_OF_CODE`). It looks at the message (:data:`_OF_MESSAGE`) only if MLflow has no better code.
+Each message for users is written once, in the functions that the tables name.
 
-What a server or a store says is input (:mod:`amlflow_mlflow.server_texts`).
+The text of a server or store is input: :mod:`amlflow_mlflow.server_texts` cleans it.
 Nothing here imports MLflow, requests or sqlalchemy: their classes are known by name.
 """
 
@@ -28,24 +28,24 @@ from amlflow.store_errors import ARTIFACT_STORE, error_of_store
 from amlflow_mlflow.server_texts import cause, clean, retry_after_s
 
 BUSY_TIMEOUT_S = 15
-"""How long a database that another program has locked is waited for."""
+"""How long to wait for a database that another program has locked."""
 BUSY_OPENING_S = 60
-"""How long it is waited for when it is opened, as when many jobs start together."""
+"""How long to wait when the database is opened, for example when many jobs start together."""
 
 _LATER = frozenset({408, 421, 423, 425, 429})
 """Statuses below 500 after which the same call may work."""
 _NO_ROOM = 507
 
 
-# --- The way in ---------------------------------------------------------------------------------
+# --- Translation --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A call that failed.
 
-    ``uri`` is the tracking URI, ``missing`` what it means that MLflow finds nothing, and ``files``
-    names the files that were moved, where an artifact store failed.
+    ``uri`` is the tracking URI. ``missing`` is the error to raise if MLflow finds nothing. For a
+    call to an artifact store, ``files`` names the files.
     """
 
     error: BaseException
@@ -61,14 +61,14 @@ class Failure:
 
     @property
     def who(self) -> str:
-        """What failed, as the subject of a sentence."""
+        """The service that failed, as the subject of a sentence."""
         if self.files is not None:
             return ARTIFACT_STORE
         return f"MLflow at {self.where}"
 
     @property
     def reason(self) -> str:
-        """What MLflow says, on one line."""
+        """MLflow's own message, in one line."""
         message = str(getattr(self.error, "message", self.error)).strip()
         return (
             clean(message, self.uri)
@@ -85,10 +85,10 @@ def translate_errors(
     files: str | None = None,
     doing: str = "used",
 ) -> Iterator[None]:
-    """Raise failures as the contract's errors; an error that is not known here stays as it is.
+    """Raise the contract's error for a failure. Errors that are not known here do not change.
 
-    ``missing`` is raised where MLflow finds nothing. ``files`` names the files of a call to an
-    artifact store. ``doing`` says what could not be done with a database: "read", "written".
+    ``missing`` is raised if MLflow finds nothing. ``files`` names the files of a call to an
+    artifact store. ``doing`` says what could not be done with a database: "read" or "written".
     """
     try:
         yield
@@ -102,7 +102,7 @@ def translate_errors(
 
 
 def error_of(failure: Failure) -> AzureMLException | None:
-    """The contract's error for a failure, or None where this is not a failure that is known."""
+    """Return the contract's error for a failure. None if the failure is not known here."""
     for kind in type(failure.error).__mro__:
         translate = _OF_TYPE.get(f"{kind.__module__}.{kind.__qualname__}")
         if translate is not None:
@@ -116,7 +116,7 @@ def error_of(failure: Failure) -> AzureMLException | None:
 
 
 def busy(uri: str) -> Unavailable:
-    """The error of a database that another program has locked."""
+    """Make the error for a database that another program has locked."""
     return Unavailable(
         f"The tracking database {redacted(uri)} is busy: another program holds its lock. "
         "Try again when that has ended; a database server serves many writers better."
@@ -124,7 +124,7 @@ def busy(uri: str) -> Unavailable:
 
 
 def opening_error(uri: str, error: BaseException) -> Unavailable:
-    """The error of a database that does not open."""
+    """Make the error for a database that cannot be opened."""
     return Unavailable(
         f"The tracking database {redacted(uri)} does not open ({cause(error)}). Check that it is "
         "there, that it is one of MLflow's and that you may use it, or correct "
@@ -133,7 +133,7 @@ def opening_error(uri: str, error: BaseException) -> Unavailable:
 
 
 def silence_error(who: str, error: BaseException) -> Unavailable:
-    """The error of a server that does not answer; ``who`` is the subject of a sentence."""
+    """Make the error for a server that does not answer. ``who`` is the subject of a sentence."""
     return Unavailable(f"{who} does not answer ({cause(error)}).")
 
 
@@ -153,7 +153,7 @@ def _refusal(who: str, because: str) -> Refused:
 
 
 class Deleted(RunNotFound):
-    """MLflow changes nothing of a run that is deleted, or whose experiment is archived."""
+    """The error for a change of a run that is deleted, or whose experiment is archived."""
 
     def __init__(self, run_id: str) -> None:
         super().__init__(run_id)
@@ -161,14 +161,14 @@ class Deleted(RunNotFound):
 
 
 def inactive(what: str) -> str:
-    """The sentence of a change to what is archived or deleted; ``what`` is a sentence, too."""
+    """Write the message about a change of something deleted. ``what`` is a sentence, too."""
     return (
         f"MLflow changes nothing of what is archived or deleted. {what} Reactivate the experiment, "
         "or restore the run in MLflow, first."
     )
 
 
-# --- MLflow's error codes, and its messages where these are all there is ------------------------
+# --- MLflow's error codes and messages ----------------------------------------------------------
 
 _Translate = Callable[[Failure], AzureMLException | None]
 
@@ -206,30 +206,30 @@ _OF_CODE: dict[str, _Translate] = {
     "PERMISSION_DENIED": _mlflow_unauthorized,
     "CUSTOMER_UNAUTHORIZED": _mlflow_unauthorized,
 }
-"""By MLflow's error code."""
+"""The translation for each error code of MLflow's that is clear."""
 
 BUSY = re.compile("database (table )?is locked|deadlock detected|could not serialize")
-"""What SQLite and PostgreSQL say while another program is in the way, through MLflow too."""
+"""Messages of SQLite and PostgreSQL about another program's lock, also through MLflow."""
 NOT_UTF8 = re.compile("Could not decode to UTF-8")
-"""Python says this of a text in SQLite."""
+"""Python's message about a text in SQLite that is not in UTF-8."""
 SAME_POINT = re.compile("failed: (latest_)?metrics|metrics?_pk")
-"""Two processes sent the same point at the same moment; MLflow finds it when it is asked again."""
+"""A message if two processes send the same point at once. MLflow accepts the point next time."""
 NO_TAG = re.compile("No tag with name")
-"""MLflow says this of a tag that is to be deleted and is not there, as of a run that is not."""
+"""A message if the tag to delete does not exist. MLflow's code is the same for a missing run."""
 
 _OF_MESSAGE: tuple[tuple[re.Pattern[str], _Translate], ...] = (
     (re.compile("must be in the 'active' state"), _mlflow_inactive),
     (BUSY, _busy_database),
     (re.compile("^API request .* failed"), _mlflow_not_now),
 )
-"""By words of MLflow's message, where its code is one that it has for many things."""
+"""The translation for parts of MLflow's messages. Used if the code is not in :data:`_OF_CODE`."""
 
 _OF_VAGUE_CODE: dict[str, _Translate] = {
     "TEMPORARILY_UNAVAILABLE": _mlflow_not_now,
     "REQUEST_LIMIT_EXCEEDED": _mlflow_not_now,
     "INTERNAL_ERROR": _mlflow_not_now,
 }
-"""By error codes that MLflow gives whatever went wrong, after a look at the message."""
+"""The translation for codes that MLflow uses for many failures. Used if no message fits."""
 
 
 def _mlflow(failure: Failure) -> AzureMLException | None:
@@ -245,7 +245,7 @@ def _mlflow(failure: Failure) -> AzureMLException | None:
 
 
 def says(error: BaseException, words: re.Pattern[str]) -> bool:
-    """Whether an error, or one that it came from, says this."""
+    """Whether the message of an error, or of one of its causes, has these words."""
     reason: BaseException | None = error
     while reason is not None:
         if words.search(str(getattr(reason, "message", reason))):
@@ -276,7 +276,7 @@ def _connection(failure: Failure) -> AzureMLException:
 
 
 def _requests(failure: Failure) -> AzureMLException:
-    # MLflow's own calls to its server raise MLflow's error; this one is of an artifact store.
+    # MLflow's calls to its own server raise MLflow's error. So this is an artifact store's error.
     what = failure.files or "this"
     return _error_of_store(failure.error, what) or silence_error(ARTIFACT_STORE, failure.error)
 
@@ -289,7 +289,7 @@ _LOCAL = frozenset(
     )
     if hasattr(errno, name)
 )  # fmt: skip
-"""The numbers of errors that a file system gives, and no connection."""
+"""The error numbers that come from a file system, and never from a connection."""
 
 
 def _os_error(failure: Failure) -> AzureMLException:
@@ -312,14 +312,14 @@ _OF_TYPE: dict[str, _Translate] = {
     "urllib3.exceptions.HTTPError": _connection,
     "builtins.OSError": _os_error,
 }
-"""By the full name of the class, or of the nearest of its ancestors."""
+"""The translation for each class, by full name. A class without one uses its nearest ancestor's."""
 
 
 # --- HTTP statuses ------------------------------------------------------------------------------
 
 
 class MlflowError(Exception):
-    """What MLflow's server says is wrong, where MLflow's own exception is not imported."""
+    """An error of MLflow's server, for processes that do not import MLflow's own exception."""
 
     def __init__(self, error_code: str, message: str) -> None:
         super().__init__(message)
@@ -329,11 +329,11 @@ class MlflowError(Exception):
 def error_of_answer(
     status: int, reason: tuple[str, str] | None, uri: str, retry_after: str | None
 ) -> Exception:
-    """The error of an answer that is not a success; it is returned, not raised.
+    """Return (not raise) the error for an answer that is not a success.
 
     ``reason`` is MLflow's error code and message, if the answer has them. They say more than the
-    status: the error is then a :class:`MlflowError`, for :func:`translate_errors`. Where the same
-    call may work later or with less, and without a ``reason``, it is the contract's error.
+    status, so the error is a :class:`MlflowError`, for :func:`translate_errors`. Without a
+    ``reason``, or if the same call may work later or with less data, it is the contract's error.
     """
     passes = status in _LATER or (status >= 500 and status != 501) or status == 413
     if reason is not None and not passes:
@@ -346,10 +346,10 @@ def error_of_answer(
 def error_of_status(
     status: int, reason: str, who: str, retry_after: str | None = None
 ) -> AzureMLException:
-    """What an HTTP status that is not a success means; it is returned, not raised.
+    """Return (not raise) the contract's error for an HTTP status that is not a success.
 
-    ``reason`` is what the body says, cleaned by :func:`clean`, or empty. ``who`` names what
-    answered, as the subject of a sentence.
+    ``reason`` is the message in the body, cleaned by :func:`clean`, or empty. ``who`` names the
+    service, as the subject of a sentence.
     """
     because = f" (HTTP {status}{f': {reason}' if reason else ''})."
     if status in (401, 403, 407):
@@ -368,5 +368,5 @@ def error_of_status(
 
 
 def _error_of_store(error: BaseException, what: str) -> AzureMLException | None:
-    """What an error of an artifact store's own client means; ``what`` names the files."""
+    """Return the contract's error for one of a store's own client. ``what`` names the files."""
     return error_of_store(error, ARTIFACT_STORE, what, lambda reason: clean(str(reason)))

@@ -19,19 +19,19 @@ from amlflow_mlflow.spelling import from_path, shorten, to_file_path, to_path
 from amlflow_mlflow.store import ArtifactStore, Store
 
 OWN = "amlflow"
-"""The folder of a run's artifacts that is amlflow's own."""
+"""The name of amlflow's own folder in a run's artifacts."""
 
 
 def _show_names(run_id: str, files: Mapping[str, Path]) -> str:
-    """The names of some files, for a message."""
+    """List the names of some files, for a message."""
     some = ", ".join(repr(shorten(name, 200)) for name in list(files)[:3])
     return f"{some}{' and others' if len(files) > 3 else ''} of run {run_id}"
 
 
 class Files:
-    """Moves files between this machine and the artifact store.
+    """The files of runs in the artifact store.
 
-    What of a run becomes a path is told in :mod:`amlflow_mlflow.own_paths`.
+    :mod:`amlflow_mlflow.own_paths` explains which values of a run become a path.
     """
 
     def __init__(self, store: Store) -> None:
@@ -50,11 +50,11 @@ class Files:
             return self._store.open_artifacts(root)
 
     def remember(self, run: Run) -> None:
-        """Keep where a run's files are, which saves asking for it again."""
+        """Remember the artifact URI of a run, so that it need not be read again."""
         self._roots[run.info.run_id] = run.info.artifact_uri
 
     def put(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
-        """See :meth:`amlflow.spec.Tracker.put_files`."""
+        """Do what :meth:`amlflow.spec.Tracker.put_files` does."""
         artifacts = self._artifacts(run_id)
         names = {to_file_path(name): name for name in files}
         paths = {path: files[name] for path, name in names.items()}
@@ -73,12 +73,16 @@ class Files:
             raise FileInRun(run_id, names[taken])
 
     def _upload_lock(self, run_id: str) -> threading.Lock:
-        """A server cannot store a file only if it is new, so this process's threads take turns."""
+        """Return the lock of a run's uploads.
+
+        A server cannot refuse a file that exists. So this process checks that before it uploads,
+        and only one of its threads may do so at a time.
+        """
         with self._lock:
             return self._upload_locks.setdefault(run_id, threading.Lock())
 
     def _check_new(self, run_id: str, artifacts: ArtifactStore, names: Iterable[str]) -> None:
-        """Raise if a name is there already, as a file or as a folder of one."""
+        """Raise an error if a name exists, or if a part of it is the name of a file."""
         folders: dict[str, dict[str, bool]] = {}
         for name in names:
             folder = ""
@@ -118,7 +122,7 @@ class Files:
             )
 
     def names(self, run_id: str, prefix: str = "") -> list[str]:
-        """See :meth:`amlflow.spec.Tracker.list_files`."""
+        """Do what :meth:`amlflow.spec.Tracker.list_files` does."""
         artifacts = self._artifacts(run_id)
         folder = to_path(posixpath.dirname(prefix))
         return sorted(self._walk(artifacts, folder, prefix))
@@ -134,7 +138,7 @@ class Files:
                 yield name
 
     def get(self, run_id: str, name: str, destination: Path) -> None:
-        """See :meth:`amlflow.spec.Tracker.get_file`."""
+        """Do what :meth:`amlflow.spec.Tracker.get_file` does."""
         artifacts = self._artifacts(run_id)
         try:
             path = to_file_path(name)

@@ -1,4 +1,4 @@
-"""What MLflow cannot do of the contract. Imports nothing of MLflow."""
+"""The parts of the contract that MLflow cannot keep. Imports nothing of MLflow."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ OLD_SERVER_LIMITS = [
 
 
 def limits_of(uri: str, *, is_atomic: bool) -> Sequence[KnownLimit]:
-    """The limits of the tracker at a URI; ``is_atomic`` is whether its store has transactions."""
+    """Return the limits of the tracker at a URI. ``is_atomic``: its store has transactions."""
     if scheme_of(uri) in SERVERS or is_elsewhere(uri):
         return SERVER_LIMITS
     return LIMITS if is_atomic else ONE_BY_ONE

@@ -1,4 +1,4 @@
-"""The addresses of MLflow's page."""
+"""Addresses in MLflow's page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import quote
 from amlflow.spec import ModelRecord, RunRecord, redacted
 
 UI = "http://127.0.0.1:5000"
-"""Where `mlflow ui` serves the page of an embedded database."""
+"""The address at which `mlflow ui` serves the page of an embedded database."""
 
 
 def experiment_link(uri: str, experiment_id: str) -> str:

@@ -1,8 +1,8 @@
-"""Files in an artifact store that is a folder of this machine: stored whole, and never twice.
+"""An artifact store in a folder of this machine. A file is stored completely, and only once.
 
-MLflow copies a file straight to its place. Then another process sees a half of it, a writer that is
-killed leaves the half, and of two processes that store one new file both succeed. Here a file is
-copied beside the artifacts first and then gets its name in one step.
+MLflow copies a file straight to its path. Then another process can see a half of it, a process that
+is killed leaves that half, and if two processes store the same new file, both succeed. Here a file
+is first copied to a folder beside the artifacts, and then it gets its name in one step.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from amlflow.spec import Refused
 from amlflow_mlflow.entities import FileEntry
 
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
-"""What a file system says that has no hard links."""
+"""The errors of file systems without hard links."""
 IS_WINDOWS = os.name == "nt"
 _OF_WINDOWS = re.compile(r"(?:file:/*)?[A-Za-z]:[/\\]")
 
 
 class LocalArtifacts:
-    """See :class:`amlflow_mlflow.store.ArtifactStore`; the root is a folder of this machine."""
+    """An :class:`amlflow_mlflow.store.ArtifactStore` whose root is a folder of this machine."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -54,7 +54,7 @@ class LocalArtifacts:
         return True
 
     def _inside(self, path: str) -> Path:
-        """A path below the folder. Raises :class:`Refused` where links lead out of it."""
+        """Return a path in the folder. Raises :class:`Refused` if links lead out of the folder."""
         target = self.folder / path
         if not resolve_links(target).is_relative_to(resolve_links(self.folder)):
             raise Refused(
@@ -65,7 +65,7 @@ class LocalArtifacts:
 
 
 class NoArtifacts:
-    """See :class:`amlflow_mlflow.store.ArtifactStore`; of a run without a place for files."""
+    """An :class:`amlflow_mlflow.store.ArtifactStore` for a run without an artifact URI."""
 
     folder = None
 
@@ -80,17 +80,17 @@ class NoArtifacts:
 
 
 def open_folder(root: str) -> LocalArtifacts | NoArtifacts | None:
-    """The files below an artifact URI, or None where a client of another place opens them."""
-    if not root or "\0" in root:  # as a path, an empty one would be the working folder
+    """Open the files at an artifact URI. None if the URI is not a folder of this machine."""
+    if not root or "\0" in root:  # an empty path would be the working folder
         return NoArtifacts()
     folder = folder_of(root)
     return None if folder is None else LocalArtifacts(folder)
 
 
 def folder_of(root: str) -> Path | None:
-    """The folder that an artifact URI names, as MLflow reads it, or None if it is elsewhere.
+    """Return the folder that an artifact URI names, by MLflow's rules. None if it is not local.
 
-    Raises :class:`amlflow.spec.Refused` for a folder of Windows on another system.
+    Raises :class:`amlflow.spec.Refused` for a Windows folder if this system is not Windows.
     """
     if not IS_WINDOWS and _OF_WINDOWS.match(root):
         raise Refused(
@@ -105,10 +105,10 @@ def folder_of(root: str) -> Path | None:
 
 
 def store_files(folder: Path, files: Mapping[str, Path], *, replace: bool) -> str | None:
-    """Store local files at paths below the folder of a run's artifacts.
+    """Store local files at paths in the folder of a run's artifacts. Raises :class:`OSError`.
 
-    Returns the path of a file that is there already, if there is one: then none is stored. With
-    ``replace`` it is replaced. Raises :class:`OSError`.
+    If one of the files exists already, its path is returned, and none is stored. With ``replace``,
+    existing files are replaced.
     """
     folder.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=".amlflow-", dir=folder.parent))
@@ -145,6 +145,6 @@ def _name(copy: Path, target: Path, *, replace: bool) -> None:
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        # No step of such a file system stores a whole file under a new name only.
+        # Such a file system cannot store a complete file in one step only if the name is new.
         with target.open("xb") as file:
             file.write(copy.read_bytes())

@@ -1,4 +1,4 @@
-"""The last, smallest, largest and first numbers of metrics, from MLflow's tables or its answers.
+"""The last, smallest, largest and first numbers of metrics, from MLflow's tables or answers.
 
 MLflow stores an infinity as the largest double, and NaN as a mark beside the number 0.
 """
@@ -21,25 +21,25 @@ from amlflow_mlflow.spelling import from_key
 LARGEST = sys.float_info.max
 
 Names = Mapping[str, Collection[str] | None]
-"""The metrics that are looked at, by field; None for all."""
+"""The names of metrics to read, by field; None for all."""
 MetricNumbers = Mapping[str, Mapping[str, float]]
-"""Numbers by field and name."""
+"""Numbers of metrics, by field and name."""
 
 
 def to_stored(value: float) -> float:
-    """A number that is not NaN, as MLflow stores it."""
+    """Turn a number that is not NaN into the one that MLflow stores."""
     return max(-LARGEST, min(LARGEST, value))
 
 
 def from_stored(value: float, is_nan: object = False) -> float:
-    """The number that MLflow stores."""
+    """Turn a number that MLflow has stored into the one that was logged."""
     if is_nan or isnan(value):
         return nan
     return copysign(inf, value) if abs(value) >= LARGEST else value
 
 
 def metrics_of(query: RunQuery, by: Order | None = None) -> dict[str, set[str] | None]:
-    """The metrics that a query's fields and conditions and an order name, by field."""
+    """Return the metrics in a query's fields and conditions, and in an order, by field."""
     names: dict[str, set[str] | None] = {}
     fields = [field.partition(".") for field in query.fields or ()]
     entries = [(field, name if dot else None) for field, dot, name in fields]
@@ -57,7 +57,7 @@ def metrics_of(query: RunQuery, by: Order | None = None) -> dict[str, set[str] |
 
 
 def add_numbers(run: RunRecord, numbers: MetricNumbers) -> RunRecord:
-    """The run with its numbers."""
+    """Return the run with these numbers."""
     changes: dict[str, Any] = {
         field: dict(sorted(values.items())) for field, values in numbers.items()
     }
@@ -65,19 +65,19 @@ def add_numbers(run: RunRecord, numbers: MetricNumbers) -> RunRecord:
 
 
 def from_answer(metrics: Mapping[str, float], names: Collection[str] | None) -> dict[str, float]:
-    """The last numbers, from those that MLflow gives with a run."""
+    """Read the last numbers from those that MLflow returns with a run."""
     numbers = {from_key(key): from_stored(value) for key, value in metrics.items()}
     return {key: value for key, value in numbers.items() if names is None or key in names}
 
 
 def from_history(rows: Sequence[Row]) -> dict[str, float]:
-    """The numbers of one metric, by field, from all of its points."""
+    """Compute the numbers of one metric, by field, from all of its points."""
     ordered = sorted(rows, key=lambda row: (row.step, row.timestamp))
     return summarize([from_stored(row.value) for row in ordered])
 
 
 def move_nan_to_end(runs: Iterable[RunRecord], order: Order) -> Iterator[RunRecord]:
-    """The runs in an order of MLflow's, which has NaN before the runs that lack the metric."""
+    """Move runs whose last number is NaN to those without the metric. MLflow sorts them before."""
     lacking: list[RunRecord] = []
     for run in runs:
         if isnan(run.metrics.get(order.key or "", nan)):
@@ -88,7 +88,7 @@ def move_nan_to_end(runs: Iterable[RunRecord], order: Order) -> Iterator[RunReco
 
 
 def by_name(rows: Iterable[Sequence[object]]) -> dict[str, dict[str, float]]:
-    """Rows of a run's id, a key, a number and whether it is NaN, as numbers by run and name."""
+    """Turn rows (run's id, key, number, whether it is NaN) into numbers by run and name."""
     numbers: dict[str, dict[str, float]] = {}
     for run_id, key, value, is_nan in rows:
         number = read_number(str(run_id), str(key), value)

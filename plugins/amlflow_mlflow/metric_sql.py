@@ -1,4 +1,4 @@
-"""Numbers of metrics as SQL on MLflow's database: in conditions, as sort keys, and read in bulk."""
+"""SQL for the numbers of metrics in MLflow's database: conditions, sort keys and bulk reads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from amlflow_mlflow.metric_numbers import to_stored
 from amlflow_mlflow.spelling import to_key
 
 Bind = Callable[[Any], str]
-"""Adds a value to a statement, and gives what stands for it there."""
+"""A function that adds a value to a statement, and returns its placeholder."""
 
 _OPS = {Op.EQ: "=", Op.GE: ">=", Op.LE: "<=", Op.GT: ">", Op.LT: "<"}
 _NUMBERS = {
@@ -28,8 +28,8 @@ _NUMBERS = {
         " GROUP BY run_uuid"
     ),
 }
-"""The number of one metric by run, for all runs at once: SQLite would look each run's points up by
-an index that does not begin with the run."""
+"""The number of one metric by run, for all runs at once. For a single run, SQLite would use an
+index that does not begin with the run."""
 _ROWS = {
     "metrics": "SELECT run_uuid, key, value, is_nan FROM latest_metrics WHERE {these}",
     "metrics_min": (
@@ -53,16 +53,19 @@ FIRST_SQL = (
     " WHERE kept.run_uuid = r.run_uuid AND kept.key = {key}"
     " ORDER BY kept.step, kept.timestamp, kept.value LIMIT 1)"
 )
-"""The first number of a metric of the run ``r``, for which there is an index."""
+"""The first number of a metric of the run ``r``. There is an index for this."""
 
 
 def numbers_sql(field: str, key: str, bind: Bind) -> str:
-    """The ``run_uuid`` and ``value`` of a metric but the first; it is null where it is NaN."""
+    """Return a SELECT of ``run_uuid`` and ``value`` for each field except ``metrics_first``.
+
+    The value is null if it is NaN.
+    """
     return _NUMBERS[field].format(key=bind(to_key(key)))
 
 
 def clause_sql(field: str, key: str, op: Op, value: Any, bind: Bind) -> str | None:
-    """A condition on a metric of the run ``r``, exactly; None where there is none."""
+    """Return SQL for exactly a condition on a metric of the run ``r``. None if there is none."""
     if op in (Op.HAS, Op.LACKS):
         test = "value IS NOT NULL"
     elif op in _OPS and isinstance(value, (int, float)):
@@ -80,9 +83,9 @@ def clause_sql(field: str, key: str, op: Op, value: Any, bind: Bind) -> str | No
 def rows_sql(
     field: str, names: Collection[str] | None, among: str, values: dict[str, Any]
 ) -> str | None:
-    """Reads a run's id, key, number and NaN mark for each metric of the runs ``:ids``.
+    """Return a SELECT of run id, key, number and NaN mark for the metrics of the runs ``:ids``.
 
-    None where no run can have any of the names.
+    None if no run can have a metric with one of the names.
     """
     these = f"run_uuid {among}"
     if names is not None:

@@ -1,4 +1,4 @@
-"""Artifact stores that MLflow has a client of: S3, Azure, Google, HDFS, other servers' files."""
+"""Artifact stores for which MLflow has a client: S3, Azure, Google, HDFS, other MLflow servers."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from mlflow.utils.uri import append_to_uri_path
 from amlflow_mlflow.entities import FileEntry
 from amlflow_mlflow.private import SERVER_DESTINATION
 
-# Where tqdm is installed, MLflow would draw a bar for every file into a log that is followed.
+# If tqdm is installed, MLflow would print a progress bar for every file into the log.
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 SERVED = "mlflow-artifacts:/"
 
 
 class MlflowArtifacts:
-    """See :class:`amlflow_mlflow.store.ArtifactStore`."""
+    """An :class:`amlflow_mlflow.store.ArtifactStore` that uses MLflow's clients."""
 
     folder: Path | None = None
 
@@ -40,12 +40,12 @@ class MlflowArtifacts:
 
     def put(self, files: Mapping[str, Path]) -> None:
         with tempfile.TemporaryDirectory() as staging:
-            # MLflow names an artifact after the local file, so the files are laid out as named.
+            # MLflow gives an artifact the name of the local file. So lay out the files in a folder.
             for name, path in files.items():
                 laid = Path(staging) / name
                 laid.parent.mkdir(parents=True, exist_ok=True)
                 source = path.resolve(strict=True)
-                if sys.platform == "win32":  # where few users may make links
+                if sys.platform == "win32":  # few users of Windows may make links
                     shutil.copyfile(source, laid)
                 else:
                     laid.symlink_to(source)
@@ -58,7 +58,7 @@ class MlflowArtifacts:
             except (MlflowException, OSError):
                 if FileEntry(path, False) not in self.list(posixpath.dirname(path)):
                     return False
-                # It is there now: it came, or was replaced, in the same moment.
+                # The file exists: it was stored or replaced during the download. Try again.
                 try:
                     local = self._repository.download_artifacts(path, dst_path=staging)
                 except (MlflowException, OSError) as error:
@@ -70,7 +70,7 @@ class MlflowArtifacts:
 
 
 def inside_server(root: str) -> str:
-    """Where artifacts are; a server's own processes go where it puts what clients send it."""
+    """Return the place of artifacts. In a server's own processes, this is its destination."""
     destination = os.environ.get(SERVER_DESTINATION)
     if destination is None or not root.startswith(SERVED):
         return root

@@ -1,4 +1,4 @@
-"""MLflow's registry of models in a database, behind :class:`amlflow_mlflow.store.Registry`."""
+"""MLflow's registry of models in a database, as an :class:`amlflow_mlflow.store.Registry`."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from amlflow_mlflow.entities import ModelVersion, Page
 from amlflow_mlflow.typed_columns import type_texts, type_version
 
 RACES = 20
-"""How often a version is made again after other processes took the number; each has got on."""
+"""How often to create a version again after other processes have taken its number."""
 _TAKEN = "RESOURCE_ALREADY_EXISTS"
 
 
 class MlflowRegistry:
-    """The models at a URI; ``patiently`` makes a call again while a lock is in the way."""
+    """The models at a URI. ``patiently`` repeats a call while another program holds a lock."""
 
     def __init__(self, uri: str, patiently: Callable[..., Any]) -> None:
         self._uri, self._patiently = uri, patiently
@@ -29,7 +29,7 @@ class MlflowRegistry:
 
     @property
     def _inner(self) -> Any:
-        """MLflow's store of models, opened at the first call."""
+        """MLflow's store of models. The first call opens it."""
         if self._opened is None:
             open_it = functools.partial(private.get_registry_store, self._uri)
             self._opened = self._patiently(open_it)
@@ -103,7 +103,7 @@ def _require(version: Any, name: str) -> ModelVersion:
 
 
 def _create_in_race(create: Callable[[], Any]) -> Any:
-    """Make a version; MLflow itself tries a few times only to find a number that is free."""
+    """Create a version. MLflow itself only tries a few times to find a free number."""
     for attempt in range(RACES):
         try:
             return create()

@@ -1,4 +1,4 @@
-"""MLflow's own stores behind :class:`amlflow_mlflow.store.Store`: databases, and its plugins'."""
+"""MLflow's own stores as an :class:`amlflow_mlflow.store.Store`: databases, plugins of MLflow."""
 
 from __future__ import annotations
 
@@ -55,22 +55,22 @@ from amlflow_mlflow.typed_columns import (
 Result = TypeVar("Result")
 
 DATABASE_THREADS = 4
-"""Within one call MLflow holds up to three of its fifteen database connections, so with too many
-threads each would wait for the others' until the pool gives up."""
+"""In one call, MLflow uses up to three of its fifteen database connections. With more threads, they
+would wait for each other's connections until the pool raises an error."""
 PLUGIN_THREADS = 8
 _ENTRIES = (
     "SELECT key, value FROM tags WHERE run_uuid = :run_id",
     "SELECT key, value FROM params WHERE run_uuid = :run_id",
     "SELECT key, CASE WHEN NOT is_nan THEN value END FROM latest_metrics WHERE run_uuid = :run_id",
 )
-"""Of one run, in the order of :class:`RunData`; the number of a metric is null for NaN."""
+"""The entries of one run, in the order of :class:`RunData`. NaN is null."""
 _VIEWS = {ALL: ViewType.ALL, DELETED_ONLY: ViewType.DELETED_ONLY}
 
 
 class MlflowStore:
-    """See :class:`amlflow_mlflow.store.Store`.
+    """An :class:`amlflow_mlflow.store.Store` on one of MLflow's own stores.
 
-    A call is made again while another program holds the database's lock, for
+    A call is repeated while another program holds the database's lock, for at most
     :data:`BUSY_TIMEOUT_S`.
     """
 
@@ -84,7 +84,7 @@ class MlflowStore:
         self.uri, self.where = uri, redacted(uri)
         self.inner = open_database(uri)
         self.engine: Any = getattr(self.inner, "engine", None)
-        # sqlite takes one writer at a time.
+        # SQLite only allows one writer at a time.
         self.threads = 1 if uri.startswith(("sqlite", "file")) else PLUGIN_THREADS
         self._room = threading.Semaphore(
             DATABASE_THREADS if self.engine is not None else PLUGIN_THREADS
@@ -101,7 +101,7 @@ class MlflowStore:
     def patiently(
         self, call: Callable[[], Result], missing: AzureMLException | None = None
     ) -> Result:
-        """What a call to MLflow's store returns; it is made again while a lock is in the way."""
+        """Make a call to MLflow's store, again and again while a lock is in the way."""
         with translate_errors(self.uri, missing), self._room:
             return tenacity.Retrying(
                 retry=tenacity.retry_if_exception(_is_in_the_way),
@@ -157,7 +157,7 @@ class MlflowStore:
         self._experiment_call("set_experiment_tag", experiment_id, ExperimentTag(key, value))
 
     def check_removes_experiment_tags(self, experiment_id: str) -> None:
-        """Nothing is lacking."""
+        """Do nothing: these stores can remove tags of experiments."""
 
     def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
         self._experiment_call("delete_experiment_tag", experiment_id, key)
@@ -233,7 +233,7 @@ class MlflowStore:
         return Page(type_runs(page), page.token)
 
     def _select_run(self, run_id: str) -> Run:
-        """A run from the tables; MLflow's own ``get_run`` refuses one with an empty column."""
+        """Read a run from the tables. MLflow's own ``get_run`` fails if a column is empty."""
         # A store of another package needs no database.
         from sqlalchemy import text
 
@@ -257,7 +257,7 @@ class MlflowStore:
         return rows
 
     def _select_metrics(self, run_id: str, keys: Sequence[str]) -> dict[str, list[Row]]:
-        """All in one statement; MLflow's own ``get_metric_history`` makes an object of each."""
+        """Read all points in one statement. MLflow's function makes an object for each point."""
         histories: dict[str, list[Row]] = {key: [] for key in keys}
         one_key = " AND key = :key" if len(keys) == 1 else ""
         statement = (
@@ -280,7 +280,7 @@ class MlflowStore:
     def select(self, statement: str, values: Mapping[str, Any]) -> list[Any]:
         set_up = DIALECTS[self.dialect].set_up if self.dialect else ""
 
-        # As above.
+        # A store of another package needs no database.
         from sqlalchemy import text
 
         def read() -> list[Any]:
@@ -288,7 +288,7 @@ class MlflowStore:
                 connection = session.connection()
                 if set_up:
                     connection.exec_driver_sql(set_up)
-                # Together: psycopg fetches single rows at twice the cost.
+                # All at once: with psycopg, fetching single rows takes twice as long.
                 return list(connection.execute(text(statement), dict(values)).all())
 
         return self.patiently(read)
@@ -296,14 +296,14 @@ class MlflowStore:
     def database(self) -> Path | None:
         if self.engine is None or self.engine.dialect.name != "sqlite":
             return None
-        with self.engine.connect() as connection:  # as SQLite itself names it
+        with self.engine.connect() as connection:  # SQLite itself knows the path
             for _, schema, path in connection.exec_driver_sql("PRAGMA database_list"):
                 if schema == "main" and path:
                     return Path(path)
         return None
 
     def open_artifacts(self, root: str) -> ArtifactStore:
-        # Clients of artifact stores are imported where one is used.
+        # Clients of artifact stores are only imported if one is used.
         from amlflow_mlflow.mlflow_artifacts import MlflowArtifacts, inside_server
 
         root = inside_server(root)
@@ -311,5 +311,5 @@ class MlflowStore:
 
 
 def _is_in_the_way(error: BaseException) -> bool:
-    """Whether another process is, so that the same call may pass soon."""
+    """Whether another process is in the way, so that the same call may soon succeed."""
     return isinstance(error, MlflowException) and (says(error, BUSY) or says(error, SAME_POINT))

@@ -1,6 +1,6 @@
-"""The files of a model that another client registered, wherever MLflow keeps them.
+"""The files of a model that another client has registered.
 
-MLflow's own functions log a model to a folder of its own, which is not among the files of a run.
+MLflow's own functions store a model in a separate folder, which does not belong to a run's files.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from amlflow_mlflow.spelling import from_path, to_file_path
 from amlflow_mlflow.store import Store
 
 FOLDER = "artifacts"
-"""What MLflow calls the folder of every model that it logs; the model's name says more."""
+"""MLflow's name for the folder of every model that it logs. The model's name is shown instead."""
 
 
 class ModelLocation:
-    """A file or folder at the URI that a store gives for a version of a model.
+    """The file or folder at the URI of a version of a model.
 
     Raises:
-        Refused: the URI is empty, or a server names a local folder in which MLflow keeps no models.
+        Refused: the URI is empty, or a server names a local folder that is not one of MLflow's
+            folders for models.
     """
 
     def __init__(self, store: Store, uri: str, model: str) -> None:
@@ -48,7 +49,7 @@ class ModelLocation:
             self._artifacts = store.open_artifacts(parent or slash or ".")
 
     def names(self) -> list[str]:
-        """The names of the files, sorted; each begins with the name of the file or folder."""
+        """List the names of the files, sorted. Each begins with the name of the file or folder."""
         with translate_errors(self._store.uri, files=f"the model at {self._base!r}"):
             paths = list(self._walk(self._base))
             if not paths:
@@ -66,7 +67,7 @@ class ModelLocation:
                 yield path
 
     def get(self, name: str, destination: Path) -> bool:
-        """Write a file to a local path; False if the model does not have it."""
+        """Write a file to a local path. Returns False if the model does not have the file."""
         top, slash, rest = name.partition("/")
         if top != self._shown:
             return False

@@ -1,4 +1,4 @@
-"""MLflow's versions of models as the contract's records."""
+"""Turns MLflow's versions of models into records of the contract."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from amlflow_mlflow.spelling import (
 )
 
 PROPERTY_TAG = OWN + PROPERTY
-"""Prefix of the tags that are copies of properties; a user's tag never begins so."""
+"""The prefix of tags that are copies of properties. No tag of a user has it."""
 UPLOADED = "mlflow.amlflow.uploaded"
-"""The tag of a version whose run is there only to keep its files."""
+"""The tag of a version whose run only exists to keep its files."""
 PROMPT = "mlflow.prompt.is_prompt"
-"""The tag of a prompt, which MLflow keeps among the models."""
+"""The tag of a prompt. MLflow keeps prompts among the models."""
 
 
 def to_model(version: Any, tags: Mapping[str, str] | None = None) -> ModelRecord:
-    """The record of an ``mlflow.entities.model_registry.ModelVersion``.
+    """Return the record of an ``mlflow.entities.model_registry.ModelVersion``.
 
-    ``tags`` are its tags, where they are known better than from the answer to a registration.
+    ``tags`` replace its own tags: the answer to a registration may lack some.
     """
     tags = version.tags if tags is None else tags
     return ModelRecord(
@@ -60,11 +60,11 @@ def to_model(version: Any, tags: Mapping[str, str] | None = None) -> ModelRecord
 
 
 def property_tags(properties: Mapping[str, str]) -> dict[str, str]:
-    """Properties as tags. Raises :class:`Refused` for what a run could not keep as a param."""
+    """Turn properties into tags. Raises :class:`Refused` if a run could not keep one as a param."""
     to_params(properties)
     return {to_key(key, PROPERTY_TAG): value for key, value in properties.items()}
 
 
 def note_tags(system: Mapping[str, str]) -> dict[str, str]:
-    """amlflow's notes as tags; MLflow's page shows them, such as ``amlflow.framework``."""
+    """Turn amlflow's notes into tags, such as ``amlflow.framework``. MLflow's page shows them."""
     return {OWN + key: check_text(key, value, TAG_LIMIT) for key, value in system.items()}

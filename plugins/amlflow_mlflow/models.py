@@ -1,13 +1,13 @@
 """Versions of models in MLflow's model registry, with v1's fields as their tags.
 
-MLflow's registry keeps no files and has no tags that are written once. Runs of the experiment
-:data:`amlflow_mlflow.spelling.MODELS` do both:
+MLflow's registry does not keep files, and any of its tags can be changed. So runs in the experiment
+:data:`amlflow_mlflow.spelling.MODELS` keep files and write-once properties:
 
-* Local files that are registered become the files of a run first, and then a version that points to
-  it. A version is made by one call, so one whose upload breaks off is never there.
-* A property that is added later is written as a param of a run whose id is made of the version's
-  name and number. MLflow stores a param once, whoever else adds it now; a tag of the version is a
-  copy of it.
+* If you register local files, they first become the files of a run. Then a version is created that
+  points to the run. So if the upload fails, the version does not exist.
+* If you add a property later, it becomes a param of a run. The run's id is made from the version's
+  name and number. MLflow stores a param only once, even if several processes add it at the same
+  time. A tag of the version has a copy of the property.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ MAX_VERSION = 2**31 - 1
 """MLflow's databases keep a version in 32 bits."""
 DESCRIPTION_LIMIT = 5000
 SOURCE_LIMIT = 500
-"""Characters that MLflow's databases keep."""
+"""How many characters MLflow's databases keep."""
 UPLOAD_FOLDER = "model"
-"""Where a run has local files that were registered."""
+"""The folder of a run that has the registered local files."""
 _NEWEST = ["creation_timestamp DESC", "name ASC", "version_number DESC"]
 
 
 class Runs(Protocol):
-    """What is used of the tracker's runs."""
+    """The methods of the tracker's runs that models need."""
 
     def ensure_experiment(self, name: str) -> ExperimentRecord: ...
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]: ...
@@ -81,7 +81,7 @@ class Models:
     # registering
 
     def register(self, draft: ModelDraft) -> ModelRecord:
-        """See :meth:`amlflow.spec.Tracker.register_model`."""
+        """Do what :meth:`amlflow.spec.Tracker.register_model` does."""
         tags = _tags(draft)
         if draft.run_id is not None:
             self._files.check_there(draft.run_id, draft.path)
@@ -105,10 +105,10 @@ class Models:
             )
 
     def _upload(self, draft: ModelDraft) -> str:
-        """Store local files as those of a run; its id."""
+        """Store local files in a new run. Return the run's id."""
         run = self._create_run(draft.name, None)
         try:
-            # Below a folder, since amlflow's own files are at the top.
+            # In a folder, since amlflow's own files are at the top.
             files = {f"{UPLOAD_FOLDER}/{name}": path for name, path in draft.files.items()}
             self._files.put(run.id, files)
         except BaseException:
@@ -127,14 +127,14 @@ class Models:
         return run
 
     def _discard(self, run_id: str) -> None:
-        """Give a run of files to `mlflow gc`, which removes them."""
-        with contextlib.suppress(AzureMLException):  # the error that led here says more
+        """Delete a run that keeps files. `mlflow gc` removes the files."""
+        with contextlib.suppress(AzureMLException):  # the caller raises a more useful error
             self._store.delete_run(run_id)
 
     def _add_version(self, draft: ModelDraft, run_id: str, tags: dict[str, str]) -> ModelRecord:
         root = self._store.get_run(run_id).info.artifact_uri
         source = check_text("the path", f"{root}/{to_path(draft.path)}", SOURCE_LIMIT)
-        # Now, so that an upload that breaks off leaves no model without a version.
+        # Only now, so that a failed upload does not leave a model without a version.
         self._ensure_model(draft.name)
         version = self._registry.create_version(draft.name, source, run_id, tags, draft.description)
         return to_model(version, tags)
@@ -142,21 +142,21 @@ class Models:
     # reading
 
     def _get(self, name: str, version: int) -> ModelVersion:
-        """A version as MLflow has it."""
+        """Return a version as MLflow has it."""
         missing = ModelNotFound(f"name {name}, version {version}")
         if not 0 < version <= MAX_VERSION or "/" in name or not name.strip():
-            raise missing  # MLflow's server would take it for another address
+            raise missing  # such values would lead to another address of MLflow's server
         version_record = self._registry.get_version(name, version)
         if PROMPT in version_record.tags:
             raise missing
         return version_record
 
     def get(self, name: str, version: int) -> ModelRecord:
-        """See :meth:`amlflow.spec.Tracker.get_model`."""
+        """Do what :meth:`amlflow.spec.Tracker.get_model` does."""
         return to_model(self._get(name, version))
 
     def find(self, conditions: Sequence[Condition]) -> Iterator[ModelRecord]:
-        """See :meth:`amlflow.spec.Tracker.find_models`."""
+        """Do what :meth:`amlflow.spec.Tracker.find_models` does."""
         clauses = [clause for condition in conditions if (clause := _clause(condition))]
         token, before = None, set[tuple[str, int]]()
         while True:
@@ -165,7 +165,7 @@ class Models:
                 if PROMPT in version.tags:
                     continue
                 model = to_model(version)
-                # Pages are offsets, which a version that comes meanwhile shifts.
+                # Pages are offsets. A version that is created now shifts the next page.
                 is_new = (model.name, model.version) not in before
                 before.add((model.name, model.version))
                 if is_new and all(condition.holds(model) for condition in conditions):
@@ -177,7 +177,7 @@ class Models:
     # changing
 
     def update(self, name: str, version: int, change: ModelChange) -> None:
-        """See :meth:`amlflow.spec.Tracker.update_model`."""
+        """Do what :meth:`amlflow.spec.Tracker.update_model` does."""
         tags = _tags(change)
         removed = [to_key(key) for key in change.tags_removed]
         if change.description is not None:
@@ -194,8 +194,8 @@ class Models:
             remove_tag(partial(self._registry.delete_version_tag, name, version, key))
 
     def _add_properties(self, model: ModelRecord, properties: Mapping[str, str]) -> None:
-        """Decide who adds the properties, of several processes that do."""
-        model.changed(ModelChange(properties=properties))  # or one of them has another value
+        """Add properties as params of a run, so that only one of several processes can add each."""
+        model.changed(ModelChange(properties=properties))  # raises if one has another value
         digest = hashlib.sha256(f"{model.version} {model.name}".encode()).hexdigest()
         alias = f"model-{digest[:32]}"
         experiment = self._runs.ensure_experiment(MODELS)
@@ -209,7 +209,7 @@ class Models:
         self._runs.update_run(run.id, RunChange(properties=properties))
 
     def delete(self, name: str, version: int) -> None:
-        """See :meth:`amlflow.spec.Tracker.delete_model`."""
+        """Do what :meth:`amlflow.spec.Tracker.delete_model` does."""
         version_record = self._get(name, version)
         self._registry.delete_version(name, version)
         if (
@@ -220,7 +220,7 @@ class Models:
             self._discard(version_record.run_id)
 
     def _is_upload(self, run_id: str) -> bool:
-        """Whether a run keeps registered files; the version's tag alone could name any run."""
+        """Whether a run keeps registered files. Needed as a version's tag could name any run."""
         with contextlib.suppress(AzureMLException):
             experiment = self._store.get_experiment_by_name(MODELS)
             experiment_id = self._store.get_run(run_id).info.experiment_id
@@ -230,7 +230,7 @@ class Models:
     # files
 
     def list_files(self, name: str, version: int) -> list[str]:
-        """See :meth:`amlflow.spec.Tracker.list_model_files`."""
+        """Do what :meth:`amlflow.spec.Tracker.list_model_files` does."""
         version_record = self._get(name, version)
         run_id, path = self._content(version_record)
         if run_id is None:
@@ -244,7 +244,7 @@ class Models:
         ]
 
     def get_files(self, name: str, version: int, files: Mapping[str, Path]) -> None:
-        """See :meth:`amlflow.spec.Tracker.get_model_files`."""
+        """Do what :meth:`amlflow.spec.Tracker.get_model_files` does."""
         version_record = self._get(name, version)
         run_id, path = self._content(version_record)
         if run_id is None:
@@ -256,7 +256,7 @@ class Models:
             if not get(*file):
                 raise FileNotInModel(name, version, file[0])
 
-        # A store of files on this machine takes no longer one by one.
+        # A local store has one thread: there, several would not be faster.
         with ThreadPoolExecutor(self._store.threads) as pool:
             list(pool.map(fetch, files.items()))
 
@@ -268,7 +268,10 @@ class Models:
         return True
 
     def _content(self, version: ModelVersion) -> tuple[str | None, str]:
-        """The run whose file or folder is the content, and its name there; or no run."""
+        """Return the run that has the content, and the name of the file or folder there.
+
+        The run is None if the content does not belong to a run's files.
+        """
         if not version.run_id:
             return None, ""
         with contextlib.suppress(RunNotFound):
@@ -279,15 +282,15 @@ class Models:
         return None, ""
 
     def _locate(self, version: ModelVersion) -> ModelLocation:
-        """Where the content of a version is that is not among the files of its run."""
+        """Find the content of a version if it does not belong to the files of its run."""
         uri = self._registry.version_location(version.name, int(version.version))
         return ModelLocation(self._store, uri, version.name)
 
 
 def _tags(change: ModelDraft | ModelChange) -> dict[str, str]:
-    """The tags of a version that say what a draft or a change says.
+    """Turn a draft or a change into tags of a version.
 
-    Raises :class:`Refused` for what MLflow would not keep.
+    Raises :class:`Refused` for values that MLflow would not keep.
     """
     tags = {to_key(key): to_tag_value(key, value) for key, value in change.tags.items()}
     tags |= property_tags(change.properties)
@@ -298,7 +301,7 @@ def _tags(change: ModelDraft | ModelChange) -> dict[str, str]:
 
 
 def _clause(condition: Condition) -> str | None:
-    """A condition in MLflow's filter language, where it has one that is not too strict."""
+    """Turn a condition into one of MLflow's filters. None if MLflow's would be too strict."""
     value = condition.value
     if condition.op is not Op.EQ or not isinstance(value, str):
         return None

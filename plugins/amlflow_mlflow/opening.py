@@ -1,4 +1,4 @@
-"""Opening MLflow's store at a URI, which fails within seconds and not after an hour."""
+"""Opens MLflow's store at a URI. A failure takes seconds, and not an hour as in MLflow."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROBE_TIMEOUT_S = 5
 
 
 class _WithoutDatabaseTracebacks(logging.Filter):
-    """MLflow logs a database error with its traceback and raises it too; the error is enough."""
+    """A filter for logs: MLflow logs the traceback of a database error that it also raises."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not str(record.msg).startswith("SQLAlchemy database error")
@@ -33,9 +33,9 @@ logging.getLogger("mlflow.store.db.utils").addFilter(_WithoutDatabaseTracebacks(
 
 
 def open_database(uri: str) -> Any:
-    """MLflow's store at a URI; a database that is locked is waited for.
+    """Open MLflow's store at a URI. Waits for a locked database.
 
-    Raises :class:`amlflow.spec.Unavailable`: within seconds if no database answers, after
+    Raises :class:`amlflow.spec.Unavailable`: within seconds if no database answers, and after
     :data:`BUSY_OPENING_S` if another program holds the database's lock.
     """
     opening = tenacity.Retrying(
@@ -48,7 +48,7 @@ def open_database(uri: str) -> Any:
         return opening(_open, uri)
     except AzureMLException:
         raise
-    except Exception as error:  # whatever the database's driver raises while MLflow makes tables
+    except Exception as error:  # the database's driver may raise any error while tables are made
         raise (busy(uri) if _is_busy(error) else opening_error(uri, error)) from error
 
 
@@ -65,9 +65,10 @@ def _open(uri: str) -> Any:
 
 
 def _decode_leniently(engine: Any) -> None:
-    """One text that is not in UTF-8 would end a statement for all rows.
+    """Read texts that are not in UTF-8. Otherwise one such text would make a statement fail.
 
-    In the processes of MLflow's server, MLflow has another engine for the same database.
+    In the processes of MLflow's server, this applies to all engines, since MLflow uses another
+    engine for the same database.
     """
     # A store of another package needs no database.
     from sqlalchemy import event, pool
@@ -83,16 +84,16 @@ def _set_text_factory(connection: Any, *_: Any) -> None:
 
 
 def _is_busy(error: BaseException) -> bool:
-    """Whether another program's lock is the reason of an error."""
+    """Whether another program's lock is the cause of an error."""
     return says(error, BUSY)
 
 
 _engines: set[Any] = set()
-"""Of all databases that this process has opened."""
+"""The engines of all databases that this process has opened."""
 
 
 def _leave_connections() -> None:
-    """Leave the connections of the process that this one was forked from to that one."""
+    """Leave the connections to the parent, in a forked process."""
     for engine in _engines:
         engine.dispose(close=False)
 
@@ -102,9 +103,9 @@ if hasattr(os, "register_at_fork"):
 
 
 def _artifact_root(uri: str) -> str | None:
-    """The folder for files: beside the database; MLflow's own choice is the working folder.
+    """Return the folder for files: beside the database. MLflow's default is the working folder.
 
-    In the processes of MLflow's server it is as that server's settings say.
+    In the processes of MLflow's server, the server's settings decide.
     """
     if private.is_server_process() or not uri.startswith(SQLITE):
         return None
@@ -112,7 +113,7 @@ def _artifact_root(uri: str) -> str | None:
 
 
 def _probe_database(uri: str) -> Any:
-    """An engine for a database that answers; MLflow would try to connect for almost an hour."""
+    """Check that a database answers, as MLflow would try for almost an hour. Return an engine."""
     # A store of another package needs no database.
     import sqlalchemy
 
@@ -126,7 +127,7 @@ def _probe_database(uri: str) -> Any:
 
 
 def _make_tables(engine: Any) -> None:
-    """Make a new database's tables; of several processes, one does and the others wait."""
+    """Make the tables of a new database. If several processes do so, one makes them."""
     if not private.all_tables_exist(engine):
         with _without_migration_log():
             private.make_tables(engine)
@@ -134,7 +135,7 @@ def _make_tables(engine: Any) -> None:
 
 @contextlib.contextmanager
 def _without_migration_log() -> Iterator[None]:
-    """The tables of a new database are made once, and forty lines about it help nobody."""
+    """Turn off the forty lines that MLflow logs when it makes the tables of a new database."""
     loggers = [logging.getLogger(name) for name in ("mlflow.store.db.utils", "alembic")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

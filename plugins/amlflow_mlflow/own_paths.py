@@ -1,19 +1,20 @@
-"""The files and folders of this machine in which MLflow keeps what it stores.
+"""The files and folders of this machine that belong to MLflow.
 
-What of a tracker becomes a local path, and on whose word:
+These values become a local path, for these reasons:
 
-* ``MLFLOW_TRACKING_URI``, the user's own setting, names a database's file; files are beside it.
+* ``MLFLOW_TRACKING_URI`` is the user's own setting. It may name a database's file, and files of
+  runs are beside it.
 * A run's ``artifact_uri`` may be a local folder, such as a network drive that all machines mount.
-  MLflow's server makes it of the experiment's artifact location, which is chosen by the server's
-  administrator or by the user who made the experiment, and of the run's id. So a server is trusted
-  to name a folder, but only one that ends in ``<run id>/artifacts``: it cannot have a file of yours
-  replaced, such as ``~/.ssh/authorized_keys`` (:func:`check_run_folder`).
-* The location of a model that MLflow's own functions logged may be a local folder as well. A
-  server is trusted only with one that ends in ``models/<id>/artifacts`` (:func:`is_model_folder`).
+  MLflow's server makes it from the run's id and the experiment's artifact location. That location
+  is chosen by the server's administrator, or by the user who has created the experiment. So a
+  server may name a folder, but only one that ends in ``<run id>/artifacts``. It cannot replace one
+  of your files, such as ``~/.ssh/authorized_keys`` (:func:`check_run_folder`).
+* The location of a model that MLflow's own functions have logged may also be a local folder. A
+  server may only name one that ends in ``models/<id>/artifacts`` (:func:`is_model_folder`).
 * The name of a file of a run is checked part by part (:func:`amlflow_mlflow.spelling.to_file_path`)
   and stays below that folder, links followed (:func:`path_below`).
 
-Nothing else of a run becomes a path: no tag, no param, no note, no metric.
+No other value of a run becomes a path: no tag, no param, no note, no metric.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ from amlflow.local_paths import resolve_links
 from amlflow.spec import Refused
 
 ARTIFACTS = "mlruns"
-"""The folder beside a database in which the files of runs are kept, unless another is chosen."""
+"""The folder beside a database that has the files of runs, unless you choose another one."""
 
 
 def own_paths(database: Path | None, locations: Iterable[str]) -> list[Path]:
-    """A database, if it is a file, and where the files of experiments are, if it is here."""
+    """List the paths of a database and of the files of experiments, if they are local."""
     folders = {path for location in locations if (path := local_folder(location)) is not None}
     if database is None:
         return sorted(folders)
@@ -45,9 +46,9 @@ def own_paths(database: Path | None, locations: Iterable[str]) -> list[Path]:
 
 
 def check_run_folder(root: str, run_id: str) -> None:
-    """Raise :class:`Refused` where a server says that a run's files are in any local folder.
+    """Raise :class:`Refused` if a server names a local folder that is not one of a run's files.
 
-    ``root`` is the run's artifact URI. One that is not a local path is as it should be.
+    ``root`` is the run's artifact URI. A URI that is not a local path is accepted.
     """
     folder = local_folder(root)
     if folder is None:
@@ -79,7 +80,7 @@ def is_model_folder(folder: Path) -> bool:
 
 
 def path_below(folder: Path, path: str) -> Path:
-    """A path below a folder. Raises :class:`Refused` where links lead elsewhere."""
+    """Return a path in a folder. Raises :class:`Refused` if links lead out of the folder."""
     target = folder / path
     if not resolve_links(target.parent).is_relative_to(resolve_links(folder)):
         raise Refused(
@@ -90,7 +91,7 @@ def path_below(folder: Path, path: str) -> Path:
 
 
 def local_folder(location: str) -> Path | None:
-    """The folder of this machine that a location names, or None if it is elsewhere."""
+    """Return the folder of this machine that a location names. None if it is not local."""
     if location.startswith("file:"):
         from urllib.request import url2pathname  # slow to import, and few ask for such a folder
 
@@ -101,10 +102,10 @@ def local_folder(location: str) -> Path | None:
 
 
 def server_paths(locations: Iterable[str]) -> list[Path]:
-    """Where the files of a server's experiments are, if that is a folder here.
+    """List the folders of this machine that have the files of a server's experiments.
 
-    Whoever makes an experiment names its location, so only a folder with the files of runs counts:
-    nobody can have another one left out of your snapshots.
+    Any user who creates an experiment chooses its location. So only folders that contain files of
+    runs count. Otherwise another user could have any folder left out of your snapshots.
     """
     folders = {path for location in locations if (path := local_folder(location)) is not None}
     return sorted(folder for folder in folders if any(folder.glob(_RUN_FILES)))
@@ -114,7 +115,7 @@ _RUN_FILES = f"{'[0-9a-f]' * 32}/artifacts"
 
 
 def file_store_paths(folder: Path) -> Iterator[Path]:
-    """The folder of MLflow's file store, and those of its experiments."""
+    """Yield the folder of MLflow's file store, and the folders of its experiments."""
     yield folder
     if folder.is_dir():
         for entry in os.scandir(folder):

@@ -1,4 +1,4 @@
-"""Runs by MLflow's own search, where no SQL can be sent: what it finds, and what it cannot do."""
+"""Finds runs with MLflow's own search, for stores without SQL, and does what it cannot do."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from amlflow_mlflow.store import Store
 
 
 class PagedSearch:
-    """Finds runs page by page.
+    """A search that reads runs page by page.
 
-    MLflow's search gives the last number of each metric. For the others, all points of a run that
-    is found are read.
+    MLflow's search returns the last number of each metric. For other numbers, such as the smallest,
+    all points of each run are read.
     """
 
     def __init__(self, store: Store, pages: RunPages) -> None:
         self._store, self._pages = store, pages
 
     def find(self, query: RunQuery) -> Iterator[RunRecord]:
-        """The runs that match a query, in its order."""
+        """Find the runs that match a query, in its order."""
         order = query.order
         if order is not None and order.field in UNSORTED:
             query = dataclasses.replace(query, order=None, limit=0)
@@ -56,7 +56,7 @@ class PagedSearch:
                 yield record
 
     def _numbers_of(self, run: Run, wanted: Names) -> MetricNumbers:
-        """The numbers of a run that MLflow's search has found."""
+        """Return the numbers of a run that MLflow's search has found."""
         numbers: dict[str, dict[str, float]] = {}
         if "metrics" in wanted:
             numbers["metrics"] = from_answer(run.data.metrics, wanted["metrics"])

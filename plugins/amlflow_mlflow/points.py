@@ -1,15 +1,15 @@
-"""Metrics in MLflow: native points where these say all, and entries beside them for the rest.
+"""Metrics in MLflow: native points where they are exact, and entries for all other values.
 
-The process that made a run, or was the first to log to it, is its *owner*. The owner's numbers
-are MLflow's metric points, at even milliseconds, and nothing else. Everything else is an *entry*,
-which holds the point exactly: text, None, lists, rows, tables, infinities, and every point of
-another process, since two processes may log the same value in the same millisecond and MLflow
-would store that once. Entries also say from where on the owner's numbers are ints or bools.
+The process that has created a run, or was the first to log to it, is its *owner*. The owner's
+numbers are only stored as MLflow's metric points, at even milliseconds. Every other point is an
+*entry*, which stores it exactly: texts, None, lists, rows, tables, infinities, and all points of
+other processes. (Two processes may log the same value in the same millisecond, and MLflow would
+store only one.) Entries also store from when on the owner's numbers are ints or bools.
 
-The numbers in an entry are drawn as MLflow points too, at odd milliseconds, for its charts; a
-reader leaves out the points that an entry draws. Entries of a writer are a JSON tag of that
-writer's own, so no writer ever changes what another wrote; a tag that grows full is moved to a
-file of the run.
+For MLflow's charts, the numbers in an entry are also drawn as MLflow points, at odd milliseconds. A
+reader leaves out the points that an entry draws. Each writer has its entries in a JSON tag of its
+own, so no writer changes what another one has written. If a tag becomes full, its entries are moved
+to a file of the run.
 """
 
 from __future__ import annotations
@@ -49,25 +49,25 @@ from amlflow_mlflow.store import Store
 logger = logging.getLogger("amlflow")
 
 BATCH = 1000
-"""Entities in a call that MLflow takes: metrics, tags and params."""
+"""How many entities MLflow accepts in one call: metrics, tags and params together."""
 TAG_ROOM = 5000
-"""Characters of entries that a tag holds; older servers take no more."""
+"""How many characters of entries a tag may have. Older servers do not accept more."""
 FOLDER = "amlflow/points"
 EXACT_INT = 2**53
-"""The largest whole number up to which a double tells all of them apart."""
+"""Up to this number, a double can represent every whole number."""
 
 TYPES = ("type:bool", "type:int", "type:float")
-"""The kinds of the entries that say of which type the owner's numbers are."""
+"""The kinds of those entries that store the type of the owner's numbers."""
 MIN_STEP, MAX_STEP = -(2**63), 2**63 - 1
 Entry = list[Any]
-"""[name, kind, value, step, order, milliseconds], with the value as ``to_plain`` spells it, or for
-the owner's types
+"""[name, kind, value, step, order, milliseconds], with the value as ``to_plain`` encodes it. Or,
+for the type of the owner's numbers:
 [name, "type:int", None, None, position, milliseconds]."""
 
 
 @dataclass
 class _Progress:
-    """What one writer has written to one run, as this process knows it."""
+    """The state of one writer in one run, as far as this process knows."""
 
     owner: bool | None = None
     spilled: int = 0
@@ -77,9 +77,9 @@ class _Progress:
 
 
 class Points:
-    """Writes and reads the metrics of runs.
+    """The metrics of runs.
 
-    ``put`` and ``get`` move a run's files.
+    ``put`` and ``get`` store and read a run's files.
     """
 
     def __init__(
@@ -93,14 +93,14 @@ class Points:
         self._lock = threading.Lock()
 
     def note_owner(self, run_id: str, writer: str) -> None:
-        """This writer made the run, so it is the owner without asking."""
+        """Note that this writer has created the run, so it is the owner."""
         with self._lock:
             self._progress[run_id, writer] = _Progress(owner=True)
 
     # writing
 
     def write(self, run_id: str, points: Sequence[Point]) -> None:
-        """See :meth:`amlflow.spec.Tracker.write_points`."""
+        """Do what :meth:`amlflow.spec.Tracker.write_points` does."""
         if not points:
             return
         for point in points:
@@ -123,20 +123,20 @@ class Points:
                 try:
                     self._write(*key, progress, points)
                 except BaseException:
-                    # Whether the tracker has it is not known now; the next call asks.
+                    # It is not known whether the tracker has the points. The next call asks.
                     self._progress.pop(key, None)
                     raise
                 return
 
     def forget(self, run_id: str) -> None:
-        """Keep nothing of this run in memory: it has ended."""
+        """Forget a run that has ended."""
         for key, progress in list(self._progress.items()):
             if key[0] == run_id:
                 with progress.lock:
                     self._progress.pop(key, None)
 
     def _read_progress(self, run_id: str, writer: str) -> _Progress:
-        """What the run says of the writer. Another process of this writer may have written it."""
+        """Read a writer's state from a run. Another process with this writer may have set it."""
         data = self._store.get_run(run_id).data
         owner = _owner(data)
         progress = _Progress(owner=None if owner is None else owner == writer)
@@ -163,9 +163,9 @@ class Points:
                 spilled, tail = spilled + 1, []
                 state = _state(spilled, tail)
             tags = {POINTS + writer: state}
-        # MLflow commits the parts of a call one after the other: params, metrics, tags. A drawing
-        # that is seen without its entry would be read as the owner's, so it comes in a later call;
-        # a number that is seen without its type is only a float for that moment.
+        # MLflow commits the parts of a call one after the other: params, metrics, tags. If a reader
+        # saw a drawing without its entry, it would take it for the owner's number. So drawings are
+        # sent in a later call. A number without its type is only read as a float for a moment.
         first = metrics[: BATCH - len(params) - len(tags)]
         try:
             self._store.log_batch(run_id, metrics=first, params=params, tags=tags)
@@ -201,7 +201,7 @@ class Points:
     # reading
 
     def read(self, run_id: str, names: Sequence[str] | None) -> list[Point]:
-        """See :meth:`amlflow.spec.Tracker.read_points`."""
+        """Do what :meth:`amlflow.spec.Tracker.read_points` does."""
         data = self._store.get_run(run_id).data
         owner = _owner(data) or ""
         points: list[Point] = []
@@ -252,7 +252,7 @@ class Points:
         for key in tags:
             if key.startswith(POINTS):
                 writer = parse(run_id, key, key[len(POINTS) :], to_id)
-                if writer is None:  # it names files
+                if writer is None:  # not valid, and a part of the names of files
                     continue
                 files, tail = _read_note(run_id, writer, tags)
                 for entry in self._read_spilled(run_id, writer, files):
@@ -276,7 +276,7 @@ class Points:
 
 
 def _read_note(run_id: str, writer: str, tags: Mapping[str, str]) -> tuple[int, list[Entry]]:
-    """How many files of entries a writer's tag names, and the entries in the tag itself."""
+    """Read a writer's tag: the number of its files of entries, and the entries in the tag."""
     key = POINTS + writer
     files, tail = parse(run_id, key, tags.get(key), _to_state) or (0, [])
     return files, list(_entries(run_id, key, tail))
@@ -299,14 +299,14 @@ def _to_list(text: str) -> list[Any]:
 
 
 def _entries(run_id: str, key: str, values: list[Any]) -> Iterator[Entry]:
-    """Those of a list that are entries."""
+    """Yield the valid entries of a list."""
     for entry in values:
         try:
             _check(entry)
         except Malformed as wrong:
             leave_out(run_id, key, str(wrong), show_value(entry))
         else:
-            # The first release wrote NaN and infinities bare.
+            # The first release wrote NaN and infinities without encoding them.
             yield [*entry[:2], to_plain(entry[1], entry[2]), *entry[3:]]
 
 
@@ -346,16 +346,16 @@ def _is_type(entry: Entry) -> bool:
 
 
 def _new(entries: list[Entry], tail: list[Entry]) -> list[Entry]:
-    """The entries that are not there yet, for a batch that is sent again."""
+    """Return the entries that are not stored yet, as a batch may be sent again."""
     return [entry for entry in entries if entry not in tail] if tail else entries
 
 
 def _encode(
     points: Sequence[Point], owner: bool, types: dict[str, str]
 ) -> tuple[list[MetricPoint], list[MetricPoint], list[Entry]]:
-    """The MLflow points that say all, those that draw entries, and the entries of some points.
+    """Turn points into native MLflow points, points that draw entries, and entries.
 
-    Updates the owner's types.
+    Updates ``types``, the types of the owner's numbers.
     """
     metrics: list[MetricPoint] = []
     drawing: list[MetricPoint] = []
@@ -378,18 +378,18 @@ def _encode(
 
 
 def _native(point: Point) -> bool:
-    """Whether an MLflow point (and its type's entry) says all of this one."""
+    """Whether an MLflow point (with the entry for its type) stores this point exactly."""
     value = point.value
     if point.kind is not Kind.SCALAR or not isinstance(value, (bool, int, float)):
         return False
     if isinstance(value, float):
-        # MLflow cuts infinities off, and loses the sign of a zero.
+        # MLflow changes infinities into large numbers, and loses the sign of a zero.
         return not math.isinf(value) and not (value == 0 and math.copysign(1, value) < 0)
     return -EXACT_INT <= value <= EXACT_INT
 
 
 def _draw(entry: Entry) -> list[tuple[str, int, float]]:
-    """The MLflow points (key, step, value) that show an entry's numbers in charts."""
+    """Return the MLflow points (key, step, value) that show an entry's numbers in charts."""
     name, kind, value, step, order, _ = entry
     value = from_plain(kind, value)
     columns: Iterable[tuple[str, Iterable[tuple[int, Any]]]]
@@ -407,7 +407,7 @@ def _draw(entry: Entry) -> list[tuple[str, int, float]]:
     for column, cells in columns:
         try:
             key = to_key(column)
-        except Refused:  # name and column are too long together; the entry holds the values
+        except Refused:  # name and column are too long together, but the entry has the values
             continue
         drawing += [(key, at, float(cell)) for at, cell in cells if _drawable(cell)]
     return drawing
@@ -420,7 +420,7 @@ def _drawable(cell: Any) -> bool:
 
 
 def _restore_type(row: Row, switches: list[tuple[tuple[int, int], str]]) -> bool | int | float:
-    """The number with the type that the owner's entries say."""
+    """Return a row's number with the type that the owner's entries store."""
     time, step, value = row
     type_name = "float"
     for since, value_type in switches:

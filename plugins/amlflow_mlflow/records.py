@@ -1,4 +1,4 @@
-"""MLflow's experiments and runs as the contract's records."""
+"""Turns MLflow's experiments and runs into records of the contract."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MLFLOW_STATUS = {
     Status.COMPLETED: "FINISHED",
     Status.FAILED: "FAILED",
     Status.CANCELED: "KILLED",
-    # Made so, a run needs no further call before it starts, which is at once.
+    # RUNNING is the status of a new run. As the run starts at once, this saves a call.
     Status.PREPARING: "RUNNING",
     Status.RUNNING: "RUNNING",
     Status.FINALIZING: "RUNNING",
@@ -49,7 +49,7 @@ MLFLOW_STATUS = {
     Status.PAUSING: "RUNNING",
     Status.PAUSED: "RUNNING",
 }
-"""What MLflow's own page shows for a status; for the others, SCHEDULED."""
+"""MLflow's own status for each status of v1. For others, it is SCHEDULED."""
 V1_STATUS = {
     "FINISHED": Status.COMPLETED,
     "FAILED": Status.FAILED,
@@ -61,7 +61,7 @@ to_ms, from_ms = to_milliseconds, from_milliseconds
 
 
 def to_run(run: Any) -> RunRecord:
-    """The record of an ``mlflow.entities.Run``."""
+    """Return the record of an ``mlflow.entities.Run``."""
     tags, run_id, info = run.data.tags, run.info.run_id, run.info
     status_tags = tags.get(STATUS), tags.get(SYSTEM + LAUNCHED)
     parent_id = parse(run_id, PARENT, tags.get(PARENT), to_id)
@@ -96,10 +96,10 @@ def to_run(run: Any) -> RunRecord:
 
 
 def status_of(run_id: str, mlflow_status: str, fine: str | None, launched: str | None) -> str:
-    """v1's status, from MLflow's own and the tags for the finer one and for a launched job."""
+    """Return v1's status, from MLflow's status and the tags ``fine`` and ``launched``."""
     status = V1_STATUS.get(mlflow_status, Status.RUNNING)
-    # A final status that another client set wins over the finer one that we noted, unless the
-    # run's agent says how it ends.
+    # A final status that another client has set counts, not the finer one in the tag. But if the
+    # run has an agent, the agent decides how the run ends.
     is_up_to_agent = launched == "yes" and status != Status.CANCELED
     if status in FINAL and not is_up_to_agent:
         return status
@@ -117,7 +117,7 @@ def start_of(
     start_time: int | None,
     note: str | None,
 ) -> datetime | None:
-    """When the run started; None while it waits. ``note`` is the tag that says it better."""
+    """Return the start of a run; None while it waits. ``note`` is the tag with the exact time."""
     if status_of(run_id, mlflow_status, fine, launched) in UNSTARTED:
         return None
     milliseconds = parse(run_id, STARTED, note, to_whole)
@@ -129,14 +129,14 @@ def start_of(
 def end_of(
     run_id: str, mlflow_status: str, fine: str | None, launched: str | None, end_time: int | None
 ) -> datetime | None:
-    """When the run ended; None before."""
+    """Return the end of a run; None if it has not ended."""
     if not end_time or status_of(run_id, mlflow_status, fine, launched) not in FINAL:
         return None
     return _moment(run_id, "end_time", end_time)
 
 
 def _moment(run_id: str, key: str, milliseconds: object) -> datetime | None:
-    """A time that MLflow has, which may be any number; None where it has none that is a time."""
+    """Turn milliseconds of MLflow's into a time. None if there are none, or out of range."""
     if milliseconds is None:
         return None
     time = from_ms(milliseconds)
@@ -147,7 +147,7 @@ def _moment(run_id: str, key: str, milliseconds: object) -> datetime | None:
 
 
 def _tags(tags: dict[str, str]) -> dict[str, str | None]:
-    """The tags that are users', by key: a database gives them in any order."""
+    """Return users' tags, sorted by key, since a database returns them in any order."""
     return {
         from_key(key): from_tag_value(value)
         for key, value in sorted(tags.items())
@@ -156,7 +156,7 @@ def _tags(tags: dict[str, str]) -> dict[str, str | None]:
 
 
 def to_experiment(experiment: Any) -> ExperimentRecord:
-    """The record of an ``mlflow.entities.Experiment``."""
+    """Return the record of an ``mlflow.entities.Experiment``."""
     archived = None
     if experiment.lifecycle_stage == "deleted":
         archived = from_ms(experiment.last_update_time or experiment.creation_time or 0)

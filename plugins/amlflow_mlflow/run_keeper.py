@@ -1,8 +1,8 @@
-"""What an agent needs of MLflow, without importing it.
+"""The methods of the tracker that an agent needs, without importing MLflow.
 
-``import mlflow`` takes seconds and over 200 MB, which an agent that sits beside a sleeping script
-would keep. A server is spoken to without it anyway, and MLflow's default database is simple enough
-to be written directly. For any other store, :func:`open_keeper` returns None and MLflow is used.
+``import mlflow`` takes seconds and more than 200 MB of memory, which an agent would keep as long as
+its script runs. For a server, MLflow is not needed. MLflow's default database is simple enough to
+be written directly. For other stores, :func:`open_keeper` returns None, and MLflow is used.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _DELETE_TAG = "DELETE FROM tags WHERE key = ? AND run_uuid = ?"
 
 
 def open_keeper(uri: str) -> RunKeeper | None:
-    """The keeper for a URI, or None where MLflow itself is needed."""
+    """Open the keeper for a URI. None if MLflow itself is needed."""
     if uri.startswith(("http://", "https://")):
         return TrackerKeeper(uri)
     if is_plain(uri):
@@ -40,9 +40,9 @@ def open_keeper(uri: str) -> RunKeeper | None:
 
 
 class TrackerKeeper:
-    """See :class:`amlflow.spec.RunKeeper`: a tracker that is opened at the first call.
+    """An :class:`amlflow.spec.RunKeeper` on a tracker, which is opened at the first call.
 
-    Each call is tried once: an agent tries again itself, and must be free to end meanwhile.
+    Each call is tried only once: the agent itself tries again, and must be able to end in between.
     """
 
     def __init__(self, uri: str) -> None:
@@ -51,7 +51,7 @@ class TrackerKeeper:
 
     def _tracker(self) -> RunKeeper:
         if self._opened is None:
-            # Most agents of a database do without.
+            # Imported here, since most agents of a database do not need it.
             from amlflow_mlflow.tracker import MlflowTracker
 
             self._opened = MlflowTracker(self._uri)
@@ -74,16 +74,16 @@ class TrackerKeeper:
 
 
 class DatabaseKeeper:
-    """See :class:`amlflow.spec.RunKeeper`: MLflow's default database.
+    """An :class:`amlflow.spec.RunKeeper` on MLflow's default database.
 
-    What of a run becomes a path is told in :mod:`amlflow_mlflow.own_paths`.
+    :mod:`amlflow_mlflow.own_paths` explains which values of a run become a path.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._artifacts: dict[str, str] = {}
         self._tracker = TrackerKeeper(database.uri)
-        """For artifact stores that need MLflow's clients."""
+        """The keeper for artifact stores that need MLflow's clients."""
 
     def get_run(self, run_id: str) -> RunRecord:
         with self._database.read() as connection:
@@ -92,7 +92,7 @@ class DatabaseKeeper:
         return to_run(run)
 
     def update_run(self, run_id: str, change: RunChange) -> None:
-        """Apply a change to a run, wholly or not at all."""
+        """Apply a change to a run: all of it, or nothing if there is an error."""
         todo = spell(change)
         with self._database.write() as connection:
             run = read_run(connection, run_id, self._database.uri)
@@ -119,7 +119,7 @@ class DatabaseKeeper:
         for name, path in files.items():
             target = path_below(folder, to_file_path(name))
             target.parent.mkdir(parents=True, exist_ok=True)
-            copy_file(path, target)  # another process may be reading the old one
+            copy_file(path, target)  # replaces the file, as another process may be reading it
 
     def own_paths(self) -> Sequence[Path]:
         with self._database.read() as connection:

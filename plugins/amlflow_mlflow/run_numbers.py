@@ -1,9 +1,10 @@
-"""The numbers of runs in their experiments, which MLflow does not count.
+"""The numbers of runs in their experiments. MLflow does not number runs.
 
-MLflow has no counter and no call that counts. Its database does. A server's page tokens are
-offsets, so whether there are more than n runs is one small search, and the count is found by
-halving. Every so often a number is noted on its run, from which the next is counted: it never
-changes, since runs do not change their order and deleted ones count too.
+MLflow has no counter, and no call that counts runs. In a database, SQL can count. For a server,
+page tokens are offsets, so one small search shows whether there are more than n runs. The count is
+found by halving intervals. From time to time, a number is noted in a tag of its run, and later
+counts start there. A number never changes: runs do not change their order, and deleted runs also
+count.
 """
 
 from __future__ import annotations
@@ -25,29 +26,29 @@ from amlflow_mlflow.store import Store
 logger = logging.getLogger("amlflow")
 
 FEW = 100
-"""Runs that are read sooner than counted."""
+"""So many runs are read, because counting them would take longer."""
 SETTLED_MS = 60_000
-"""From this age on, no other process makes a run that counts as earlier."""
+"""When a run is this old, no other process creates a run that counts as earlier."""
 PAGE = 5000
 GROWTH = 8
 SCATTERED = 10
-"""Runs of which fewer than one in so many is asked for are each noted: they take long to count."""
+"""If more than so many runs are read for each number, all numbers are noted: counting took long."""
 MOST_NOTES = 500
 UNKNOWN = 0
-"""The number of a run that has been removed meanwhile."""
+"""The number of a run that has just been removed."""
 
 Position = tuple[int, str]
-"""What orders the runs of an experiment: when they were made, and their ids."""
+"""The sort key of runs in an experiment: the time of their creation, and their id."""
 
 
 class Numbers:
-    """Counts the runs of one store."""
+    """The numbers of the runs in one store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def of(self, runs: Sequence[RunRecord]) -> list[int]:
-        """See :meth:`amlflow.spec.Tracker.run_numbers`."""
+        """Do what :meth:`amlflow.spec.Tracker.run_numbers` does."""
         count = self._in_database if self._store.dialect is not None else self._of
         numbers: dict[str, int] = {}
         for experiment_id in {run.experiment_id for run in runs}:
@@ -59,7 +60,7 @@ class Numbers:
     def _position_of(self, run: RunRecord) -> Position:
         if EARLIEST < run.created < LATEST:
             return to_ms(run.created), run.id
-        # The record has the nearest time that it can hold.
+        # The time is out of a record's range, so the record has the nearest possible time.
         mlflow_run = self._store.get_run(run.id)
         return mlflow_run.info.start_time or 0, run.id
 
@@ -77,7 +78,7 @@ class Numbers:
         return {run_id: numbers.get(run_id, UNKNOWN) for _, run_id in positions}
 
     def _of(self, experiment_id: str, positions: list[Position]) -> dict[str, int]:
-        """The numbers by id of an experiment's runs, given in their order."""
+        """Return the numbers of an experiment's runs, by id. ``positions`` are sorted."""
         noted = self._read_noted(experiment_id, positions[0], positions[-1])
         numbers = {run_id: number for (_, run_id), number in noted.items()}
         missing = [position for position in positions if position not in noted]
@@ -88,7 +89,7 @@ class Numbers:
     def _count_up_to(
         self, experiment_id: str, positions: list[Position], noted: dict[Position, int]
     ) -> dict[str, int]:
-        """The numbers of runs that are not noted, from the nearest one before that is."""
+        """Count runs without a noted number, from the nearest earlier run that has one."""
         first, last = positions[0], positions[-1]
         start = max((position for position in noted if position < first), default=None)
         if start is None:
@@ -114,14 +115,14 @@ class Numbers:
     def _read_noted(
         self, experiment_id: str, first: Position, last: Position
     ) -> dict[Position, int]:
-        """The noted numbers of runs from one position to another."""
+        """Read the noted numbers of runs from one position to another."""
         if first == last:
             return {}
         condition = f"{_TIME} >= {first[0]} AND {_TIME} <= {last[0]} AND {_NOTED}"
         return dict(self._read_notes(self._page(experiment_id, condition, PAGE)))
 
     def _find_noted(self, experiment_id: str, position: Position) -> tuple[Position, int]:
-        """The nearest run up to a position whose number is noted."""
+        """Find the last run up to a position that has a noted number."""
         condition = f"{_TIME} <= {position[0]} AND {_NOTED}"
         for candidate, number in self._read_notes(self._page(experiment_id, condition, 2)):
             if candidate <= position:
@@ -135,10 +136,10 @@ class Numbers:
                 yield (run.info.start_time or 0, run.info.run_id), number
 
     def _note(self, positions: list[Position], numbers: dict[str, int]) -> None:
-        """Note the numbers of runs that are old enough, so that nobody counts them again."""
+        """Note the numbers of runs that are old enough, so that they are not counted again."""
         settled = time.time() * 1000 - SETTLED_MS
         ids = {run_id for at, run_id in positions[-MOST_NOTES:] if at < settled}
-        for run_id in ids & numbers.keys():  # without those removed meanwhile
+        for run_id in ids & numbers.keys():  # without runs that have just been removed
             try:
                 self._store.log_batch(run_id, tags={NUMBER: str(numbers[run_id])})
             except (Refused, RunNotFound) as error:  # read only, or deleted: the numbers are right
@@ -146,7 +147,7 @@ class Numbers:
                 return
 
     def _between(self, experiment_id: str, start: Position, end: Position) -> int:
-        """How many runs come after one position, up to and with another."""
+        """Count the runs after one position, up to and including another."""
         same = [
             position
             for time in {start[0], end[0]}
@@ -205,4 +206,4 @@ _NUMBERS = """
     AND (start_time > :first_time OR start_time = :first_time AND run_uuid >= :first_id)
     AND (start_time < :last_time OR start_time = :last_time AND run_uuid <= :last_id)
 """
-"""The numbers of the runs from one position to another."""
+"""Selects the numbers of the runs from one position to another."""

@@ -15,13 +15,13 @@ from amlflow_mlflow.store import Store
 PAGE = 1000
 FEW = 100
 LATER_PAGE = 5000
-"""Each page is a new search, so later pages are larger."""
+"""The size of later pages. They are larger, as each page is a new search."""
 
 
 class RunPages:
-    """Reads runs from one store, which may be more than a query asks for.
+    """A reader of runs from one store. It may find more runs than match a query.
 
-    MLflow's filters find too many where they cannot say what a condition says.
+    This is because MLflow's filters cannot express every condition.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class RunPages:
         self._get_experiment, self._list_experiments = get_experiment, list_experiments
 
     def candidates(self, query: RunQuery) -> Iterator[Run]:
-        """MLflow's runs among which are all that match, in the query's order."""
+        """Yield MLflow's runs in the query's order: all that match, and perhaps others."""
         experiment_ids = query.experiment_ids
         size = min(query.limit, PAGE) if query.limit else PAGE
         condition = to_filter(query.conditions, filters_null=self._store.filters_null)
@@ -43,7 +43,7 @@ class RunPages:
         if 0 < query.limit <= FEW:
             wider = to_filter(query.conditions, filters_null=False)
             pages = functools.partial(pages, wider=wider)
-        # MLflow counts the runs of an archived experiment as deleted, all of them.
+        # For MLflow, all runs of an archived experiment are deleted.
         if experiment_ids is not None and len(experiment_ids) == 1:
             has_runs = False
             for run in pages(experiment_ids):
@@ -61,7 +61,7 @@ class RunPages:
             elif experiment_ids is not None and experiment.id in experiment_ids:
                 archived.append(experiment.id)
         if query.order is not None and archived:
-            # One search: how the database compares values is not known here.
+            # Only one search, since results cannot be merged without the database's sort order.
             for run in pages([*active, *archived], view=ALL):
                 if run.info.lifecycle_stage == "active" or run.info.experiment_id in archived:
                     yield run
@@ -81,7 +81,7 @@ class RunPages:
         token: str | None,
         view: str,
     ) -> Page[Run]:
-        """One page of MLflow's runs."""
+        """Read one page of MLflow's runs."""
         return self._store.search_runs(
             experiment_ids, condition, view=view, size=size, order=order, token=token
         )
@@ -95,10 +95,10 @@ class RunPages:
         view: str = ACTIVE,
         wider: str | None = None,
     ) -> Iterator[Run]:
-        """All runs that meet a condition; with ``wider``, the first may be more than those.
+        """Yield all runs that meet a condition. With ``wider``, the first page may have others.
 
-        A database looks through all runs for those without a tag. If few are wanted, they are
-        mostly among the first that meet the ``wider`` condition.
+        To find runs without a tag, a database reads all runs. If only a few runs are wanted, the
+        first page of the ``wider`` condition usually has them.
         """
         before, first = set[str](), condition
         if wider not in (None, condition):
@@ -107,7 +107,7 @@ class RunPages:
             if not page.token:
                 return
             before.update(run.info.run_id for run in page)
-            if order == to_order(None):  # also without runs that are created meanwhile
+            if order == to_order(None):  # leave out runs that have just been created
                 first = _until(condition, page[-1].info.start_time)
         page = self.page(experiment_ids, first, order, size, None, view)
         yield from (run for run in page if run.info.run_id not in before)
@@ -118,8 +118,8 @@ class RunPages:
             token: str | None = page.token
             created = page[-1].info.start_time
             # MLflow's pages are offsets: a run that is created, or no longer matches, shifts them.
-            # So a page begins with the moment at which the last one ended. Only where a page is one
-            # moment, the offset leads on.
+            # So a page begins with the creation time at which the last page ended. The offset is
+            # only used if all runs of a page have the same time.
             if order == to_order(None) and created != bound:
                 token, bound = None, created
                 bounded = _until(condition, created)
@@ -129,6 +129,6 @@ class RunPages:
 
 
 def _until(condition: str, start_time: int | None) -> str:
-    """A condition, and that a run has begun by a time."""
+    """Add to a condition that a run was created at a time or before."""
     until = f"attributes.start_time <= {start_time}"
     return f"{condition} AND {until}" if condition else until

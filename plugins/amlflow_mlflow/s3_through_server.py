@@ -1,7 +1,8 @@
-"""S3 that only MLflow's server reaches, as ``--artifacts-destination s3-by-server://bucket``.
+"""S3 storage that only MLflow's server can reach.
 
-For ``s3://`` the server sends clients to the storage itself, by signed addresses, and no setting of
-it says otherwise; where the storage is in a network of the server's own, they wait there in vain.
+Use it as ``--artifacts-destination s3-by-server://bucket``. For ``s3://``, the server redirects
+clients to the storage, with signed addresses, and has no setting to turn that off. If clients
+cannot reach the storage's network, their calls would hang.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ SCHEME = "s3-by-server"
 
 
 class S3ByServer(ArtifactRepository):
-    """MLflow's S3 without what makes clients turn to it."""
+    """MLflow's client of S3, without the methods with which the server redirects its clients."""
 
     def __init__(self, artifact_uri: str, *args: Any, **kwargs: Any) -> None:
         super().__init__(artifact_uri, *args, **kwargs)
@@ -32,7 +33,7 @@ class S3ByServer(ArtifactRepository):
         return self._s3.list_artifacts(path)
 
     def _download_file(self, remote_file_path: str, local_path: str) -> None:
-        # MLflow imports this module while it is being imported, and that one needs all of MLflow.
+        # MLflow imports this module during its own import. amlflow_mlflow.private needs the rest.
         from amlflow_mlflow.private import download
 
         download(self._s3, remote_file_path, local_path)

@@ -1,4 +1,4 @@
-"""The schemes of the tracking URIs that MLflow takes. Imports nothing of MLflow."""
+"""The schemes of tracking URIs that MLflow accepts. Imports nothing of MLflow."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ SQLITE = "sqlite:///"
 SERVERS = frozenset({"http", "https"})
 OWN = DATABASES | SERVERS | {"file", "databricks"}
 PLUGINS = "mlflow.tracking_store"
-"""The entry points of packages that add a store to MLflow, each named after its scheme."""
+"""The group of entry points that add a store to MLflow. Each is named after its scheme."""
 
 
 def scheme_of(uri: str) -> str:
-    """The scheme of a URI, without a database's driver: ``postgresql+psycopg:`` has two names."""
+    """Return the scheme of a URI, without a driver: "postgresql" for ``postgresql+psycopg:``."""
     return uri.partition(":")[0].partition("+")[0]
 
 
 def is_known(uri: str) -> bool:
-    """Whether MLflow takes a URI, by itself or by a package that adds a store to it."""
+    """Whether MLflow, or a package that adds a store to it, accepts a URI."""
     scheme = scheme_of(uri)
     return scheme in OWN or not _plugin_schemes().isdisjoint({scheme, uri.partition(":")[0]})
 
 
 @functools.cache
 def _plugin_schemes() -> frozenset[str]:
-    """The schemes of installed packages. Looking through all packages takes 10 ms."""
+    """List the schemes of installed packages. Cached, since it takes 10 ms."""
     return frozenset(entry.name for entry in entry_points(group=PLUGINS))
 
 
@@ -40,12 +40,12 @@ def is_database(uri: str) -> bool:
 
 
 def sqlite_path(uri: str) -> Path:
-    """The file of the database at a URI that begins with :data:`SQLITE`."""
+    """Return the file of the database at a URI that begins with :data:`SQLITE`."""
     path = unquote(uri.removeprefix(SQLITE))
-    # SQLite takes two slashes in front for the name of a machine.
+    # SQLite reads two leading slashes as the beginning of a machine's name.
     return Path(re.sub("^//+", "/", path) if os.name == "posix" else path)
 
 
 def is_elsewhere(uri: str) -> bool:
-    """Whether the store at a URI is another package's or Databricks', which keeps no files here."""
+    """Whether another package or Databricks has the store. Then it has no files on this machine."""
     return scheme_of(uri) not in OWN - {"databricks"}

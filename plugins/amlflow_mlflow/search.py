@@ -1,7 +1,8 @@
-"""Conditions in MLflow's filter language: as many as it can express, and none too strictly.
+"""Turns conditions into MLflow's filter language. A filter is never stricter than the conditions.
 
-MLflow knows AND, ``= != LIKE ILIKE IS (NOT) NULL`` on tags and params, no OR and no escape in LIKE.
-What it cannot express is left out: the tracker checks every condition again.
+MLflow has AND, and ``= != LIKE ILIKE IS (NOT) NULL`` for tags and params. It does not have OR, nor
+an escape character in LIKE. Conditions that it cannot express are left out, because the tracker
+checks every condition again.
 """
 
 from __future__ import annotations
@@ -18,23 +19,23 @@ from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, PARENT, USER, to_
 from amlflow_mlflow.spelling import ALIAS, PROPERTY, ROOT, SYSTEM, TYPE, to_key, to_tag_value
 
 Value = str | datetime | float | None
-"""What a condition compares with."""
+"""The value with which a condition compares."""
 
 _TAG_FIELDS = {"alias": ALIAS, "parent_id": PARENT, "description": DESCRIPTION, "type": TYPE}
 
 _NO_KEY = re.compile(r"^$|[^/\w.\- :]")
-"""Keys that MLflow takes from nobody, and that its filters cannot quote."""
+"""Keys that MLflow never accepts, and that its filters cannot quote."""
 _NULL = re.compile(" IS NULL$")
 _TIMES = {"created": "start_time", "ended": "end_time"}
 UNSORTED = frozenset({"duration", "metrics_min", "metrics_max", "metrics_first"})
-"""Fields of orders that MLflow's search does not have."""
+"""The fields by which MLflow's search cannot sort."""
 _ENDS = ("FINISHED", "FAILED", "KILLED")
 
 
 def to_filter(conditions: Iterable[Condition], *, filters_null: bool = True) -> str:
-    """A filter string for ``search_runs`` that every run meeting the conditions passes.
+    """Make a filter for ``search_runs``. It finds all runs that match, and perhaps others.
 
-    ``filters_null`` tells whether the store knows ``IS NULL``; without it, more runs pass.
+    ``filters_null`` is whether the store knows ``IS NULL``. Without it, the filter finds more runs.
     """
     conditions = list(conditions)
     clauses = [_clause(condition) for condition in conditions]
@@ -42,7 +43,7 @@ def to_filter(conditions: Iterable[Condition], *, filters_null: bool = True) -> 
         condition.field == "parent_id" and condition.op in (Op.EQ, Op.HAS)
         for condition in conditions
     ):
-        # Only a nested run has the tag; a root is its own root without it.
+        # Only a child run has the tag. A root run does not have it, although it is its own root.
         clauses += [_root(condition) for condition in conditions if condition.field == "root_id"]
     return " AND ".join(
         dict.fromkeys(
@@ -52,7 +53,7 @@ def to_filter(conditions: Iterable[Condition], *, filters_null: bool = True) -> 
 
 
 def to_order(order: Order | None) -> list[str]:
-    """The order for ``search_runs``; MLflow puts the newest first of what is alike."""
+    """Make the order for ``search_runs``. MLflow sorts runs with equal values newest first."""
     if order is None:
         return ["attributes.start_time DESC"]
     try:
@@ -93,10 +94,10 @@ def _clause(condition: Condition) -> str | None:
                 return _text(f"tags.`{to_key(key)}`", op, _tag_value(op, key, value))
             if field == "system":
                 return _text(f"tags.`{SYSTEM}{key}`", op, value)
-            if field == "params":  # MLflow's users' own key, as it is
+            if field == "params":  # a key of MLflow's users, so it is not encoded
                 return None if _NO_KEY.search(key) else _text(f"params.`{key}`", op, value)
             return _text(f"params.`{to_key(key, PROPERTY)}`", op, value)
-        except Refused:  # no run can have such a key; the check of what is found will say so
+        except Refused:  # no run can have such a key, so the tracker's own check finds none
             return None
     if field in _TAG_FIELDS:
         return _text(f"tags.`{_TAG_FIELDS[field]}`", op, value)
@@ -107,7 +108,7 @@ def _clause(condition: Condition) -> str | None:
     if field == "id" and op is Op.EQ:
         return _text("attributes.run_id", op, value)
     if field in _TIMES and op in (Op.GE, Op.LE) and isinstance(value, datetime):
-        if not EARLIEST < value < LATEST:  # what stands for all times before it, or after it
+        if not EARLIEST < value < LATEST:  # these two stand for all earlier, or later, times
             return None
         return f"attributes.{_TIMES[field]} {op.value} {to_ms(value)}"
     return None
@@ -118,13 +119,13 @@ def _number(key: str, op: Op, value: Value) -> str | None:
         return None
     if op is Op.HAS or not isinstance(value, float):
         op, value = Op.GE, -LARGEST
-    # MLflow reads no sign in an exponent but the minus.
+    # MLflow cannot read a plus sign in an exponent.
     number = repr(to_stored(value)).replace("e+", "e")
     return f"metrics.`{key}` {op.value} {number}"
 
 
 def _tag_value(op: Op, key: str, value: Value) -> Value:
-    """Equality is with the value as it is spelled in MLflow."""
+    """Return the value to compare a tag with. For equality, it is encoded as MLflow stores it."""
     if op in (Op.EQ, Op.NE) and not isinstance(value, (datetime, float)):
         return to_tag_value(key, value)
     return value
@@ -132,17 +133,17 @@ def _tag_value(op: Op, key: str, value: Value) -> Value:
 
 def _text(column: str, op: Op, value: Value) -> str | None:
     if op is Op.HAS:
-        return f"{column} LIKE '%'"  # servers before 3.11 know no IS NOT NULL
+        return f"{column} LIKE '%'"  # servers before 3.11 do not know IS NOT NULL
     if op is Op.LACKS:
         return f"{column} IS NULL"
     if op is Op.NE or not isinstance(value, str):
-        return None  # MLflow's != leaves out the runs that lack the key
+        return None  # MLflow's != does not find runs without the key
     if op is Op.EQ:
         literal = _quote(value)
         if literal is None:
             return None if column.startswith("attributes.") else f"{column} LIKE '%'"
         return f"{column} = {literal}"
-    # In LIKE, a wildcard for one character stands for those that LIKE or the quotes would read.
+    # A character with a meaning in LIKE or in quotes is replaced by the wildcard for one character.
     pattern = "".join("_" if char in "\\'\"%" or not char.isprintable() else char for char in value)
     return f"{column} LIKE '{pattern}%'" if op is Op.STARTS_WITH else f"{column} LIKE '%{pattern}%'"
 
@@ -164,7 +165,7 @@ def _status(op: Op, value: Value) -> str | None:
     if op is Op.EQ:
         if mlflow in _ENDS:
             return f"attributes.status = '{mlflow}'"
-        # Which of the others it is may be in a tag or not; that it has not ended is sure.
+        # A tag may have the finer status. It is only certain that the run has not ended.
         return " AND ".join(f"attributes.status != '{end}'" for end in _ENDS)
     if op is Op.NE and mlflow in _ENDS:
         return f"attributes.status != '{mlflow}'"

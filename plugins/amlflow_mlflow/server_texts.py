@@ -1,4 +1,4 @@
-"""What servers and stores say, made fit for a message: short, printable, without credentials."""
+"""Cleans texts of servers and stores for messages: short, printable, without credentials."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import time
 from urllib.parse import unquote, urlsplit
 
 MAX_REASON = 300
-"""Characters of a text from a server that go into a message."""
+"""How many characters of a server's text a message may have."""
 MAX_RETRY_AFTER_S = 600.0
-"""A server that asks for more is asked again after this."""
+"""The longest wait. If a server asks for more, it is asked again after this time."""
 
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?")
 _USERINFO = re.compile(r"//[^/@\s]*@")
 _SIGNATURE = re.compile(r"\?[^\s'\"]*(?i:signature|sig|token)=[^\s'\"]*")
-"""Part of an address that is enough to read a file."""
+"""The part of an address that gives access to a file."""
 _AUTHORIZATION = re.compile(r"\b(Basic|Bearer)\s+[\w.~+/=-]+", re.IGNORECASE)
 _SETTINGS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 
 
 def retry_after_s(value: str | None) -> float | None:
-    """A Retry-After header's seconds, or the seconds until its date, bounded; None for neither."""
+    """Parse a Retry-After header: seconds, or a date. Returns seconds; None if it is neither."""
     if value is None or len(value) > 100:
         return None
     text = value.strip()
@@ -37,9 +37,9 @@ def retry_after_s(value: str | None) -> float | None:
 
 
 def clean(text: str, uri: str = "") -> str:
-    """The first line of a text from a server: short, printable, and without credentials.
+    """Return the first line of a server's text: short, printable, and without credentials.
 
-    ``uri`` is the tracking URI, whose password is taken out like those of the environment.
+    The passwords of the environment are removed, and that of ``uri``, the tracking URI.
     """
     lines = [line for line in text[: 100 * MAX_REASON].splitlines() if line.strip()]
     line = lines[0].strip() if lines else ""
@@ -51,7 +51,7 @@ def clean(text: str, uri: str = "") -> str:
 
 
 def cause(error: BaseException) -> str:
-    """The innermost reason, on one line, without addresses that may hold a password."""
+    """Return the original cause of an error, in one line, without passwords in addresses."""
     original = getattr(error, "orig", None)
     text = str(original if original is not None else error).strip() or type(error).__name__
     for word in ("Connection refused", "timed out", "Name or service not known", "No route"):
@@ -67,7 +67,7 @@ def _secrets(uri: str) -> list[str]:
         parts = urlsplit(uri)
         secrets += [parts.password, unquote(parts.password or "")]
         user = unquote(parts.username or "")
-    # As it stands in an Authorization header, too.
+    # Also in the form of an Authorization header.
     secrets += [
         base64.b64encode(f"{user or ''}:{secret}".encode()).decode() for secret in secrets if secret
     ]

@@ -1,6 +1,6 @@
-"""Snapshots as artifacts of an experiment apart: a folder for each, named after its content.
+"""Snapshots as artifacts of a separate experiment: a folder for each, named after its content.
 
-They belong to no run, so that storing one takes no more than its upload.
+They do not belong to a run, so no run has to be created for a snapshot.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from amlflow_mlflow.store import ArtifactStore, Store
 
 ARCHIVE = "snapshot.zip"
 STORED = "stored"
-"""An empty file that is put last: an upload that broke off is not taken for a snapshot."""
+"""An empty file that is stored last. Without it, the upload was interrupted."""
 
 
 class Snapshots:
-    """The snapshots of one store; ``ensure`` makes an experiment."""
+    """The snapshots of one store. ``ensure`` creates an experiment if it does not exist."""
 
     def __init__(self, store: Store, ensure: Callable[[str], ExperimentRecord]) -> None:
         self._store, self._ensure = store, ensure
         self._location: str | None = None
 
     def _artifacts(self, digest: str, *, make: bool = False) -> ArtifactStore | None:
-        """Where a snapshot is, or None where no snapshot is stored yet."""
+        """Open the files of a snapshot. None if no snapshot was ever stored."""
         if not re.fullmatch("[0-9A-Za-z]+", digest):
             raise Refused(
                 f"{shorten(digest)!r} is not the digest of a snapshot, which has letters and "
@@ -47,7 +47,7 @@ class Snapshots:
             return self._store.open_artifacts(f"{self._location.rstrip('/')}/{digest}")
 
     def has(self, digest: str) -> bool:
-        """See :meth:`amlflow.spec.Tracker.has_snapshot`."""
+        """Do what :meth:`amlflow.spec.Tracker.has_snapshot` does."""
         artifacts = self._artifacts(digest)
         if artifacts is None:
             return False
@@ -55,7 +55,7 @@ class Snapshots:
             return any(entry.path == STORED for entry in artifacts.list(""))
 
     def put(self, digest: str, archive: Path) -> None:
-        """See :meth:`amlflow.spec.Tracker.put_snapshot`."""
+        """Do what :meth:`amlflow.spec.Tracker.put_snapshot` does."""
         artifacts = self._artifacts(digest, make=True)
         if artifacts is None:
             raise Unavailable(f"The experiment {SNAPSHOTS!r} was removed from MLflow meanwhile.")
@@ -67,7 +67,7 @@ class Snapshots:
                     artifacts.put({name: path})
 
     def get(self, digest: str, destination: Path) -> None:
-        """See :meth:`amlflow.spec.Tracker.get_snapshot`."""
+        """Do what :meth:`amlflow.spec.Tracker.get_snapshot` does."""
         artifacts = self._artifacts(digest) if self.has(digest) else None
         if artifacts is None:
             raise Refused(f"Snapshot {digest!r} does not exist in this tracker.")

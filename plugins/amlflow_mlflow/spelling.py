@@ -1,7 +1,7 @@
-"""How keys and values are spelled in MLflow, both ways.
+"""Encodes keys and values for MLflow, and decodes them.
 
-MLflow takes letters of any language, digits, ``_ - . / :`` and spaces in keys, and no key that
-would be another path than it looks. Everything else is spelled ``:u<hex>:``.
+In keys, MLflow accepts letters of any language, digits, ``_ - . / :`` and spaces. It refuses a key
+that is not a normalized path, such as ``a/../b``. All other characters are encoded as ``:u<hex>:``.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ NAME_LIMIT = 250
 TAG_LIMIT = 8000
 PARAM_LIMIT = 6000
 
-# MLflow's page hides tags below "mlflow.", so what is of no use to a reader is put there.
+# MLflow's page hides tags that begin with "mlflow.". Tags that users do not need are named so.
 PROPERTY = "property."
-"""Prefix of the params that are properties."""
+"""The prefix of the params that are properties."""
 SYSTEM = "mlflow.amlflow.system."
-"""Prefix of the tags that are the host's notes."""
+"""The prefix of the tags that are amlflow's notes."""
 ALIAS = "amlflow.id"
-HELD = "mlflow.amlflow.id_held"  # who has this has looked, and the asked-for id is its own
+HELD = "mlflow.amlflow.id_held"  # the tag of a run that has won the id that its caller chose
 ROOT = "amlflow.root"
 TYPE = "amlflow.type"
 STATUS = "amlflow.status"
 STARTED = "mlflow.amlflow.started"
 WRITER = "mlflow.amlflow.writer"
 CLAIM = "amlflow.writer"
-"""The param by which one of several processes becomes the owner (points.py)."""
+"""The param with which one of several processes becomes the owner (points.py)."""
 NUMBER = "mlflow.amlflow.number"
 POINTS = "mlflow.amlflow.points."
 OWN = "amlflow."
-"""Experiments below this prefix are amlflow's own; v1 allows no dot in a name, so no user's is."""
+"""The prefix of amlflow's own experiments. v1's names have no dot, so it is free for amlflow."""
 MODELS = "amlflow.models"
-"""The experiment whose runs keep what the registry of models cannot."""
+"""The experiment whose runs keep what MLflow's registry of models cannot keep."""
 SNAPSHOTS = "amlflow.snapshots"
 """The experiment that keeps snapshots."""
 DELETED = "amlflow.deleted"
-"""The tag of an experiment that is deleted for v1 and waits for `mlflow gc`."""
+"""The tag of an experiment that v1 code has deleted, and that `mlflow gc` will remove."""
 RESERVED = ("mlflow.", "amlflow.")
-"""Tags with these prefixes are MLflow's or amlflow's own, never a user's."""
+"""The prefixes of MLflow's and amlflow's own tags. No tag of a user has them."""
 
 _REFUSED = re.compile(r"[^/\w.\- :]|:(?=u)")
 _ESCAPE = re.compile(r":u([0-9a-f]*):")
@@ -52,7 +52,7 @@ def _spell(char: str) -> str:
 
 
 def to_key(name: str, prefix: str = "") -> str:
-    """MLflow's key for a name. Raises :class:`Refused` where it would be too long."""
+    """Encode a name as a key of MLflow. Raises :class:`Refused` if the key would be too long."""
     key = _REFUSED.sub(lambda match: _spell(match[0]), name) or ":u:"
     if key.startswith(RESERVED):
         key = _spell(key[0]) + key[1:]
@@ -71,7 +71,7 @@ def to_key(name: str, prefix: str = "") -> str:
 
 
 def from_key(key: str) -> str:
-    """The name that :func:`to_key` spelled; a key that it did not make is its own name."""
+    """Decode a key of :func:`to_key`. A key that it did not make is returned as it is."""
     if ":u" not in key:
         return key
     name = _ESCAPE.sub(lambda match: _char(match[1]), key)
@@ -84,7 +84,7 @@ def from_key(key: str) -> str:
 def _char(digits: str) -> str:
     try:
         return chr(int(digits, 16)) if digits else ""
-    except (ValueError, OverflowError):  # another program's key that only looks like ours
+    except (ValueError, OverflowError):  # another program's key that only looks like amlflow's
         return f":u{digits}:"
 
 
@@ -93,32 +93,32 @@ _PATH_ESCAPE = re.compile(r"~u([0-9a-f]+)~")
 
 
 def to_path(name: str) -> str:
-    """MLflow's path of a file.
+    """Encode a file's name as a path of MLflow.
 
-    What its server would read as part of an address is spelled, and so are blanks at either end of
-    a part, which MLflow strips.
+    Characters with a meaning in an address are encoded. So are blanks at the beginning and end of a
+    part, because MLflow removes them.
     """
     return _UNSAFE.sub(lambda match: f"~u{ord(match[0]):x}~", name)
 
 
 def to_file_path(name: str) -> str:
-    """MLflow's path of one file of a run. Raises :class:`Refused` where that leads elsewhere."""
+    """Encode the name of a run's file. Raises :class:`Refused` if it leads out of the folder."""
     check_file_name(name)
     return to_path(check_surrogates("a file's name", name))
 
 
 def from_path(path: str) -> str:
-    """The name that :func:`to_path` spelled; a path that it did not make is its own name."""
+    """Decode a path of :func:`to_path`. A path that it did not make is returned as it is."""
     name = _PATH_ESCAPE.sub(lambda match: _char(match[1]), path)
     return name if to_path(name) == path else path
 
 
 EMPTY = "\u200b"
-"""Spells "" in a tag, where MLflow's empty value stands for None: its page shows the bare key."""
+"""The encoding of "" in a tag. MLflow's empty value means None: its page shows the key alone."""
 
 
 def to_tag_value(key: str, value: str | None) -> str:
-    """MLflow's value of a tag. Raises :class:`Refused` where it would be cut off."""
+    """Encode the value of a tag. Raises :class:`Refused` if MLflow would cut it off."""
     if value is None:
         return ""
     if not value.strip(EMPTY):
@@ -127,14 +127,14 @@ def to_tag_value(key: str, value: str | None) -> str:
 
 
 def from_tag_value(value: str) -> str | None:
-    """The value that :func:`to_tag_value` spelled."""
+    """Decode a value of :func:`to_tag_value`."""
     if not value:
         return None
     return value if value.strip(EMPTY) else value[:-1]
 
 
 def check_text(what: str, value: str, limit: int) -> str:
-    """The value, if MLflow keeps it as it is."""
+    """Return the value if MLflow stores it unchanged. Raises :class:`Refused` if not."""
     if len(value) > limit:
         raise Refused(
             f"The value of {what} has {len(value)} characters, and MLflow keeps {limit}; "
@@ -148,12 +148,12 @@ def check_text(what: str, value: str, limit: int) -> str:
 
 
 def check_experiment_name(name: str) -> str:
-    """The name, if it can be encoded. Raises :class:`Refused`."""
+    """Return the name if UTF-8 can encode it. Raises :class:`Refused` if not."""
     return check_surrogates("the experiment's name", name)
 
 
 def check_surrogates(what: str, text: str) -> str:
-    """The text, if it can be encoded. Raises :class:`Refused`."""
+    """Return the text if UTF-8 can encode it. Raises :class:`Refused` if not."""
     if any("\ud800" <= char <= "\udfff" for char in text):
         raise Refused(
             f"The value of {what} holds half a surrogate pair ({shorten(text)!r}), which neither "

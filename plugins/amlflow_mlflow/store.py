@@ -1,9 +1,10 @@
-"""What the tracker asks of a store.
+"""The interface of a store, as the tracker uses it.
 
-There are three: MLflow's own for databases and whatever else it has a client of
-(:mod:`amlflow_mlflow.mlflow_store`), amlflow's client of a server
-(:mod:`amlflow_mlflow.rest.server_store`), which needs nothing of MLflow, and MLflow's default
-database (:mod:`amlflow_mlflow.sqlite`), which needs MLflow for some calls only.
+There are three stores:
+
+* :mod:`amlflow_mlflow.mlflow_store`: MLflow's own stores, for databases and MLflow's plugins.
+* :mod:`amlflow_mlflow.rest.server_store`: amlflow's client of a server. It does not need MLflow.
+* :mod:`amlflow_mlflow.sqlite`: MLflow's default database. It needs MLflow for some calls only.
 """
 
 from __future__ import annotations
@@ -31,43 +32,42 @@ from amlflow_mlflow.errors import NO_TAG, says
 
 
 class ArtifactStore(Protocol):
-    """The files below one root. Raises the errors of its client; callers translate them.
+    """The files in one root. Methods raise the errors of a client, and callers translate these.
 
-    ``folder`` is the folder of this machine that the root is, or None.
+    ``folder`` is the root if it is a folder of this machine, and None otherwise.
     """
 
     @property
     def folder(self) -> Path | None: ...
 
     def list(self, folder: str) -> list[FileEntry]:
-        """The files and folders in a folder; ``""`` is the root. A folder that is not there is
-        empty."""
+        """List the files and folders in a folder. ``""`` is the root. A missing folder is empty."""
 
     def put(self, files: Mapping[str, Path]) -> None:
-        """Store local files by their paths, each replacing what is there."""
+        """Store local files at these paths. Existing files are replaced."""
 
     def get(self, path: str, destination: Path) -> bool:
-        """Write a file to a local path; False if it is not there."""
+        """Write a file to a local path. Returns False if the file does not exist."""
 
 
 class Registry(Protocol):
     """The models of a store."""
 
     def ensure_model(self, name: str) -> Mapping[str, str]:
-        """The tags of the registered model of this name, which is made if there is none."""
+        """Return the tags of the registered model with this name. Creates the model if needed."""
 
     def create_version(
         self, name: str, source: str, run_id: str, tags: Mapping[str, str], description: str | None
     ) -> ModelVersion:
-        """Make a version."""
+        """Create a version."""
 
     def get_version(self, name: str, version: int) -> ModelVersion:
-        """A version. Raises :class:`amlflow.spec.ModelNotFound`, as the calls below do."""
+        """Return a version. Raises :class:`amlflow.spec.ModelNotFound`, as the next methods do."""
 
     def search_versions(
         self, condition: str, size: int, order: Sequence[str], token: str | None
     ) -> Page[ModelVersion]:
-        """Versions that meet a condition of MLflow's filter language."""
+        """Find versions that meet a condition of MLflow's filter language."""
 
     def describe_version(self, name: str, version: int, description: str) -> None:
         """Set the description."""
@@ -82,7 +82,7 @@ class Registry(Protocol):
         """Delete a version."""
 
     def version_location(self, name: str, version: int) -> str:
-        """The URI at which the files of a version are."""
+        """Return the URI of a version's files."""
 
 
 class Store(Protocol):
@@ -97,55 +97,55 @@ class Store(Protocol):
     where: str
     """The tracking URI without credentials."""
     threads: int
-    """How many calls at once are worth it."""
+    """How many calls to make at the same time. More would not be faster."""
     is_server: bool
-    """Whether what it says is a server's word, and others may write files at the same time."""
+    """Whether the store is a server, so its paths are not trusted and others may write files."""
     filters_null: bool
     """Whether filters know ``IS NULL``."""
     known_limits: Sequence[KnownLimit]
-    """What an older version lacks."""
+    """The limits of an older version."""
     is_atomic: bool
     """Whether calls inside :meth:`at_once` are stored together or not at all."""
     dialect: str | None
-    """The database's dialect, where :meth:`select` takes SQL; else None."""
+    """The database's dialect for :meth:`select`. None if the store does not accept SQL."""
 
     @property
     def registry(self) -> Registry: ...
 
     def at_once(self) -> AbstractContextManager[object]:
-        """Inside it, this thread's calls are one change, if the store :attr:`is_atomic`.
+        """Make this thread's calls in the block one change, if the store :attr:`is_atomic`.
 
-        Other processes wait meanwhile. If an error leaves it, nothing has changed.
+        Other processes wait until the block ends. If the block raises an error, nothing changes.
         """
 
     # experiments
 
     def get_experiment_by_name(self, name: str) -> Experiment | None:
-        """The experiment of this name, deleted or not."""
+        """Return the experiment with this name, also a deleted one; None if there is none."""
 
     def create_experiment(self, name: str, tags: Mapping[str, str]) -> str:
-        """Make an experiment; its id."""
+        """Create an experiment. Return its id."""
 
     def get_experiment(self, experiment_id: str) -> Experiment:
-        """The experiment of this id, deleted or not."""
+        """Return the experiment with this id, also a deleted one."""
 
     def search_experiments(self, size: int, token: str | None) -> Page[Experiment]:
-        """All experiments, newest first."""
+        """List all experiments, newest first."""
 
     def rename_experiment(self, experiment_id: str, name: str) -> None:
         """Rename an experiment that is not deleted."""
 
     def restore_experiment(self, experiment_id: str) -> None:
-        """Restore an experiment that is deleted."""
+        """Restore a deleted experiment."""
 
     def delete_experiment(self, experiment_id: str) -> None:
-        """Delete an experiment that is not."""
+        """Delete an experiment that is not deleted."""
 
     def set_experiment_tag(self, experiment_id: str, key: str, value: str) -> None:
         """Set a tag."""
 
     def check_removes_experiment_tags(self, experiment_id: str) -> None:
-        """Raise :class:`amlflow.spec.Unsupported` where :meth:`delete_experiment_tag` would."""
+        """Raise :class:`amlflow.spec.Unsupported` if :meth:`delete_experiment_tag` would."""
 
     def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
         """Delete a tag."""
@@ -156,28 +156,28 @@ class Store(Protocol):
         self, experiment_id: str, user: str, start_ms: int, tags: Mapping[str, str],
         name: str | None,
     ) -> Run:  # fmt: skip
-        """Make a run whose status is RUNNING."""
+        """Create a run with the status RUNNING."""
 
     def get_run(self, run_id: str) -> Run:
-        """The run of this id."""
+        """Return the run with this id."""
 
     def delete_run(self, run_id: str) -> None:
         """Delete a run."""
 
     def restore_run(self, run_id: str) -> None:
-        """Restore a run that is deleted."""
+        """Restore a deleted run."""
 
     def update_run_info(self, run_id: str, status: str | None, ended_ms: int | None) -> RunInfo:
-        """Set a run's status and its end, of which each may be None: then it stays."""
+        """Set a run's status and end. If one is None, it does not change."""
 
     def log_batch(
         self, run_id: str, *, metrics: Sequence[MetricPoint] = (),
         params: Mapping[str, str] | None = None, tags: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
-        """Store params, metrics and tags; nothing if a param has another value."""
+        """Store params, metrics and tags. Stores nothing if a param has another value already."""
 
     def log_inputs(self, run_id: str, datasets: Sequence[InputDataset]) -> None:
-        """Say which data sets a run reads."""
+        """Store which data sets a run reads."""
 
     def set_tag(self, run_id: str, key: str, value: str) -> None:
         """Set a tag."""
@@ -189,25 +189,25 @@ class Store(Protocol):
         self, experiment_ids: Sequence[str], condition: str, *, view: str, size: int,
         order: Sequence[str], token: str | None = None,
     ) -> Page[Run]:  # fmt: skip
-        """Runs that meet a condition of MLflow's filter language."""
+        """Find runs that meet a condition of MLflow's filter language."""
 
     def metric_rows(self, run_id: str, keys: Sequence[str]) -> dict[str, list[Row]]:
-        """The points of some of a run's metrics, each metric's in order."""
+        """Return the points of some of a run's metrics, sorted in each metric."""
 
     # this machine
 
     def select(self, statement: str, values: Mapping[str, Any]) -> list[Any]:
-        """The rows of a statement with ``:named`` values, where :attr:`dialect` is given."""
+        """Return the rows of a statement with ``:named`` values. Needs a :attr:`dialect`."""
 
     def database(self) -> Path | None:
-        """The file that is the database."""
+        """Return the file of the database; None if it is not a file."""
 
     def open_artifacts(self, root: str) -> ArtifactStore:
-        """The files below an artifact URI."""
+        """Open the files at an artifact URI."""
 
 
 def remove_tag(delete: Callable[[], None]) -> None:
-    """Delete a tag by a call; one that is not there is as good as deleted."""
+    """Delete a tag with the function ``delete``. It is not an error if the tag does not exist."""
     try:
         delete()
     except AzureMLException as error:

@@ -1,4 +1,4 @@
-"""Columns of MLflow's database as the values of a record's field, a column at a time."""
+"""Turns whole columns of MLflow's database into the values of a record's field."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _TEXT_OR_NULL = {str, type(None)}
 
 
 def read_column(field: str, run_ids: Column, *columns: Column) -> Column:
-    """The field's values from the columns that :meth:`Where.columns` names for it."""
+    """Return the field's values. ``columns`` are those that :meth:`Where.columns` names for it."""
     name, _, _ = field.partition(".")
     reader = _READERS.get(name)
     return _texts(field, run_ids, columns[0]) if reader is None else reader(run_ids, *columns)
 
 
 def _texts(field: str, run_ids: Column, values: Column) -> Column:
-    """A column of texts and nulls; what is something else counts as null."""
+    """Return a column with only texts and None. Other values become None."""
     if set(map(type, values)) <= _TEXT_OR_NULL:
         return values
     return list(map(read_text, run_ids, repeat(field), values))
@@ -42,7 +42,7 @@ def _parse_each(key: str, take: Callable[[str], str]) -> Callable[..., Column]:
 
 
 def _of_each(function: Callable[..., Any]) -> Callable[..., Column]:
-    """``function`` of a run's id and its values, for each run."""
+    """Return a reader that calls ``function`` with the id and values of each run."""
     return lambda *columns: list(map(function, *columns))
 
 
@@ -69,4 +69,4 @@ _READERS: dict[str, Callable[..., Column]] = {
         None if value is None else from_tag_value(value) for value in _texts("tags", ids, values)
     ],
 }
-"""What reads the columns of a field whose values are not stored as they are."""
+"""The readers of those fields whose values are not stored as they are."""

@@ -10,17 +10,17 @@ from amlflow_mlflow.store import Store
 
 
 def open_store(uri: str) -> Store:
-    """The store at a URI.
+    """Open the store at a URI.
 
-    Raises :class:`amlflow.spec.Unavailable`, and :class:`UserErrorException` where MLflow is needed
-    and not installed.
+    Raises :class:`amlflow.spec.Unavailable`, and :class:`UserErrorException` if MLflow is needed
+    but not installed.
     """
     if scheme_of(uri) in SERVERS:
-        # A process loads what its own store needs and no more.
+        # Imported here, so that a process only loads what its own store needs.
         from amlflow_mlflow.rest.server_store import ServerStore
 
         return ServerStore(uri)
-    # As above.
+    # Imported here, so that a process only loads what its own store needs.
     from amlflow_mlflow.sqlite.store import open_sqlite
 
     store = open_sqlite(uri)

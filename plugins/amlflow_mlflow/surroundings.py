@@ -1,7 +1,7 @@
-"""What a run says of where it was made: user, source and git commit, as MLflow's own client says.
+"""The tags of a new run that MLflow's own client also sets: user, source and git commit.
 
-The tags are those of MLflow's clients, so that its page shows them. MLflow is asked only where it
-knows more: on Databricks, and where a package adds a context of its own to MLflow.
+MLflow's page shows these tags. MLflow itself is only imported if it knows more: on Databricks, or
+if a package adds a context of its own to MLflow.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ logger = logging.getLogger("amlflow")
 
 USER = "mlflow.user"
 _CONTEXTS = "mlflow.run_context_provider"
-"""The entry points of packages that add a context to MLflow."""
+"""The group of entry points that add a context to MLflow."""
 GIT_S = 5
 
 
 @functools.cache
 def context_tags() -> dict[str, str]:
-    """User, source and git commit of this process."""
+    """Return the tags for the user, source and git commit of this process."""
     if "DATABRICKS_RUNTIME_VERSION" in os.environ or entry_points(group=_CONTEXTS):
         # It takes seconds to import.
         from mlflow.tracking.context.registry import resolve_tags
@@ -49,7 +49,7 @@ def context_tags() -> dict[str, str]:
 
 
 def user() -> str:
-    """The name of the user who runs this process."""
+    """Return the name of the user who runs this process."""
     return context_tags().get(USER, "")
 
 
@@ -61,7 +61,7 @@ def _local_user() -> str:
 
 
 def _notebook() -> str | None:
-    """The name of the notebook, as VS Code, users and Jupyter tell it."""
+    """Return the notebook's name, from a variable that VS Code, the user or Jupyter has set."""
     for setting in ("__vsc_ipynb_file__", "IPYNB_FILE", "JPY_SESSION_NAME"):
         if os.environ.get(setting):
             return os.path.basename(os.environ[setting])
@@ -69,7 +69,7 @@ def _notebook() -> str | None:
 
 
 def _git_tags(script: str) -> dict[str, str]:
-    """Commit, branch and address of the repository that has the script."""
+    """Return the commit, branch and address of the repository that has the script."""
     folder = Path(script).absolute()
     folder = folder if folder.is_dir() else folder.parent
     commit = _ask_git(folder, "rev-parse", "HEAD")
@@ -86,7 +86,7 @@ def _git_tags(script: str) -> dict[str, str]:
 
 
 def _ask_git(folder: Path, *arguments: str) -> str:
-    """What git answers, or "" if it is not there, takes long or has no answer."""
+    """Return git's output; "" if git does not exist, takes too long or fails."""
     try:
         answer = subprocess.run(
             ["git", *arguments],
@@ -103,7 +103,7 @@ def _ask_git(folder: Path, *arguments: str) -> str:
 
 
 def _declared_tags() -> dict[str, str]:
-    """Those of MLFLOW_RUN_CONTEXT, a JSON object of texts."""
+    """Return the tags in MLFLOW_RUN_CONTEXT, a JSON object of texts."""
     text = os.environ.get("MLFLOW_RUN_CONTEXT")
     if not text:
         return {}

@@ -1,4 +1,4 @@
-"""The contract on MLflow: see :class:`amlflow.spec.Tracker` for what each method promises."""
+"""The tracker on MLflow. Its methods promise what :class:`amlflow.spec.Tracker` says."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ from amlflow_mlflow.store import Store, remove_tag
 from amlflow_mlflow.stores import open_store
 
 RACES = 20
-"""How often a lost race is looked at again; each time another process has got on."""
+"""How often to try again after another process was faster."""
 
 
 class MlflowTracker(TrackerBase):
-    """Experiments and runs in MLflow."""
+    """A tracker that keeps experiments and runs in MLflow."""
 
     features = frozenset(Feature)
 
@@ -80,10 +80,10 @@ class MlflowTracker(TrackerBase):
         self._creation = Creation(self._store, self._files, self._points)
         self._models = Models(self._store, self._files, self)
         self._runs_with_status_tag: set[str] = set()
-        """Runs whose status this has put into a tag."""
+        """The runs whose status this object has put into a tag."""
 
     def _open_bulk(self) -> Bulk | None:
-        """What reads many runs; None where no SQL can be sent."""
+        """Return the reader of many runs; None if the store does not accept SQL."""
         if self._store.dialect is None:
             return None
         return Bulk(self._store.select, self._store.dialect)
@@ -94,12 +94,12 @@ class MlflowTracker(TrackerBase):
         check_experiment_name(name)
         experiment = self._store.get_experiment_by_name(name)
         if experiment is None:
-            # MLflow's page then shows the views for training runs.
+            # With this tag, MLflow's page shows the views for training runs.
             kind = {"mlflow.experimentKind": "custom_model_development"}
             try:
                 experiment_id = self._store.create_experiment(name, kind)
             except Refused:
-                # Another process was quicker, or MLflow will say again what is wrong.
+                # Perhaps another process has just created it. Otherwise, raise MLflow's error.
                 experiment = self._store.get_experiment_by_name(name)
                 if experiment is None:
                     raise
@@ -125,7 +125,7 @@ class MlflowTracker(TrackerBase):
                 yield to_experiment(experiment)
 
     def _experiments(self) -> Iterator[Experiment]:
-        """All experiments as MLflow has them."""
+        """Yield all experiments as MLflow has them."""
         token = None
         while True:
             page = self._store.search_experiments(PAGE, token)
@@ -135,9 +135,9 @@ class MlflowTracker(TrackerBase):
                 return
 
     def update_experiment(self, experiment_id: str, change: ExperimentChange) -> None:
-        if change.tags_removed:  # before anything is changed
+        if change.tags_removed:  # check this before anything is changed
             self._store.check_removes_experiment_tags(experiment_id)
-        # MLflow finds nothing to restore or delete where that has been done.
+        # MLflow raises an error if an experiment to restore or delete is already so.
         archives = change.archived is not None and change.archived != (
             self.get_experiment(experiment_id).archived is not None
         )
@@ -157,14 +157,14 @@ class MlflowTracker(TrackerBase):
 
     def delete_experiment(self, experiment_id: str) -> None:
         record = self.get_experiment(experiment_id)
-        # MLflow counts the runs of an archived experiment as deleted, all of them.
+        # For MLflow, all runs of an archived experiment are deleted.
         view = ACTIVE if record.archived is None else ALL
         if self._pages.page([experiment_id], "", to_order(None), 1, None, view):
             raise Refused(
                 f"Experiment {record.name!r} has runs and is not deleted: v1 deletes empty "
                 "experiments only. Archive it, or delete its runs in MLflow first."
             )
-        # MLflow keeps the name of a deleted experiment until `mlflow gc`; a new name frees it.
+        # Rename it first: MLflow keeps the name of a deleted experiment taken until `mlflow gc`.
         if record.archived is not None:
             self._store.restore_experiment(experiment_id)
         new_name = f"{record.name}.deleted.{time.time_ns()}"
@@ -239,7 +239,7 @@ class MlflowTracker(TrackerBase):
                 yield run
             if has_runs or len(query.experiment_ids) > 1:
                 return
-            self.get_experiment(query.experiment_ids[0])  # which may not be there
+            self.get_experiment(query.experiment_ids[0])  # raises if it does not exist
             return
         yield from self._paged.find(query)
 
@@ -267,7 +267,7 @@ class MlflowTracker(TrackerBase):
             self._correct_end(run_id, todo.ended)
 
     def delete_run(self, run_id: str) -> None:
-        # MLflow takes a run whose experiment is archived for a deleted one, and refuses both.
+        # For MLflow, a run whose experiment is archived is deleted. It refuses to delete it again.
         if self._store.get_run(run_id).info.lifecycle_stage == "active":
             self._store.delete_run(run_id)
 
@@ -282,18 +282,18 @@ class MlflowTracker(TrackerBase):
             self._store.restore_run(run_id)
 
     def is_noted(self, run_id: str) -> bool:
-        """Whether this has put the run's status into a tag."""
+        """Whether this object has put the run's status into a tag."""
         return run_id in self._runs_with_status_tag
 
     def has_ended(self, run_id: str) -> None:
-        """Keep nothing of this run in memory."""
+        """Forget a run that has ended."""
         self._points.forget(run_id)
 
     def _start(self, run_id: str, status: str) -> None:
-        """Set a run's status to running, unless another client has killed it meanwhile.
+        """Set a run's status to running, unless another client has just killed it.
 
-        MLflow keeps the end of a run that starts again. If the run had none before, the end is that
-        of the other client.
+        MLflow keeps the end of a run that starts again. So if the run has an end now but did not
+        have one before, another client has set it.
         """
         before = self._store.get_run(run_id).info
         starts_again = before.end_time is not None and before.status != KILLED
@@ -304,8 +304,8 @@ class MlflowTracker(TrackerBase):
     def _correct_end(self, run_id: str, ended: int) -> None:
         """Set the end of a run that has ended.
 
-        If another process starts the run again meanwhile, MLflow keeps the end all the same, and
-        nobody reads it.
+        If another process starts the run again at the same time, MLflow keeps this end. That does
+        no harm, as the end of a running run is not read.
         """
         if self.get_run(run_id).ended is not None:
             self._store.update_run_info(run_id, None, ended)
@@ -314,7 +314,10 @@ class MlflowTracker(TrackerBase):
         return self._store.update_run_info(run_id, status, ended)
 
     def _log(self, run_id: str, params: dict[str, str], tags: dict[str, str]) -> None:
-        """Params and the first tags in one call, which does nothing if a param is refused."""
+        """Store params and tags. The first call has all params and the first tags.
+
+        It stores nothing if a param is refused.
+        """
         parts = [
             dict(list(tags.items())[start : start + TAGS_AT_ONCE])
             for start in range(0, len(tags), TAGS_AT_ONCE)
@@ -329,8 +332,8 @@ class MlflowTracker(TrackerBase):
             try:
                 self._store.log_batch(run_id, params=params, tags=tags)
             except Refused:
-                # A conflict, or a race for the same key, in which the loser's database error says
-                # nothing of the winner's value: look.
+                # A conflict, or a race for the same key. In a race, the database's error does not
+                # have the other process's value. So read the params.
                 stored_params = self._store.get_run(run_id).data.params
                 check_conflict(params, stored_params)
                 if attempt == RACES - 1 or not any(key in stored_params for key in params):
@@ -345,7 +348,7 @@ class MlflowTracker(TrackerBase):
         if self._store.threads == 1 or len(keys) < 2:
             for key in keys:
                 remove(key)
-        else:  # MLflow has no call for several
+        else:  # MLflow has no call that removes several tags
             with ThreadPoolExecutor(self._store.threads) as pool:
                 list(pool.map(remove, keys))
 

@@ -1,8 +1,8 @@
-"""Entities of a database whose values have the types of their columns.
+"""Checks that the values of a database's entities have the types of their columns.
 
-SQLite keeps any value in any column (see :mod:`amlflow.tracker_data`), and MLflow's own store gives
-it as it is. A value of another type counts as absent. A record without an id or a name that is a
-text is left out, since nobody could ask for it.
+SQLite can store any value in any column (see :mod:`amlflow.tracker_data`), and MLflow's own store
+does not check it. A value of a wrong type counts as missing. An entity is left out if its id or
+name is not a text.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _RUN_TIMES = ("start_time", "end_time")
 
 
 def type_info(info: Any) -> RunInfo:
-    """The info of a run whose id is a text."""
+    """Check a run's info. Raises :class:`RunNotFound` if the id is not a text."""
     run_id = info.run_id
     if not isinstance(run_id, str):
         raise RunNotFound(repr(run_id))
@@ -44,10 +44,10 @@ def type_info(info: Any) -> RunInfo:
 
 
 def type_run(run: Any) -> Run:
-    """The run, whose id is a text, with values of their types."""
+    """Check a run. Raises :class:`RunNotFound` if the id is not a text."""
     info, data = type_info(run.info), run.data
     tags = type_texts(info.run_id, data.tags)
-    # Runs of MLflow before 2.0 have their name in a tag only.
+    # Before MLflow 2.0, only a tag has the name of a run.
     info.run_name = info.run_name or tags.get(NAME) or info.run_name
     return Run(
         info,
@@ -60,19 +60,19 @@ def type_run(run: Any) -> Run:
 
 
 def type_runs(runs: Iterable[Any]) -> Iterator[Run]:
-    """The runs whose ids are texts, with values of their types."""
+    """Check runs. Those whose ids are not texts are left out."""
     return (type_run(run) for run in runs if isinstance(run.info.run_id, str))
 
 
 def type_texts(owner: str, entries: Mapping[Any, Any]) -> Mapping[str, str]:
-    """Tags or params, without those that are not texts."""
+    """Return tags or params, without those that are not texts."""
     if set(map(type, entries)) | set(map(type, entries.values())) <= _TEXTS:
         return entries
     return read_texts(owner, entries.items())
 
 
 def _type_numbers(owner: str, metrics: Mapping[Any, Any]) -> Mapping[str, float]:
-    """The last numbers of metrics; NaN where it is none, since the metric has others."""
+    """Check the last numbers of metrics. A value that is not a number becomes NaN."""
     if set(map(type, metrics.values())) <= _NUMBERS and set(map(type, metrics)) <= _TEXTS:
         return metrics
     numbers = {}
@@ -84,7 +84,7 @@ def _type_numbers(owner: str, metrics: Mapping[Any, Any]) -> Mapping[str, float]
 
 
 def type_rows(owner: str, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[str, Row]]:
-    """The points among rows of a key, a time, a step, a number and whether that is NaN."""
+    """Yield key and point of each valid row (key, time, step, number, whether it is NaN)."""
     for key, time, step, value, is_nan in rows:
         if type(time) is int and type(step) is int and type(value) is float:
             yield key, Row(time, step, nan if is_nan else value)
@@ -97,7 +97,7 @@ def type_rows(owner: str, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[str
 
 
 def type_experiment(experiment: Any) -> Experiment | None:
-    """The experiment with values of their types; None if its name is not a text."""
+    """Check an experiment. None if its name is not a text."""
     owner = f"experiment {experiment.experiment_id}"
     name = read_text(owner, "name", experiment.name)
     if name is None:
@@ -114,7 +114,7 @@ def type_experiment(experiment: Any) -> Experiment | None:
 
 
 def type_version(version: Any) -> ModelVersion | None:
-    """The model's version with values of their types; None without a name and a number."""
+    """Check a model's version. None if it does not have a name and a number."""
     owner = f"model {version.name}"
     name = read_text(owner, "name", version.name)
     if name is None or not str(version.version).isdecimal():

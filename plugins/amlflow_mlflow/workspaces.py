@@ -1,4 +1,4 @@
-"""MLflow's workspaces, by which a server or a database shows a caller some of its runs only."""
+"""MLflow's workspaces. With them, a server or database only shows some of its runs to a caller."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ SETTING = "MLFLOW_ENABLE_WORKSPACES"
 
 
 def are_enabled() -> bool:
-    """Whether MLflow shows a caller the runs of one workspace only."""
+    """Whether MLflow only shows the runs of one workspace."""
     return os.environ.get(SETTING, "false").lower() in ("true", "1")

@@ -1,4 +1,4 @@
-"""Files that an MLflow server moves to and from its artifact store (``mlflow-artifacts:``)."""
+"""Files that an MLflow server stores for its clients (``mlflow-artifacts:``)."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _TEXTS = frozenset(
         "jsonnet", "MLmodel", "MLproject",
     )
 )  # fmt: skip
-"""Endings of names whose files MLflow's page shows as text."""
+"""The endings of names that MLflow's page shows as text."""
 
 
 def open_artifacts(root: str, connection: Connection) -> ArtifactStore:
-    """The files below an artifact URI that a server names.
+    """Open the files at an artifact URI that a server names.
 
-    They may be at another server: a user who may make an experiment names its place. Credentials
-    are not sent there: raises :class:`Refused` where this client has any.
+    The URI may be of another server, as any user who creates an experiment chooses its location. No
+    credentials are sent there: if this client has any, :class:`Refused` is raised.
     """
     folder = folder_of(root)
     if folder is not None:
@@ -59,7 +59,7 @@ def open_artifacts(root: str, connection: Connection) -> ArtifactStore:
 
 
 def _is_here(root: str, connection: Connection) -> bool:
-    """Whether the files are at the tracking server itself."""
+    """Whether the tracking server itself has the files."""
     parts, here = urlsplit(root), urlsplit(connection.uri)
     if not parts.netloc:
         return True
@@ -71,7 +71,7 @@ def _is_here(root: str, connection: Connection) -> bool:
 
 
 class ServedArtifacts:
-    """See :class:`amlflow_mlflow.store.ArtifactStore`."""
+    """An :class:`amlflow_mlflow.store.ArtifactStore` on a tracking server."""
 
     folder: Path | None = None
 
@@ -97,24 +97,24 @@ class ServedArtifacts:
                 entries.append(FileEntry(posixpath.join(folder, name), file["is_dir"]))
         except MALFORMED:
             raise foreign(self._connection.where, "it is not a list of files") from None
-        # Asked for a file, some stores list that file.
+        # If the path is a file, some stores list that file.
         itself = FileEntry(posixpath.join(folder, posixpath.basename(folder)), False)
         return [] if folder and entries == [itself] else sorted(entries)
 
     def put(self, files: Mapping[str, Path]) -> None:
         for path in files.values():
-            path.stat()  # one that is missing is told before anything is stored
+            path.stat()  # raises for a missing file before anything is stored
         for name, path in files.items():
             if not direct_transfer.put(self._connection, self._root, name, path):
                 self._put(name, path)
 
     def _put(self, name: str, path: Path) -> None:
         with path.open("rb") as file:
-            # A log grows while it is sent: no more is sent than was announced.
+            # A log may grow while it is sent. Only send the announced number of bytes.
             part = FilePart(file, os.fstat(file.fileno()).st_size)
             headers = {"Content-Type": _kind_of(name), "Content-Length": str(len(part))}
             answer = self._connection.send("PUT", self._address(name), body=part, headers=headers)
-            # Flask answers {}, FastAPI nothing.
+            # Flask answers {}, and FastAPI an empty body.
             if answer.status != 200 or (answer.body and self._parse(answer)):
                 raise foreign(self._connection.where, "it is not what an upload answers")
             if not self._connection.is_mlflows(answer.headers):
@@ -140,13 +140,13 @@ class ServedArtifacts:
         if self.list(path):
             return False  # it is a folder
         try:
-            # Some servers (2.22, 3.1 and 3.9 among them) answer 500 for a file that is not there.
+            # Some servers, such as 2.22, 3.1 and 3.9, answer 500 for a file that does not exist.
             with tried_once():
                 self._download(path, destination)
         except (MlflowError, Refused, Unavailable):
             if FileEntry(path, False) not in self.list(posixpath.dirname(path)):
                 return False
-            # It came, or was replaced, in the same moment, or the server was away for one.
+            # The file exists. It was just stored or replaced, or the server was away for a moment.
             try:
                 self._download_again(path, destination)
             except MlflowError as error:
@@ -158,7 +158,7 @@ class ServedArtifacts:
             self._download(path, destination)
             return
         try:
-            with tried_once():  # it would be the same after minutes
+            with tried_once():  # trying again for minutes would not help
                 self._download(path, destination)
         except Unavailable as error:
             # Some versions of MLflow, 3.9 among them, fail for a name with other letters.
@@ -190,12 +190,12 @@ class ServedArtifacts:
 
 
 def _is_below(path: str) -> bool:
-    """Whether a path that a server gives stays where it begins."""
+    """Whether a path from a server stays in its folder."""
     return bool(path) and not path.startswith(("/", "\\")) and ".." not in path.split("/")
 
 
 def _kind_of(name: str) -> str:
-    """The content type of a file, by its name."""
+    """Return the content type of a file, by its name."""
     base = posixpath.basename(name)
     if base.rpartition(".")[2] in _TEXTS:
         return "text/plain"

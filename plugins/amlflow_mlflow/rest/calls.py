@@ -1,4 +1,4 @@
-"""Calls of MLflow's REST API. An answer that has not the form of the call's answer is an outage."""
+"""Calls of MLflow's REST API. If an answer does not have the call's form, it is an outage."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TOKEN = "next_page_token"  # noqa: S105
 
 
 class Calls:
-    """Makes calls on a connection. ``missing`` is raised where MLflow finds nothing."""
+    """Calls on a connection. ``missing`` is the error to raise if MLflow finds nothing."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -34,7 +34,7 @@ class Calls:
         take: Callable[[Any], Entity],
         missing: AzureMLException | None = None,
     ) -> Entity:
-        """What an answer has under a key. No proxy makes that up, so its headers are learned."""
+        """Return what an answer has under a key, and learn its headers: no proxy invents that."""
         answer, headers = self._call(method, path, content, missing)
         if key not in answer:
             raise self.foreign(path)
@@ -51,7 +51,7 @@ class Calls:
         take: Callable[[Any], Entity],
         missing: AzureMLException | None = None,
     ) -> Page[Entity]:
-        """A list that an answer has under a key; MLflow leaves an empty one out."""
+        """Return the list that an answer has under a key. MLflow leaves out an empty list."""
         answer, headers = self._call(method, path, content, missing)
         messages, token = answer.get(key, []), answer.get(_TOKEN)
         if answer and not answer.keys() & {key, _TOKEN}:
@@ -69,7 +69,7 @@ class Calls:
         content: Mapping[str, Any],
         missing: AzureMLException | None = None,
     ) -> bool:
-        """Make a change that is answered by ``{}``; whether that is surely MLflow's answer."""
+        """Make a change whose answer is ``{}``. Returns whether the answer is surely MLflow's."""
         answer, headers = self._call(method, path, content, missing)
         if answer:
             raise self.foreign(path)
@@ -78,22 +78,22 @@ class Calls:
     def ask(
         self, path: str, content: Mapping[str, Any], missing: AzureMLException | None = None
     ) -> None:
-        """Make a POST call that changes nothing. Raises unless the server answers it."""
+        """Make a POST call that changes nothing. Raises an error if the server refuses it."""
         self._call("POST", path, content, missing)
 
     def parse(self, path: str, take: Callable[[Any], Entity], message: Any) -> Entity:
-        """A message as an entity. Raises :class:`amlflow.spec.Unavailable`."""
+        """Parse a message. Raises :class:`amlflow.spec.Unavailable` if its form is wrong."""
         try:
             return take(message)
         except MALFORMED:
             raise self.foreign(path) from None
 
     def foreign(self, path: str) -> AzureMLException:
-        """The error of an answer that is not this call's."""
+        """Make the error for an answer that does not have this call's form."""
         return foreign(self.connection.where, f"it is not what {API}/{path} answers")
 
     def about_another(self, path: str) -> AzureMLException:
-        """The error of an answer that has the form, and is of something else."""
+        """Make the error for an answer of the right form that is about something else."""
         return foreign(self.connection.where, f"its answer to {API}/{path} is about something else")
 
     def _call(

@@ -1,8 +1,8 @@
-"""HTTP calls to one server: connections that are kept, certificates, proxies, redirects, retries.
+"""HTTP calls to one server: pools of connections, certificates, proxies, redirects, retries.
 
-urllib3 has pools of connections that threads share, retries, proxies and streamed bodies. MLflow's
-own client uses it, too, so a process never loads a second library. httpx takes more than twice as
-long to import, which would delay each command.
+urllib3 is used because it has pools for several threads, retries, proxies and streamed bodies.
+MLflow's own client uses it, too, so a process never loads two libraries. httpx takes more than
+twice as long to import, which would delay each command.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ from amlflow_mlflow.server_texts import cause
 
 PROBE_S = 5
 CREATE_S = 120
-"""How long a call that may be made only once is tried again while no server can be reached."""
+"""How long to repeat a call that may have an effect only once, while the server is not reached."""
 CHUNK_BYTES = 256 * 1024
 RETRIED = frozenset({408, 429, 500, 502, 503, 504})
-"""Statuses after which MLflow's client calls again."""
+"""The statuses after which MLflow's client repeats a call."""
 _ONLY_ONCE = ("/api/2.0/mlflow/runs/create", "/api/2.0/mlflow/model-versions/create")
-"""Calls that, made twice, do something twice."""
+"""The calls that would have an effect twice if they were repeated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer that says success or a redirect."""
+    """A complete answer."""
 
     status: int
     headers: Mapping[str, str]
@@ -65,24 +65,24 @@ class Answer:
 
 
 class _CutOff(Unavailable):
-    """An answer began and did not end."""
+    """The error for an answer that began but did not end."""
 
 
 class Connection:
-    """Makes the HTTP calls to one server.
+    """The HTTP calls to one server.
 
-    A call is tried again as MLflow's client does, for minutes; within
-    :func:`amlflow.spec.tried_once` it is tried once, and the answer's Retry-After is told.
-    Redirects are followed within the server's own origin only
+    A failed call is repeated for minutes, as in MLflow's client. In a block of
+    :func:`amlflow.spec.tried_once` it is tried once, and the error has the answer's Retry-After.
+    Redirects are only followed within the server's own origin
     (:func:`amlflow_mlflow.answers.redirect_target`). Raises the contract's errors, and
-    :class:`amlflow_mlflow.errors.MlflowError` for what MLflow itself says is wrong.
+    :class:`amlflow_mlflow.errors.MlflowError` for errors of MLflow itself.
     """
 
     def __init__(self, uri: str) -> None:
         self.uri, self.where = uri, redacted(uri)
         self.signs = Signs(self._version_headers)
         self.version: str | None = None
-        """The server's version, from :meth:`probe`; None where a proxy hides it."""
+        """The server's version, from :meth:`probe`; None if a proxy hides it."""
         parts = urlsplit(uri)
         host = parts.netloc.rpartition("@")[2]
         self._root = urlunsplit((parts.scheme, host, "", "", ""))
@@ -110,17 +110,17 @@ class Connection:
             self.version = answer.body.decode("latin-1").strip()
         elif answer.status < 400:
             raise foreign(self.where, "/version says no version")
-        elif answer.status != 404:  # not every proxy lets it through
+        elif answer.status != 404:  # some proxies block this address
             raise self._error(answer)
 
     def call(self, method: str, path: str, content: Any) -> tuple[dict[str, Any], Answer]:
-        """The JSON object of a call of MLflow's REST API, and the answer that bears it."""
+        """Make a call of MLflow's REST API. Returns the JSON object, and the whole answer."""
         answer = self.send(method, path, **{"query" if method == "GET" else "content": content})
         kind = answer.headers.get("Content-Type")
         return parse_object(answer.status, kind, answer.body, self.where), answer
 
     def send(self, method: str, path: str, **sent: Any) -> Answer:
-        """A call's answer, which says success; ``sent`` is as for :meth:`open`."""
+        """Make a call, and return its successful answer. ``sent`` is as for :meth:`open`."""
         try:
             return self._send(method, path, sent)
         except _CutOff:
@@ -133,7 +133,7 @@ class Connection:
             return self._read_answer(response)
 
     def is_mlflows(self, headers: Mapping[str, str]) -> bool:
-        """Whether an answer without a shape is surely MLflow's. Raises if it is surely not."""
+        """Whether an answer without a shape is surely MLflow's. Raises if it surely is not."""
         verdict = self.signs.judge(headers)
         if verdict is Verdict.FOREIGN:
             raise foreign(self.where, "it lacks the headers of this server's answers")
@@ -142,8 +142,8 @@ class Connection:
     def check_empty(self, headers: Mapping[str, str]) -> None:
         """Check that an empty list is MLflow's.
 
-        Where the headers do not tell, it is looked whether MLflow answers at all: whatever else
-        stands there says ``{}`` to ``/version``, too. Raises :class:`Unavailable`.
+        If the headers do not show it, ask for ``/version``: another program that answers ``{}`` to
+        a search would also answer ``{}`` there. Raises :class:`Unavailable`.
         """
         if not self.is_mlflows(headers):
             self.probe()
@@ -159,9 +159,10 @@ class Connection:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> Iterator[urllib3.BaseHTTPResponse]:
-        """A call's answer that says success, whose body is not read yet.
+        """Make a call, and give its successful answer, whose body is not read yet.
 
-        ``content`` is sent as JSON; ``body``, a file of a length that ``headers`` tell, as it is.
+        ``content`` is sent as JSON. ``body`` is a file, which is sent as it is; ``headers`` must
+        have its length.
         """
         fields = dict(headers or {})
         if content is not None:
@@ -203,7 +204,7 @@ class Connection:
     def _try(
         self, method: str, url: str, body: Any, headers: dict[str, str], only_once: bool
     ) -> urllib3.BaseHTTPResponse:
-        """One call, tried again as often as that is harmless."""
+        """Make one call. It is repeated after a failure if that cannot do harm."""
         send = functools.partial(self._request, method, url, body, headers)
         if only_once and not is_tried_once():
             return _until_reached(send)
@@ -227,7 +228,7 @@ class Connection:
         again: bool = False,
         seconds: float | None = None,
     ) -> urllib3.BaseHTTPResponse:
-        """One call; ``again``: it is tried again for minutes. Raises urllib3's errors."""
+        """Make one call. With ``again``, it is repeated for minutes. Raises urllib3's errors."""
         if hasattr(body, "rewind"):
             body.rewind()
         fields = {**settings.headers(self.uri), **headers}
@@ -245,7 +246,7 @@ class Connection:
                 backoff_factor=how.factor,
                 backoff_jitter=how.jitter,
                 raise_on_status=False,
-                # A server's own would be waited for, however long it is.
+                # Otherwise urllib3 would wait as long as the server asks, which may be very long.
                 respect_retry_after_header=False,
             )
         return self._pool().request(
@@ -260,7 +261,7 @@ class Connection:
         )
 
     def _pool(self) -> urllib3.PoolManager:
-        """This process's connections; another one where the certificates are others now."""
+        """Return this process's connections. There are new ones if the settings have changed."""
         tls = settings.tls()
         proxy = find_proxy(self._root)
         make = functools.partial(open_pool, tls, proxy)
@@ -268,7 +269,7 @@ class Connection:
 
     @functools.cached_property
     def info(self) -> Mapping[str, Any]:
-        """What the server says of itself, asked once; MLflow has it since 3.9."""
+        """The server's description of itself, asked once. Empty before MLflow 3.9."""
         try:
             return self.call("GET", "/api/3.0/mlflow/server-info", {})[0]
         except (Refused, Unavailable, MlflowError):  # an older server has no such address
@@ -277,7 +278,7 @@ class Connection:
     # --- answers ---
 
     def _ask_version(self) -> Answer:
-        """What is answered to ``/version``, of any status below 300 or above 399."""
+        """Return the answer to ``/version``, with any status that is not a redirect."""
         url = f"{self._root}{self._prefix}/version"
         response = self._request("GET", url, None, {}, seconds=PROBE_S)
         try:
@@ -312,7 +313,7 @@ class Connection:
 
 
 def _encode(query: Mapping[str, Any] | None) -> str:
-    """A query; a list is a field that comes several times."""
+    """Encode a query. A list becomes a field that is repeated."""
     fields = {key: value for key, value in (query or {}).items() if value is not None}
     return urlencode(fields, doseq=True)
 
@@ -320,8 +321,8 @@ def _encode(query: Mapping[str, Any] | None) -> str:
 def _sign(
     signer: str, method: str, url: str, body: Any, headers: Mapping[str, str]
 ) -> dict[str, str]:
-    """The headers of a call that a ``requests`` authentication has signed."""
-    # Only who signs calls needs it.
+    """Return the headers of a call after a ``requests`` authentication has signed it."""
+    # Only needed to sign calls.
     import requests
 
     request = requests.Request(
@@ -336,7 +337,7 @@ def _sign(
 def _until_reached(
     send: Callable[[], urllib3.BaseHTTPResponse],
 ) -> urllib3.BaseHTTPResponse:
-    """Call again only while the server was not reached, or says that it did nothing."""
+    """Make a call. Repeat it only if the server was not reached, or says that it did nothing."""
     deadline, pause = time.monotonic() + CREATE_S, 0.5
     while True:
         try:
@@ -353,7 +354,7 @@ def _until_reached(
 
 
 def _is_dropped(error: BaseException) -> bool:
-    """Whether the connection was closed, so that a new one may do."""
+    """Whether the connection was closed, so that a new one may work."""
     return isinstance(error, ProtocolError)
 
 

@@ -1,9 +1,10 @@
-"""Large files, which go to the server's object storage directly, by addresses that it signs.
+"""Sends and reads large files directly at the server's object storage, with signed addresses.
 
-A server says in ``server-info`` whether it has such addresses. These settings of MLflow change it:
+The server signs these addresses. Its ``server-info`` says whether it can. These settings of MLflow
+change it:
 ``MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD``, ``MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD``,
 ``MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE``, ``MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE``. No
-credentials are sent there: the address has its own.
+credentials are sent to the storage, as the address contains a signature.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _UNSUPPORTED = "Multipart upload is not supported"
 
 
 def put(connection: Connection, root: str, name: str, path: Path) -> bool:
-    """Send a file in parts; False where it is small or the server has no such addresses."""
+    """Send a file in parts. Returns False if it is small or the server has no such addresses."""
     size = path.stat().st_size
     if size < _setting("MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE", MINIMUM_BYTES):
         return False
@@ -83,21 +84,21 @@ def put(connection: Connection, root: str, name: str, path: Path) -> bool:
             sent = sorted(pool.map(send, range(count)), key=lambda part: int(part["part_number"]))
         _ask(connection, "mpu/complete", folder, {**upload, "parts": sent})
     except BaseException:
-        with contextlib.suppress(AzureMLException, MlflowError):  # the first error says more
+        with contextlib.suppress(AzureMLException, MlflowError):  # the first error is more useful
             _ask(connection, "mpu/abort", folder, upload)
         raise
     return True
 
 
 def get(connection: Connection, root: str, path: str, destination: Path) -> bool:
-    """Write a file to a local path; False where the server has no such addresses."""
+    """Write a file to a local path. Returns False if the server has no such addresses."""
     if not _is_enabled(connection, "DOWNLOAD", "multipart_downloads_enabled"):
         return False
     address = quote(posixpath.join(ROOT, "presigned", root, path))
     try:
         answer = connection.send("GET", address)
     except MlflowError:
-        if "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD" in os.environ:  # the server may know none
+        if "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD" in os.environ:  # the server may not have them
             return False
         raise
     except AzureMLException as error:
@@ -136,7 +137,7 @@ def _parse(connection: Connection, answer: Any) -> dict[str, Any]:
 def _request(
     method: str, url: str, headers: Mapping[str, str], body: Any
 ) -> urllib3.BaseHTTPResponse:
-    """A call to the object storage, which says success."""
+    """Make a call to the object storage, and return its successful answer."""
     pool = open_pool(settings.storage_tls(), find_proxy(url))
     try:
         response = pool.request(
@@ -159,14 +160,14 @@ def _is_enabled(connection: Connection, direction: str, key: str) -> bool:
 
 
 def _address(value: Any) -> str:
-    """The URL of a file. Raises ValueError for what is not one."""
+    """Check the URL of a file. Raises ValueError if it is not one."""
     if urlsplit(text(value)).scheme not in ("http", "https"):
         raise ValueError(value)
     return text(value)
 
 
 def _headers(message: Mapping[str, Any]) -> dict[str, str]:
-    """The headers that belong to an address. Raises ValueError for what no header can be."""
+    """Return the headers for an address. Raises ValueError if one is not a valid header."""
     headers = {text(key): text(value) for key, value in (message.get("headers") or {}).items()}
     for name, value in headers.items():
         if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):

@@ -1,8 +1,7 @@
-"""MLflow's JSON as entities: parsed here, field by field, and nowhere else.
+"""Parses MLflow's JSON into entities, field by field. No other module does that.
 
-Each function raises TypeError, ValueError, KeyError or AttributeError for what is not of the form
-that MLflow's documentation says; :meth:`amlflow_mlflow.rest.calls.Calls.parse` makes an outage of
-it.
+Each function raises one of :data:`MALFORMED` if the JSON does not have the form that MLflow's
+documentation describes. :meth:`amlflow_mlflow.rest.calls.Calls.parse` turns that into an outage.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ Message = Mapping[str, Any]
 
 
 def to_run(message: Message) -> Run:
-    """A run, from what ``runs/get`` has as ``run``."""
+    """Parse a run: the ``run`` of ``runs/get``."""
     data = message.get("data") or {}
     return Run(
         to_run_info(message["info"]),
@@ -37,7 +36,7 @@ def to_run(message: Message) -> Run:
 
 
 def to_run_info(message: Message) -> RunInfo:
-    """A run's info, from what ``runs/update`` has as ``run_info``."""
+    """Parse a run's info: the ``run_info`` of ``runs/update``."""
     return RunInfo(
         run_id=_id(message.get("run_id") or message["run_uuid"]),
         experiment_id=_id(message["experiment_id"]),
@@ -52,7 +51,7 @@ def to_run_info(message: Message) -> RunInfo:
 
 
 def to_experiment(message: Message) -> Experiment:
-    """An experiment, from what ``experiments/get`` has as ``experiment``."""
+    """Parse an experiment: the ``experiment`` of ``experiments/get``."""
     return Experiment(
         experiment_id=_id(message["experiment_id"]),
         name=text(message["name"]),
@@ -65,7 +64,7 @@ def to_experiment(message: Message) -> Experiment:
 
 
 def to_version(message: Message) -> ModelVersion:
-    """A version of a model, from what ``model-versions/get`` has as ``model_version``."""
+    """Parse a version of a model: the ``model_version`` of ``model-versions/get``."""
     return ModelVersion(
         name=_id(message["name"]),
         version=str(number(message["version"])),
@@ -79,17 +78,17 @@ def to_version(message: Message) -> ModelVersion:
 
 
 def to_tags(message: Message) -> Mapping[str, str]:
-    """The tags of a registered model."""
+    """Parse the tags of a registered model."""
     return _entries(message.get("tags"))
 
 
 def to_row(message: Message) -> Row:
-    """A point, from what ``metrics/get-history`` has among ``metrics``."""
+    """Parse a point: one of the ``metrics`` of ``metrics/get-history``."""
     return Row(number(message["timestamp"]), number(message.get("step", 0)), _value(message))
 
 
 def from_value(value: float) -> float | str:
-    """A number as JSON has it; NaN and infinities are texts there, as in Protocol Buffers."""
+    """Encode a number for JSON. NaN and infinities become texts, as in Protocol Buffers."""
     if math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
@@ -103,7 +102,7 @@ def _value(message: Message) -> float:
 
 
 def _entries(messages: Any) -> dict[str, str]:
-    """Tags or params, by key."""
+    """Parse tags or params. Returns them by key."""
     return {
         from_server(text(entry["key"])): text(entry.get("value", "")) for entry in messages or ()
     }

@@ -1,14 +1,14 @@
-"""Names on servers that take no colon in them, which MLflow's do from 2.16 on.
+"""Names for servers that do not accept a colon in names: those before MLflow 2.16.
 
-:mod:`amlflow_mlflow.spelling` uses the colon for what MLflow takes in no name. For an older server,
-a letter that looks like it stands for it: U+02D0, in three groups ("ː" is that letter):
+:mod:`amlflow_mlflow.spelling` encodes characters with colons. For an older server, a colon is
+replaced by a letter that looks like one, U+02D0. There are three groups ("ː" is that letter):
 
-* ``ːu61ː`` for ``:u61:``, as that module spells a character;
+* ``ːu61ː`` for ``:u61:``, as that module encodes a character;
 * ``ːcː`` for another colon;
 * ``ːlː`` for the letter itself.
 
-Names that are read are taken back from any server, since an old one may have been upgraded. So a
-name that has such a group by itself is spelled for new servers, too.
+Names are decoded for any server, since an old server may have been updated. So a name that contains
+such a group itself is also encoded for new servers.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ _COLON, _SELF = f"{LETTER}c{LETTER}", f"{LETTER}l{LETTER}"
 _TO_SPELL = re.compile(f":(u[0-9a-f]*):|[:{LETTER}]")
 _GROUP = re.compile(f"{LETTER}(u[0-9a-f]*|c|l){LETTER}")
 _PARTS = re.compile("'[^']*'|\"[^\"]*\"|`([^`]*)`")
-"""The values of a filter, and the names between backquotes."""
+"""The quoted values in a filter, and the names between backquotes."""
 
 
 def to_server(name: str, *, takes_colons: bool) -> str:
-    """A name as a server takes it."""
+    """Encode a name for a server."""
     if takes_colons:
         return name.replace(LETTER, _SELF) if _GROUP.search(name) else name
     return _TO_SPELL.sub(_spell, name)
 
 
 def filter_to_server(text: str, *, takes_colons: bool) -> str:
-    """A filter or an order, with the names in it as a server takes them; values stay."""
+    """Encode the names in a filter or an order for a server. Values do not change."""
 
     def spell(part: re.Match[str]) -> str:
         if part[1] is None:
@@ -42,7 +42,7 @@ def filter_to_server(text: str, *, takes_colons: bool) -> str:
 
 
 def from_server(name: str) -> str:
-    """The name that :func:`to_server` spelled; another name is itself."""
+    """Decode a name of :func:`to_server`. Other names are returned as they are."""
     return _GROUP.sub(_read, name) if LETTER in name else name
 
 

@@ -1,7 +1,7 @@
-"""Files of runs by the address that MLflow's page takes them from (``/get-artifact``).
+"""Downloads files of runs from the address that MLflow's page uses (``/get-artifact``).
 
-MLflow 3.9 fails to send a file whose name has other letters than ASCII by its REST API, and sends
-it by this address.
+With MLflow 3.9, a file whose name is not ASCII cannot be downloaded through the REST API, but it
+can be downloaded from this address.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from amlflow_mlflow.rest.calls import Calls
 from amlflow_mlflow.rest.connection import CHUNK_BYTES, Connection
 
 _OF_RUN = re.compile(r"(?P<root>(?:.*/)?(?P<run>[0-9a-f]{32})/artifacts)(?:/(?P<folder>.*))?")
-"""Where a server keeps the files of a run."""
+"""The path at which a server keeps the files of a run."""
 
 
 def get(connection: Connection, root: str, path: str, destination: Path) -> bool:
-    """Write a file below an artifact root to a local path; False where this cannot be done."""
+    """Write a file in an artifact root to a local path. Returns False if that is not possible."""
     match = _OF_RUN.fullmatch(root)
     if match is None:
         return False
@@ -34,7 +34,7 @@ def get(connection: Connection, root: str, path: str, destination: Path) -> bool
         if urlsplit(run.info.artifact_uri).path.strip("/") != match["root"]:
             return False
         name = "/".join(filter(None, (match["folder"], path)))
-        # The server decodes the name once more than the address.
+        # The server decodes the name twice, so it is encoded twice.
         query = {"path": quote(name), "run_uuid": match["run"]}
         with connection.open("GET", "/get-artifact", query=query) as response:
             if not is_attachment(response.headers):

@@ -1,4 +1,4 @@
-"""Pools of connections to a server: certificates and proxies, as MLflow's client finds them."""
+"""Pools of connections to a server, with the certificates and proxies of MLflow's client."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from urllib3.exceptions import MaxRetryError, ProxyError, SSLError
 from amlflow_mlflow.rest import settings
 
 CONNECTIONS = 16
-"""Connections that are kept for later calls."""
+"""How many connections are kept for later calls."""
 
 
 def find_proxy(root: str) -> str | None:
-    """The proxy that the environment or the system names for a server; None for none."""
+    """Find the proxy for a server in the environment or the system's settings. None if none."""
     parts = urlsplit(root)
     if urllib.request.proxy_bypass(parts.netloc) or _is_in_excluded_network(parts.hostname or ""):
         return None
@@ -30,7 +30,7 @@ def find_proxy(root: str) -> str | None:
 
 
 def open_pool(tls: settings.Tls, proxy: str | None) -> urllib3.PoolManager:
-    """What makes calls. Raises :class:`UserErrorException` for a proxy that cannot be used."""
+    """Open a pool. Raises :class:`UserErrorException` if the proxy cannot be used."""
     options: dict[str, Any] = {"maxsize": CONNECTIONS}
     if not tls.verify:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
@@ -57,7 +57,7 @@ def open_pool(tls: settings.Tls, proxy: str | None) -> urllib3.PoolManager:
 
 
 def certificate_hint(error: BaseException) -> str | None:
-    """What to do where it is the certificates that are wrong, or the proxy; else None."""
+    """Say what to do about an error of certificates or of the proxy. None for other errors."""
     reason = error.reason if isinstance(error, MaxRetryError) else error
     if isinstance(reason, ProxyError):
         return "Start the proxy, or correct HTTPS_PROXY, HTTP_PROXY or NO_PROXY."
@@ -76,7 +76,7 @@ def certificate_hint(error: BaseException) -> str | None:
 
 def _open_socks_pool(proxy: str, options: dict[str, Any]) -> urllib3.PoolManager:
     try:
-        # Few have such a proxy, and it needs another package.
+        # Few users have such a proxy, and it needs another package.
         from urllib3.contrib.socks import SOCKSProxyManager
     except ImportError as error:
         raise UserErrorException(
@@ -103,9 +103,9 @@ def _is_within(address: ipaddress.IPv4Address | ipaddress.IPv6Address, network: 
 
 
 def _known_authorities() -> dict[str, str]:
-    """certifi's, where it is installed, as in MLflow's client; else the system's."""
+    """Return certifi's authorities, as MLflow's client does. Without certifi, the system's."""
     try:
-        # Most installations have it with another package.
+        # Another package has usually installed it.
         import certifi
     except ImportError:
         return {}

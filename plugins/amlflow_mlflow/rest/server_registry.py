@@ -18,12 +18,12 @@ from amlflow_mlflow.rest.old_names import to_server
 from amlflow_mlflow.rest.version import Abilities
 
 RACES = 20
-"""How often a version is made again after other clients took the number; each has got on."""
+"""How often to create a version again after other clients have taken its number."""
 _TAKEN = "RESOURCE_ALREADY_EXISTS"
 
 
 class ServerRegistry:
-    """See :class:`amlflow_mlflow.store.Registry`."""
+    """An :class:`amlflow_mlflow.store.Registry` on a server."""
 
     def __init__(self, calls: Calls, abilities: Abilities) -> None:
         self._calls, self._abilities = calls, abilities
@@ -41,7 +41,7 @@ class ServerRegistry:
         return self._model("GET", "registered-models/get", name)
 
     def _model(self, method: str, path: str, name: str) -> Mapping[str, str]:
-        """The tags of a registered model."""
+        """Return the tags of a registered model."""
         message = self._calls.read(method, path, {"name": name}, "registered_model", dict)
         if message.get("name") != name:
             raise self._calls.about_another(path)
@@ -62,7 +62,7 @@ class ServerRegistry:
             try:
                 return self._version("POST", "create", content, RunNotFound(run_id, self._where))
             except Refused as error:
-                # MLflow itself tries a few times only to find a number that is free.
+                # MLflow itself only tries a few times to find a free number.
                 if attempt == RACES - 1 or "Giving up after" not in error.message:
                     raise
         raise AssertionError("the last attempt returns or raises")
@@ -132,7 +132,7 @@ class ServerRegistry:
         )
 
     def _check(self, is_done: bool, path: str) -> None:
-        """Raise where a change is not there whose answer does not tell."""
+        """Raise an error if a change is not done. Needed if its answer did not show that."""
         if not is_done:
             raise foreign(self._where, f"it says nothing, and model-versions/{path} is not done")
 

@@ -39,13 +39,13 @@ from amlflow_mlflow.store import ArtifactStore
 Result = TypeVar("Result")
 
 THREADS = 8
-"""A server has many workers."""
+"""How many calls to make at the same time. A server has many workers."""
 HISTORY_PAGE = 25_000
-"""Points of one answer, the most that MLflow gives."""
+"""How many points one answer may have: MLflow's maximum."""
 
 
 class ServerStore:
-    """See :class:`amlflow_mlflow.store.Store`."""
+    """An :class:`amlflow_mlflow.store.Store` on a server."""
 
     is_server = True
     is_atomic = False
@@ -70,7 +70,7 @@ class ServerStore:
         return nullcontext()  # a server has no transactions
 
     def _check_workspace(self) -> None:
-        """Raise :class:`Refused` where the server would not know of the workspace."""
+        """Raise :class:`Refused` if a workspace is set but the server has no workspaces."""
         name = os.environ.get("MLFLOW_WORKSPACE", "").strip()
         if name and self.connection.info.get("workspaces_enabled") is not True:
             raise Refused(
@@ -158,7 +158,7 @@ class ServerStore:
     def _check_state(
         self, path: str, state: Experiment | RunInfo, change: Mapping[str, str]
     ) -> None:
-        """Raise where a change is not there whose answer does not tell."""
+        """Raise an error if a change is not done. Needed if its answer did not show that."""
         if not STATES[path](state, change):
             raise foreign(self.where, f"it says nothing, and {path} is not done")
 
@@ -246,7 +246,8 @@ class ServerStore:
             ],
         }
         if not self._change_run("runs/log-inputs", content):
-            self.connection.probe()  # a run's answer has its inputs in a form of their own
+            # Only check that MLflow answers: a run's answer has its inputs in another form.
+            self.connection.probe()
 
     def set_tag(self, run_id: str, key: str, value: str) -> None:
         self._abilities.check_tags({key: value})
@@ -323,7 +324,7 @@ class ServerStore:
         return self._patiently(partial(self._calls.change, "POST", path, content, missing))
 
     def _check_done(self, run_id: str, batch: Mapping[str, Any]) -> None:
-        """Look whether a write has been done whose answer does not tell. Raises if it has not."""
+        """Raise an error if a write is not done. Needed if its answer did not show that."""
         path = "runs/get"
         answer = {
             "run": self._of_run("GET", path, {"run_id": run_id}, "run", lambda message: message)
@@ -337,7 +338,7 @@ class ServerStore:
     # names
 
     def _key(self, key: str) -> str:
-        """A key as this server takes it."""
+        """Encode a key for this server."""
         return to_server(key, takes_colons=self._abilities.takes_colons)
 
     def _entries(self, entries: Mapping[str, str]) -> list[dict[str, str]]:
@@ -368,5 +369,5 @@ class ServerStore:
 
 
 def _is_in_the_way(error: AzureMLException) -> bool:
-    """Whether another client is, so that the same call may pass soon."""
+    """Whether another client is in the way, so that the same call may soon succeed."""
     return says(error, BUSY) or says(error, SAME_POINT)

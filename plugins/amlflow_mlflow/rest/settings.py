@@ -1,9 +1,9 @@
 """The environment variables of MLflow's client: credentials, certificates, retries.
 
-They are read anew for each call, since a token may change while a process runs. In order: a user
-name and a password in the tracking URI; ``MLFLOW_TRACKING_USERNAME`` and
+They are read again for each call, since a token may change while a process runs. The first of these
+credentials is used: a user name and password in the tracking URI; ``MLFLOW_TRACKING_USERNAME`` and
 ``MLFLOW_TRACKING_PASSWORD``, each also from ``~/.mlflow/credentials``; ``MLFLOW_TRACKING_TOKEN``;
-``~/.netrc``. ``MLFLOW_TRACKING_AUTH`` and ``MLFLOW_TRACKING_AWS_SIGV4`` name who signs calls.
+``~/.netrc``. ``MLFLOW_TRACKING_AUTH`` and ``MLFLOW_TRACKING_AWS_SIGV4`` choose what signs calls.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from urllib.parse import unquote, urlsplit
 from amlflow.exceptions import UserErrorException
 
 HEADERS = "mlflow.request_header_provider"
-"""The entry points of packages that add headers to MLflow's calls."""
+"""The group of entry points that add headers to MLflow's calls."""
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-"""The variables of requests, which MLflow's client uses."""
+"""The variables of the package requests. MLflow's client uses that package."""
 TIMEOUT_S = 120.0
 RETRIES = 7
 BACKOFF_FACTOR, BACKOFF_JITTER = 2.0, 1.0
@@ -32,7 +32,7 @@ BACKOFF_FACTOR, BACKOFF_JITTER = 2.0, 1.0
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """How a server is checked, and what this client shows of itself. Paths are PEM files."""
+    """How to check a server's certificate, and the client's own one. Paths are of PEM files."""
 
     verify: bool
     ca_bundle: str | None
@@ -41,7 +41,7 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How often a call is made again, and the seconds before the first time."""
+    """How often to repeat a call, and the factor and jitter of the pauses, in seconds."""
 
     count: int
     factor: float
@@ -49,7 +49,7 @@ class Retries:
 
 
 def tls() -> Tls:
-    """The settings of TLS, those of requests included, which MLflow's client uses."""
+    """Read the settings of TLS, also those of requests, which MLflow's client uses."""
     insecure = _is_true("MLFLOW_TRACKING_INSECURE_TLS")
     if insecure and os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH"):
         raise UserErrorException(
@@ -61,19 +61,19 @@ def tls() -> Tls:
 
 
 def storage_tls() -> Tls:
-    """The settings of TLS for the object storage behind a server."""
+    """Read the settings of TLS for the object storage behind a server."""
     if _is_true("MLFLOW_S3_IGNORE_TLS"):
         return Tls(False, None, None)
     return Tls(True, _path_in(*_BUNDLES), None)
 
 
 def timeout_s() -> float:
-    """How long an answer is waited for."""
+    """Return how many seconds to wait for an answer."""
     return _number("MLFLOW_HTTP_REQUEST_TIMEOUT", TIMEOUT_S)
 
 
 def retries() -> Retries:
-    """How calls are tried again."""
+    """Read how to repeat calls."""
     return Retries(
         int(_number("MLFLOW_HTTP_REQUEST_MAX_RETRIES", RETRIES)),
         _number("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", BACKOFF_FACTOR),
@@ -82,12 +82,12 @@ def retries() -> Retries:
 
 
 def user_name() -> str | None:
-    """The user name for servers, of the environment or MLflow's file."""
+    """Return the user name for servers, from the environment or MLflow's file."""
     return _pair()[0]
 
 
 def has_credentials(uri: str) -> bool:
-    """Whether calls to a server bear what others must not see."""
+    """Whether calls to a server contain credentials."""
     user, password = _pair()
     return bool(
         "@" in urlsplit(uri).netloc
@@ -99,7 +99,7 @@ def has_credentials(uri: str) -> bool:
 
 
 def headers(uri: str) -> dict[str, str]:
-    """The headers of calls to the server at a URI: credentials, workspace, those of packages."""
+    """Return the headers of calls to a server: of packages, the workspace, and credentials."""
     fields = _added_headers()
     workspace = os.environ.get("MLFLOW_WORKSPACE", "").strip()
     if workspace:
@@ -111,17 +111,17 @@ def headers(uri: str) -> dict[str, str]:
 
 
 def signer_name() -> str | None:
-    """Who signs each call: ``aws-sigv4`` or the name of a package's; or None."""
+    """Return what signs each call: ``aws-sigv4``, or the name that a package gives it; or None."""
     if _is_true("MLFLOW_TRACKING_AWS_SIGV4"):
         return "aws-sigv4"
     return os.environ.get("MLFLOW_TRACKING_AUTH") or None
 
 
 def open_signer(name: str) -> Any:
-    """What signs a ``requests`` call. Raises :class:`UserErrorException` where it is missing."""
+    """Open what signs ``requests`` calls. Raises :class:`UserErrorException` if it is missing."""
     try:
         if name == "aws-sigv4":
-            # Only who asks for it has the package.
+            # Only installed by users who need it.
             from requests_auth_aws_sigv4 import AWSSigV4
 
             return AWSSigV4("execute-api")
@@ -160,7 +160,7 @@ def _basic(user: str, password: str) -> str:
 
 
 def _pair() -> tuple[str | None, str | None]:
-    """User name and password; each of the environment, or else of MLflow's file."""
+    """Return user name and password, each from the environment, or else from MLflow's file."""
     user = os.environ.get("MLFLOW_TRACKING_USERNAME")
     password = os.environ.get("MLFLOW_TRACKING_PASSWORD")
     if user and password:
@@ -184,7 +184,7 @@ def _pair() -> tuple[str | None, str | None]:
 
 @functools.cache
 def header_providers() -> tuple[Any, ...]:
-    """What packages have to add headers, made once: all installed packages are looked through."""
+    """Make the objects of packages that add headers. Once, as it reads all installed packages."""
     return tuple(entry.load()() for entry in entry_points(group=HEADERS))
 
 
@@ -197,7 +197,7 @@ def _added_headers() -> dict[str, str]:
 
 
 def _path_in(*names: str) -> str | None:
-    """The path that the first of some variables has. Raises for a path that does not exist."""
+    """Return the path in the first variable that is set. Raises an error if it does not exist."""
     for name in names:
         if path := os.environ.get(name):
             if not os.path.exists(path):

@@ -1,4 +1,4 @@
-"""The part of a file that is sent."""
+"""A part of a file, to be sent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 
 class FilePart:
-    """A number of bytes of a file, from a place on; a growing file is sent no further."""
+    """A part of a file: ``size`` bytes from ``start`` on, also if the file is growing."""
 
     def __init__(self, file: BinaryIO, size: int, start: int = 0) -> None:
         self._file, self._size, self._start = file, size, start
@@ -16,7 +16,7 @@ class FilePart:
         return self._size
 
     def rewind(self) -> None:
-        """Begin again."""
+        """Go back to the beginning of the part."""
         self.seek(0)
 
     def tell(self) -> int:

@@ -1,8 +1,8 @@
-"""What a server of a version can do, from MLflow 2.9 on.
+"""The abilities of a server, by its version. MLflow 2.9 and newer are supported.
 
-The server is asked for its version once, when it is opened. If a proxy hides the version, it is
-tried what the server knows, by calls that change nothing. If that does not tell either, only what
-every version can do is used.
+The server is asked for its version once, when it is opened. If a proxy hides the version, calls
+that change nothing show what the server knows. If they do not help either, only abilities of all
+versions are used.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ SINCE = {
     "removes_experiment_tags": (3, 2),
     "filters_null": (3, 11),
 }
-"""The first version that can do a thing."""
+"""The first version with each ability."""
 SHORT_TAG = 5000
-"""Characters of a tag's value that a server without ``long_tags`` keeps."""
+"""How many characters of a tag's value a server without ``long_tags`` keeps."""
 
 
 Numbers = tuple[int, int]
 """The first two numbers of a version."""
 Ask = Callable[[str, Mapping[str, Any], AzureMLException | None], object]
-"""Makes a POST call of MLflow's REST API; the error is raised where MLflow finds nothing."""
+"""Makes a POST call of MLflow's REST API. The error is raised if MLflow finds nothing."""
 _TRIED: Sequence[tuple[Numbers, str, Mapping[str, Any]]] = (
     (
         (3, 11),
@@ -40,13 +40,13 @@ _TRIED: Sequence[tuple[Numbers, str, Mapping[str, Any]]] = (
     ),
     ((3, 0), "logged-models/search", {"experiment_ids": ["0"], "max_results": 1}),
 )
-"""Calls that a server answers from a version on."""
+"""Calls that a server answers from a certain version on."""
 _REFUSED_NAME = "a?b"
-"""A name that no version takes."""
+"""A name that no version accepts."""
 
 
 def find_least_version(ask: Ask) -> Numbers | None:
-    """The version that a server has at least, by what it answers; None if nothing tells."""
+    """Find the version that a server has at least, from its answers; None if they do not help."""
     with tried_once():
         for numbers, path, content in _TRIED:
             try:
@@ -58,10 +58,11 @@ def find_least_version(ask: Ask) -> Numbers | None:
 
 
 def _takes_colons(ask: Ask) -> bool:
-    """Whether a server takes a colon in names, as far as its answers tell.
+    """Whether a server accepts a colon in names, as far as its answers show.
 
-    The tag of a run that does not exist is set. MLflow first checks the name, and then looks for
-    the run. A server with users may look for the run first, which the name that is refused shows.
+    This sets a tag of a run that does not exist. MLflow first checks the name, and then looks for
+    the run. A server with users may look for the run first. In that case, a name that every server
+    refuses leads to another error.
     """
     missing = RunNotFound(uuid.uuid4().hex)
 
@@ -76,10 +77,10 @@ def _takes_colons(ask: Ask) -> bool:
 
 
 class Abilities:
-    """What a server can do.
+    """The abilities of a server.
 
-    ``version`` is as ``/version`` says, or None; then ``least`` is the version that the server has
-    at least, if that is known.
+    ``version`` is the answer to ``/version``, or None. In that case, ``least`` is the version that
+    the server has at least, if that is known.
     """
 
     def __init__(self, version: str | None, where: str, least: Numbers | None = None) -> None:
@@ -103,7 +104,7 @@ class Abilities:
 
     @property
     def known_limits(self) -> Sequence[KnownLimit]:
-        """What the contract has and a server of this version has not."""
+        """The parts of the contract that a server of this version cannot keep."""
         return OLD_SERVER_LIMITS if self._lacks("removes_experiment_tags") else ()
 
     def check_tags(self, tags: Mapping[str, str]) -> None:
@@ -120,14 +121,14 @@ class Abilities:
                     )
 
     def check_removes_experiment_tags(self) -> None:
-        """Raise :class:`Unsupported` where tags of experiments cannot be removed."""
+        """Raise :class:`Unsupported` if the server cannot remove tags of experiments."""
         if self._lacks("removes_experiment_tags"):
             raise Unsupported(
                 self._explain("removes_experiment_tags", "cannot remove the tag of an experiment")
             )
 
     def _lacks(self, name: str) -> bool:
-        """Whether the version is known, and too old."""
+        """Whether the version is known and too old for an ability."""
         return self._numbers is not None and self._numbers < SINCE[name]
 
     def _explain(self, name: str, because: str) -> str:

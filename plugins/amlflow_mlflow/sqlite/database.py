@@ -30,14 +30,14 @@ Values = Sequence[Any] | Mapping[str, Any]
 
 
 class _Connections(threading.local):
-    """A thread's connections, by process: a fork has its own and closes none that it inherits."""
+    """A thread's connections, by process. A forked child must not close those of its parent."""
 
     def __init__(self) -> None:
         self.by_process: dict[int, sqlite3.Connection] = {}
 
 
 class _Open(threading.local):
-    """The connection on which this thread has begun to write, if it has."""
+    """The connection on which this thread is writing; None if it is not writing."""
 
     connection: sqlite3.Connection | None = None
 
@@ -45,8 +45,9 @@ class _Open(threading.local):
 class Database:
     """The database at a ``sqlite:///`` URI.
 
-    With ``keeps_connections`` each thread keeps one, since SQLite reads the names of all tables
-    for a new one. An agent opens one for each call: it seldom asks, and the file may be replaced.
+    With ``keeps_connections``, each thread keeps a connection, since SQLite reads the names of all
+    tables for a new one. An agent opens a connection for each call, because it makes few calls and
+    the file may be replaced.
     """
 
     def __init__(self, uri: str, *, keeps_connections: bool = True) -> None:
@@ -56,7 +57,7 @@ class Database:
         self._open = _Open()
 
     def connection(self) -> sqlite3.Connection:
-        """This thread's connection, or a new one. Raises sqlite3.Error."""
+        """Return this thread's connection, or a new one. Raises sqlite3.Error."""
         connections = None if self._connections is None else self._connections.by_process
         if connections is not None and os.getpid() in connections:
             return connections[os.getpid()]
@@ -66,31 +67,32 @@ class Database:
         return new_connection
 
     def _connect(self, mode: str, busy_timeout_s: float) -> sqlite3.Connection:
-        """Connect; ``mode`` is ``rw``, or ``rwc`` for a file that may have to be made."""
+        """Open a connection. ``mode`` is "rw", or "rwc" to make the file if it does not exist."""
         address = f"file:{quote(str(self.path))}?mode={mode}"
         connection = sqlite3.connect(
             address, timeout=busy_timeout_s, isolation_level=None, uri=True
         )
         connection.text_factory = decode_text
-        # As MLflow has them.
+        # The same settings as in MLflow.
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA case_sensitive_like = ON")
         return connection
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """All that is read within is of one moment. Raises the contract's errors.
+        """Begin a block in which all reads see the same state. Raises the contract's errors.
 
-        Within :meth:`write`, what has been written so far is read, too.
+        In a block of :meth:`write`, reads also see what the block has written.
         """
         with self._transaction("BEGIN", "read") as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """All that is written within is stored, or nothing. Raises the contract's errors.
+        """Begin a block whose writes are stored together or not at all.
 
-        Within another :meth:`write` of this thread, it is a part of that one.
+        In another such block of this thread, it is a part of that one. Raises the contract's
+        errors.
         """
         is_outer = self._open.connection is None
         with self._transaction("BEGIN IMMEDIATE", "written") as connection:
@@ -116,10 +118,10 @@ class Database:
                     connection.close()
 
     def select(self, statement: str, values: Values) -> list[Any]:
-        """The rows of one statement."""
+        """Return the rows of one statement."""
         with self.read() as connection:
             try:
-                connection.text_factory = str  # half the time for many rows
+                connection.text_factory = str  # takes half the time for many rows
                 return connection.execute(statement, values).fetchall()
             except sqlite3.OperationalError as error:
                 if not says(error, NOT_UTF8):
@@ -130,13 +132,13 @@ class Database:
 
     @contextmanager
     def opening(self, mode: str = "rw") -> Iterator[sqlite3.Connection]:
-        """A connection of its own, which waits longer for a lock. Raises sqlite3.Error."""
+        """Open another connection, which waits longer for a lock. Raises sqlite3.Error."""
         patience_s = BUSY_TIMEOUT_S if is_tried_once() else BUSY_OPENING_S
         with contextlib.closing(self._connect(mode, patience_s)) as connection:
             yield connection
 
     def revision(self) -> str | None:
-        """MLflow's revision of the schema, if it is one that is known here.
+        """Read the revision of MLflow's schema. None if it is not known here.
 
         Raises :class:`amlflow.spec.Unavailable` while another program holds the database's lock.
         """
@@ -149,7 +151,7 @@ class Database:
             except sqlite3.Error as error:
                 if says(error, BUSY):
                     raise
-                return None  # not MLflow's, or not a database: MLflow says what is wrong
+                return None  # not a database, or not MLflow's: MLflow will raise the error
 
 
 def _read_revision(connection: sqlite3.Connection) -> str | None:
@@ -160,12 +162,12 @@ def _read_revision(connection: sqlite3.Connection) -> str | None:
     if revisions.has(revision, revisions.WORKSPACES):
         others = "SELECT 1 FROM experiments WHERE workspace <> 'default' LIMIT 1"
         if connection.execute(others).fetchone():
-            return None  # MLflow opens it with its workspaces only
+            return None  # only MLflow can open a database with workspaces
     return revision
 
 
 def is_plain(uri: str) -> bool:
-    """Whether a URI is that of a database file, with all runs for everybody."""
+    """Whether a URI names a database file that has no workspaces and belongs to no server."""
     return (
         uri.startswith(SQLITE)
         and uri.removeprefix(SQLITE) not in ("", ":memory:")
@@ -177,12 +179,12 @@ def is_plain(uri: str) -> bool:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
-    """A transaction: all that is done within, or nothing. Raises sqlite3.Error."""
+    """Begin a transaction: the block is stored as a whole, or not at all. Raises sqlite3.Error."""
     connection.execute(begin)
     try:
         yield
         connection.execute("COMMIT")
     except BaseException:
-        with contextlib.suppress(sqlite3.Error):  # the first error says more
+        with contextlib.suppress(sqlite3.Error):  # the first error is more useful
             connection.execute("ROLLBACK")
         raise

@@ -1,4 +1,4 @@
-"""Params and tags of runs, as they are written."""
+"""Writes params and tags of runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SET_TAG = (
 
 
 def add_params(connection: sqlite3.Connection, run_id: str, params: Mapping[str, str]) -> None:
-    """Add params, none of which the run may have with another value."""
+    """Add params. Raises :class:`Refused` if the run has one of them with another value."""
     if not params:
         return
     stored = dict(connection.execute("SELECT key, value FROM params WHERE run_uuid = ?", (run_id,)))
@@ -32,7 +32,7 @@ def add_params(connection: sqlite3.Connection, run_id: str, params: Mapping[str,
 
 
 def set_tags(connection: sqlite3.Connection, run_id: str, tags: Mapping[str, str]) -> None:
-    """Set tags; the tag for the run's name sets its name, too, unless that would be empty."""
+    """Set tags. The tag with the run's name also sets the name. It is left out if it is empty."""
     rows = [(key, value, run_id) for key, value in tags.items() if key != NAME or value]
     connection.executemany(_SET_TAG, rows)
     if tags.get(NAME):

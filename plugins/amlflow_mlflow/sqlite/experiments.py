@@ -16,7 +16,7 @@ from amlflow_mlflow.sqlite.database import Database
 from amlflow_mlflow.sqlite.rows import SET_STAGE, now_ms, page, read_experiments
 
 MAX_NAME = 500
-"""Characters of an experiment's name that MLflow takes."""
+"""How many characters an experiment's name may have in MLflow."""
 _SET_TAG = (
     "INSERT INTO experiment_tags (key, value, experiment_id) VALUES (?, ?, ?)"
     " ON CONFLICT (key, experiment_id) DO UPDATE SET value = excluded.value"
@@ -24,7 +24,7 @@ _SET_TAG = (
 
 
 class SqliteExperiments:
-    """The calls of :class:`amlflow_mlflow.store.Store` for experiments."""
+    """The part of an :class:`amlflow_mlflow.store.Store` for experiments."""
 
     def __init__(self, database: Database) -> None:
         self.uri, self.where = database.uri, redacted(database.uri)
@@ -116,7 +116,7 @@ class SqliteExperiments:
             connection.execute(_SET_TAG, (key, value, experiment_id))
 
     def check_removes_experiment_tags(self, experiment_id: str) -> None:
-        """Nothing is lacking."""
+        """Do nothing: this store can remove tags of experiments."""
 
     def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
         with self.db.write() as connection:
@@ -128,7 +128,7 @@ class SqliteExperiments:
 
 
 def _check_name(name: str) -> None:
-    """Raise :class:`Refused` for a name that MLflow does not take."""
+    """Raise :class:`Refused` for a name that MLflow does not accept."""
     if not 0 < len(name) <= MAX_NAME:
         raise Refused(
             f"The name of an experiment has 1 to {MAX_NAME} characters in MLflow, and "
@@ -137,7 +137,7 @@ def _check_name(name: str) -> None:
 
 
 def _check_free(connection: sqlite3.Connection, name: str) -> None:
-    """Raise :class:`Refused` for a name that an experiment has, deleted or not."""
+    """Raise :class:`Refused` if an experiment has this name, also a deleted one."""
     if connection.execute("SELECT 1 FROM experiments WHERE name = ?", (name,)).fetchone():
         raise Refused(
             f"MLflow has an experiment {name!r} already, which may be archived or deleted; choose "

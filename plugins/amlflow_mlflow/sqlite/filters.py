@@ -1,4 +1,4 @@
-"""MLflow's filters and orders of runs as SQL: those of :mod:`amlflow_mlflow.search`.
+"""Turns filters and orders that :mod:`amlflow_mlflow.search` makes into SQL.
 
 A filter has clauses of the form ``tags.`key` = 'value'``, joined by AND.
 """
@@ -27,7 +27,7 @@ _COLUMNS = {
 
 
 def to_sql(condition: str) -> tuple[list[str], list[Any]]:
-    """The clauses of a filter on ``runs AS r``, and their values. Raises :class:`ValueError`."""
+    """Turn a filter into clauses on ``runs AS r``, and values. Raises :class:`ValueError`."""
     clauses, values = list[str](), list[Any]()
     for match in find_clauses(_CLAUSE, condition):
         clause, clause_values = _clause(match)
@@ -37,7 +37,7 @@ def to_sql(condition: str) -> tuple[list[str], list[Any]]:
 
 
 def find_clauses(clause: re.Pattern[str], condition: str) -> Iterator[re.Match[str]]:
-    """The clauses that a filter consists of. Raises :class:`ValueError` for any other text."""
+    """Yield the clauses of a filter. Raises :class:`ValueError` for any other text."""
     position = 0
     while position < len(condition):
         match = clause.match(condition, position)
@@ -55,7 +55,7 @@ def _clause(match: re.Match[str]) -> tuple[str, list[Any]]:
     if table == "attributes":
         if key != "run_name":
             return f"{_COLUMNS[key]} {operator} ?", [value]
-        table, key = "tags", NAME  # as MLflow does, since old runs have their name there only
+        table, key = "tags", NAME  # as in MLflow, since old runs only have their name in the tag
     keys = f"SELECT run_uuid FROM {table} WHERE key = ?"  # noqa: S608
     if operator is None:
         return f"r.run_uuid NOT IN ({keys})", [key]
@@ -63,9 +63,9 @@ def _clause(match: re.Match[str]) -> tuple[str, list[Any]]:
 
 
 def to_order_sql(order: Sequence[str]) -> tuple[str, list[Any]]:
-    """What follows ORDER BY, and its values: what lacks a column last, and then the newest first.
+    """Return the SQL for ORDER BY, and its values. Raises :class:`ValueError`.
 
-    Raises :class:`ValueError`.
+    Runs without a value come last. Runs with equal values are sorted newest first.
     """
     parts, values, by_start = list[str](), list[Any](), False
     for column in order:

@@ -1,4 +1,4 @@
-"""The data sets that a run reads, in MLflow's tables."""
+"""Writes the data sets that a run reads to MLflow's tables."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def write(
     run_id: str,
     datasets: Sequence[InputDataset],
 ) -> None:
-    """Note data sets as the inputs of a run.
+    """Store data sets as inputs of a run.
 
-    An experiment has a data set once for its name and digest, and a run has it as an input once.
+    An experiment has only one data set with a name and digest. A run has it as an input only once.
     """
     for dataset in datasets:
         dataset_id = _ensure(connection, experiment_id, dataset)
@@ -40,7 +40,7 @@ def write(
 
 
 def _ensure(connection: sqlite3.Connection, experiment_id: int, dataset: InputDataset) -> str:
-    """The id of a data set, which is added if the experiment lacks it."""
+    """Return the id of a data set. Adds it if the experiment does not have it."""
     key = (experiment_id, dataset.name, dataset.digest)
     row = connection.execute(_DATASET, key).fetchone()
     if row is not None:

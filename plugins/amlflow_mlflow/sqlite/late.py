@@ -1,4 +1,4 @@
-"""MLflow's own store of a database, opened by the first call that needs it."""
+"""Opens MLflow's own store of a database when a call first needs it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class LateStore:
-    """MLflow's store at a URI."""
+    """MLflow's store at a URI, which is opened at the first use."""
 
     def __init__(self, uri: str) -> None:
         self._uri = uri
@@ -20,7 +20,7 @@ class LateStore:
         self._lock = threading.Lock()
 
     def get(self) -> MlflowStore:
-        """The store. Raises :class:`UserErrorException` where MLflow is not installed."""
+        """Return the store. Raises :class:`UserErrorException` if MLflow is not installed."""
         with self._lock:
             if self._opened is None:
                 check_part("local", "A run with assessments of MLflow's")

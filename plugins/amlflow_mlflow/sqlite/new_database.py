@@ -1,7 +1,7 @@
-"""Makes MLflow's database where there is none, as MLflow itself makes it.
+"""Makes a new database that is the same as one of MLflow's.
 
-MLflow takes seconds for it, since it runs all of its migrations. ``schema.sql`` is their result; a
-test compares it with a database that MLflow has made, table by table.
+MLflow needs seconds for it, since it runs all of its migrations. ``schema.sql`` is their result. A
+test compares it, table by table, with a database that MLflow has made.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from amlflow_mlflow.sqlite.database import Database, transaction
 from amlflow_mlflow.sqlite.rows import now_ms
 
 SEPARATOR = "\n;\n"
-"""What is between two statements of ``schema.sql``."""
+"""The separator of statements in ``schema.sql``."""
 
 
 def make(database: Database) -> bool:
-    """Make the tables of the newest known revision; whether the file was missing or empty.
+    """Make the tables of the newest known revision if the file is missing or empty.
 
-    Of several processes, one does and the others wait for it. Raises
-    :class:`amlflow.spec.Unavailable` where the file cannot be made.
+    Returns whether there is a known database now; False if the file was not empty. If several
+    processes call this, one makes the tables and the others wait. Raises
+    :class:`amlflow.spec.Unavailable` if the file cannot be made.
     """
     if database.path.exists() and database.path.stat().st_size:
         return False
@@ -50,7 +51,7 @@ def _make_tables(connection: sqlite3.Connection, database: Database) -> None:
 
 
 def ensure_first_experiment(database: Database) -> None:
-    """Add MLflow's experiment 0, which MLflow adds when it opens a database that lacks it."""
+    """Add MLflow's experiment 0 if it is missing, as MLflow does when it opens a database."""
     with database.read() as connection:
         if connection.execute("SELECT 1 FROM experiments WHERE experiment_id = 0").fetchone():
             return

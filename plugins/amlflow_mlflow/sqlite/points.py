@@ -1,4 +1,4 @@
-"""The points of metrics in MLflow's tables, and the latest of each metric."""
+"""Reads and writes the points of metrics, and the latest point of each, in MLflow's tables."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _Stored = tuple[str, float, int, int, bool, str]
 def write_points(
     connection: sqlite3.Connection, run_id: str, points: Iterable[MetricPoint]
 ) -> None:
-    """Store points that are not there yet. The latest of a metric is the one of the last step."""
+    """Store points that are not stored yet. A metric's latest point is that of the largest step."""
     rows = [_to_row(run_id, point) for point in points]
     connection.executemany(_ADD, rows)
     latest: dict[str, _Stored] = {}
@@ -56,7 +56,7 @@ def _order(row: _Stored) -> tuple[int, int, float]:
 def read_points(
     connection: sqlite3.Connection, run_id: str, keys: Sequence[str]
 ) -> dict[str, list[Row]]:
-    """The points of some of a run's metrics, each metric's in order."""
+    """Return the points of some of a run's metrics, sorted in each metric."""
     histories: dict[str, list[Row]] = {key: [] for key in keys}
     statement, values = f"{_HISTORIES}{_IN_ORDER}", [run_id]
     if len(keys) == 1:

@@ -21,7 +21,7 @@ from amlflow_mlflow.sqlite.rows import now_ms, page
 from amlflow_mlflow.typed_columns import type_version
 
 DELETED = "Deleted_Internal"
-"""The stage of a version that MLflow keeps the number of, and nothing else."""
+"""The stage of a deleted version. MLflow only keeps its number."""
 _CLAUSE = re.compile(r"(name|run_id) = ('[^']*'|\"[^\"]*\")(?: AND |$)")
 _ORDER = {
     "creation_timestamp DESC": "v.creation_time DESC",
@@ -50,7 +50,7 @@ _REDACT = (
 
 
 class SqliteRegistry:
-    """See :class:`amlflow_mlflow.store.Registry`."""
+    """An :class:`amlflow_mlflow.store.Registry` on MLflow's default database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -171,7 +171,7 @@ def _read_versions(
 
 
 def _set_tag(connection: sqlite3.Connection, name: str, version: int, key: str, value: str) -> None:
-    # Which columns are unique differs between the schemas.
+    # No ON CONFLICT, since the unique columns are not the same in all schemas.
     update = "UPDATE model_version_tags SET value = ? WHERE name = ? AND version = ? AND key = ?"
     if not connection.execute(update, (value, name, version, key)).rowcount:
         connection.execute(
@@ -187,7 +187,7 @@ def _touch(connection: sqlite3.Connection, name: str, now: int) -> None:
 
 
 def _check_name(name: str) -> None:
-    """Raise :class:`Refused` for a name that MLflow does not take."""
+    """Raise :class:`Refused` for a name that MLflow does not accept."""
     normal = posixpath.normpath(name)
     if not name.strip() or set("/:") & set(name) or normal != name or normal in (".", ".."):
         raise Refused(

@@ -18,7 +18,7 @@ HEADS = {
     "3.9": "d3e4f5a6b7c8",
     "3.17": "dc11669786a5",
 }
-"""The revisions of some of MLflow's releases: of the oldest and the newest, and between them."""
+"""The revisions of some of MLflow's releases: the oldest, the newest, and some between them."""
 KNOWN = (
     "acf3f17fdcc7", "867495a8f9d4", "5b0e9adcef9c", "4465047574b1", "f5a4f2784254",
     "0584bdc529eb", "400f98739977", "6953534de441", "bda7b8c39065", "cbc13b556ace",
@@ -30,31 +30,32 @@ KNOWN = (
     "b7e4c1a90f23", "a8b9c0d1e2f3", "c1d2e3f4a5b6", "c3d9e7f1a2b4", "6f8d9c3b2a1e",
     "1971f2d9a75b", "17e22815139b", "b7e2c1a4d9f3", "75868b020152", "dc11669786a5",
 )  # fmt: skip
-"""Those from MLflow 2.9 on, the oldest first."""
+"""The revisions from MLflow 2.9 on, oldest first."""
 NEWEST = KNOWN[-1]
-"""The one of :mod:`amlflow_mlflow.sqlite.new_database`."""
+"""The revision that :mod:`amlflow_mlflow.sqlite.new_database` makes."""
 RELEASED = 67
-"""How many revisions MLflow has had up to the newest, with those before 2.9."""
+"""How many revisions MLflow has up to the newest, including those before 2.9."""
 WORKSPACES = "1b5f0d9ad7c1"
-"""From this one on, experiments have a workspace."""
+"""From this revision on, experiments have a workspace."""
 ASSESSMENTS = "770bee3ae1dd"
-"""From this one on, MLflow keeps assessments, which it deletes with the run that made them."""
+"""From this revision on, MLflow has assessments. It deletes them with the run that made them."""
 
 
 def has(revision: str, since: str) -> bool:
-    """Whether a known revision has what came with another."""
+    """Whether a known revision is ``since`` or newer."""
     return KNOWN.index(revision) >= KNOWN.index(since)
 
 
 def is_newest_installed() -> bool:
     """Whether a new database may have the newest known schema.
 
-    MLflow refuses a database that is older or newer than itself, so an installed MLflow with
-    another schema has to make it. The files of its migrations tell; nothing is imported.
+    MLflow refuses a database that is older or newer than itself. So if an MLflow with another
+    schema is installed, that MLflow has to make the database. This is found out from the names of
+    its migration files, without an import.
     """
     package = find_spec("mlflow")
     if package is None or package.origin is None or find_spec("sqlalchemy") is None:
-        return True  # no MLflow here opens databases
+        return True  # MLflow is not installed, or not with its databases
     folder = Path(package.origin).parent / "store" / "db_migrations" / "versions"
     names = {path.name.partition("_")[0] for path in folder.glob("*_*.py")} - {""}
     return not names or (NEWEST in names and len(names) == RELEASED)

@@ -38,9 +38,9 @@ _TAGS = "SELECT key, value FROM experiment_tags WHERE experiment_id = ?"
 
 
 def read_runs(connection: sqlite3.Connection, rest: str, values: Values) -> list[Run]:
-    """The runs of a statement on ``runs AS r``, whose text after that is ``rest``."""
+    """Read runs. ``rest`` is the part of the statement after ``FROM runs AS r``."""
     rows = connection.execute(f"{INFO_SQL} {rest}", values)
-    # Nobody could ask for a run whose id is not a text.
+    # Leave out a run whose id is not a text, since no call could name it.
     infos = [info for info in map(_info, rows) if isinstance(info.run_id, str)]
     data: dict[str, dict[str, dict[str, Any]]] = {
         info.run_id: {"tags": {}, "params": {}, "metrics": {}} for info in infos
@@ -52,21 +52,21 @@ def read_runs(connection: sqlite3.Connection, rest: str, values: Values) -> list
 
 
 def read_run(connection: sqlite3.Connection, run_id: str, uri: str) -> Run:
-    """A run. Raises :class:`amlflow.spec.RunNotFound`."""
+    """Read a run. Raises :class:`amlflow.spec.RunNotFound`."""
     for run in read_runs(connection, "WHERE r.run_uuid = ?", (run_id,)):
         return run
     raise RunNotFound(run_id, redacted(uri))
 
 
 def read_info(connection: sqlite3.Connection, run_id: str, uri: str) -> RunInfo:
-    """What a run is, without what it has. Raises :class:`amlflow.spec.RunNotFound`."""
+    """Read a run's info, without its data. Raises :class:`amlflow.spec.RunNotFound`."""
     for row in connection.execute(f"{INFO_SQL} WHERE r.run_uuid = ?", (run_id,)):
         return type_info(_info(row))
     raise RunNotFound(run_id, redacted(uri))
 
 
 def read_active(connection: sqlite3.Connection, run_id: str, uri: str) -> RunInfo:
-    """As :func:`read_info`; raises :class:`amlflow_mlflow.errors.Deleted` for a deleted run."""
+    """Read a run's info. Raises :class:`amlflow_mlflow.errors.Deleted` for a deleted run, too."""
     info = read_info(connection, run_id, uri)
     if info.lifecycle_stage != "active":
         raise Deleted(run_id)
@@ -80,7 +80,7 @@ def _info(row: Sequence[Any]) -> RunInfo:
 def read_experiments(
     connection: sqlite3.Connection, rest: str, values: Iterable[Any]
 ) -> Iterator[Experiment]:
-    """The experiments of a statement, whose text after the table's name is ``rest``."""
+    """Read experiments. ``rest`` is the part of the statement after the table's name."""
     rows = connection.execute(f"{_EXPERIMENTS} {rest}", tuple(values)).fetchall()
     for experiment_id, name, stage, location, created, updated in rows:
         tags = dict(connection.execute(_TAGS, (experiment_id,)))
@@ -91,10 +91,10 @@ def read_experiments(
 
 
 def page(items: Sequence[Item], size: int, offset: int) -> Page[Item]:
-    """A page of what was read, with one more where there is a next page."""
+    """Make a page of items. ``items`` has one more than ``size`` if there is a next page."""
     return Page(items[:size], to_token(offset + size) if len(items) > size else None)
 
 
 def now_ms() -> int:
-    """Now, as MLflow keeps times."""
+    """Return the time in milliseconds since 1970, as MLflow stores it."""
     return int(time.time() * 1000)

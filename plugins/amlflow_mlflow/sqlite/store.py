@@ -52,9 +52,9 @@ _ASSESSED = (
 
 
 def open_sqlite(uri: str) -> SqliteStore | None:
-    """The store at a URI; None where MLflow itself has to open it.
+    """Open the store at a URI. None if MLflow itself has to open it.
 
-    A database that is not there yet is made. Raises :class:`amlflow.spec.Unavailable`.
+    A database that does not exist is made. Raises :class:`amlflow.spec.Unavailable`.
     """
     if not is_plain(uri):
         return None
@@ -69,17 +69,17 @@ def open_sqlite(uri: str) -> SqliteStore | None:
 
 
 class SqliteStore(SqliteExperiments):
-    """See :class:`amlflow_mlflow.store.Store`.
+    """An :class:`amlflow_mlflow.store.Store` on MLflow's default database.
 
-    Unlike MLflow's own store, it does each call in one transaction, and several calls if they are
-    made :meth:`at_once`.
+    Unlike in MLflow's own store, each call is one transaction. Several calls can be one transaction
+    with :meth:`at_once`.
     """
 
     is_server = False
     is_atomic = True
     filters_null = True
     known_limits: Sequence[KnownLimit] = ()
-    threads = 1  # SQLite takes one writer at a time
+    threads = 1  # SQLite only allows one writer at a time
     dialect: str | None = "sqlite"
 
     def __init__(self, database: Database, revision: str) -> None:
@@ -140,7 +140,7 @@ class SqliteStore(SqliteExperiments):
         connection.execute(f"{SET_STAGE} run_uuid = ?", (stage, deleted_ms, run_id))
 
     def _is_assessed(self, column: str, value: str) -> bool:
-        """Whether MLflow would delete more with a run: what it noted of traces in the run."""
+        """Whether MLflow would delete assessments of traces together with a run."""
         if not revisions.has(self._revision, revisions.ASSESSMENTS):
             return False
         return bool(self.db.select(_ASSESSED.format(column=column), (value,)))
@@ -214,12 +214,12 @@ class SqliteStore(SqliteExperiments):
 
 
 def _new_name() -> str:
-    """A name that a reader tells from others."""
+    """Make a random name that is easy to recognize."""
     return f"{random.choice(_KINDS)}-{random.choice(_THINGS)}-{random.randrange(1000)}"  # noqa: S311
 
 
 def _join(root: str, path: str) -> str:
-    """A path below an artifact URI, whose query stays behind it."""
+    """Append a path to an artifact URI. A query stays at the end."""
     parts = urlsplit(root)
     if not parts.query and not parts.fragment:
         return f"{root.rstrip('/')}/{path}"
