@@ -312,6 +312,17 @@ class NoGrace(Local):
         return Process(super().start(work), work)
 
 
+class GraceTripled(Local):
+    __doc__ = END
+
+    def start(self, work: Work) -> Any:
+        class Process(Wrapped):
+            def end(self, grace: float) -> None:
+                self.inner.end(3 * grace)
+
+        return Process(super().start(work), work)
+
+
 class NeverKills(Local):
     """Started.end: Returns when no process is left."""
 

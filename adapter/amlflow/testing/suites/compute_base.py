@@ -17,8 +17,8 @@ from amlflow.spec import Compute, Ending, Started, Work
 TIMEOUT_S = 120
 """That a busy machine may take for what is a matter of one or two."""
 
-SILENCE_S = 0.8
-"""Without a beat, of which there are ten a second."""
+SILENCE_S = 0.5
+"""Without a beat, of which there are twenty a second."""
 
 TREE = """
     import os, pathlib, signal, sys, time
@@ -34,7 +34,7 @@ TREE = """
         while True:
             file.write("x")
             file.flush()
-            time.sleep(0.1)
+            time.sleep(0.05)
 """
 """Three processes that ignore SIGTERM, one of them without parent and session, and each beats."""
 
@@ -128,7 +128,7 @@ def until(holds: Callable[[], Any], pause_s: float = 0.05) -> Any:
 
 
 def is_silent(beats: Path) -> bool:
-    """Whether nobody writes to a file, or makes it; each process would, ten times a second."""
+    """Whether nobody writes to a file, or makes it; each process would, twenty times a second."""
     size = beats.stat().st_size if beats.exists() else None
     deadline = time.monotonic() + SILENCE_S
     while time.monotonic() < deadline:
