@@ -18,7 +18,7 @@ from amlflow.environments.bundled import add_bundled
 from amlflow.environments.conda import find_conda, identity_of, make_with_conda
 from amlflow.environments.errors import EnvironmentBuildException, MissingPackages
 from amlflow.environments.installing import Installer, Target, failure_of, freeze
-from amlflow.environments.keys import key_of
+from amlflow.environments.keys import Python, key_of
 from amlflow.environments.plan import Plan, plan_of
 from amlflow.environments.pythons import Interpreter, choose
 from amlflow.environments.room import ROOM, find_room
@@ -123,43 +123,7 @@ def ensure(
             raise EnvironmentBuildException(
                 f"Only conda has these packages: {', '.join(plan.only_conda)}. {_INSTALL_CONDA}"
             )
-        python, warning = choose(specification.python, specification.interpreter)
-        folder = kept.make_folder()
-
-        def make_by_uv(key: str) -> kept.KeptEnvironment:
-            warnings = [warning] if warning else []
-            relaxing = specification.relax
-            return _Build(folder, key, plan, python, warnings, relaxing, stream, cancelled).run()
-
-        def make_by_conda(key: str) -> kept.KeptEnvironment:
-            return make_with_conda(specification, conda or "", key, folder, stream, cancelled)
-
-        try:
-            key = key_of(plan, python, relax=specification.relax)
-            condas_key = (
-                None
-                if conda is None
-                else key_of(plan, identity_of(specification, conda), relax=specification.relax)
-            )
-        except OSError as error:
-            raise EnvironmentBuildException(
-                f"A file that the environment names cannot be read: {error}."
-            ) from error
-        if condas_key is not None and (plan.only_conda or kept.find(condas_key, folder)):
-            environment, is_new = _find_or_make(condas_key, folder, cancelled, make_by_conda)
-        else:
-            try:
-                environment, is_new = _find_or_make(key, folder, cancelled, make_by_uv)
-            except MissingPackages as failure:
-                names = ", ".join(sorted(failure.names & plan.from_conda))
-                if not names:
-                    raise
-                if condas_key is None:
-                    raise EnvironmentBuildException(
-                        f"{failure.message} If only conda has {names}: {_INSTALL_CONDA}"
-                    ) from failure
-                stream.write(f"pip's index does not have {names}: conda is asked instead.\n")
-                environment, is_new = _find_or_make(condas_key, folder, cancelled, make_by_conda)
+        environment, is_new = _Maker(specification, plan, stream, cancelled).ensure(conda)
         return BuiltEnvironment(
             python=environment.python, version=environment.version, key=environment.key,
             packages=environment.packages, is_new=is_new, seconds=time.monotonic() - start,
@@ -167,21 +131,80 @@ def ensure(
         )  # fmt: skip
 
 
-def _find_or_make(
-    key: str,
-    folder: Path,
-    cancelled: Callable[[], bool],
-    make: Callable[[str], kept.KeptEnvironment],
-) -> tuple[kept.KeptEnvironment, bool]:
-    """The environment of a key, and whether it had to be made. One process makes it."""
-    environment = kept.find(key, folder)
-    if environment is not None and kept.note_use(environment):
-        return environment, False
-    with kept.hold_lock(key, folder, cancelled):
-        environment = kept.find(key, folder)
+class _Maker:
+    """Finds the environment of a plan, or makes it by uv, or by conda if only conda can."""
+
+    def __init__(
+        self,
+        specification: Specification,
+        plan: Plan,
+        log: TextIO,
+        cancelled: Callable[[], bool],
+    ) -> None:
+        self._specification, self._plan = specification, plan
+        self._log, self._cancelled = log, cancelled
+        self._folder = kept.make_folder()
+
+    def ensure(self, conda: str | None) -> tuple[kept.KeptEnvironment, bool]:
+        """Return the environment, and whether it had to be made.
+
+        ``conda`` is the program that makes conda's environments; None if this machine has none.
+        """
+        if conda is not None:
+            condas_key = self._key_for(identity_of(self._specification, conda))
+            if self._plan.only_conda or kept.find(condas_key, self._folder):
+                return self._make_by_conda(condas_key, conda)
+        try:
+            return self._make_by_uv()
+        except MissingPackages as failure:
+            names = ", ".join(sorted(failure.names & self._plan.from_conda))
+            if not names:
+                raise
+            if conda is None:
+                raise EnvironmentBuildException(
+                    f"{failure.message} If only conda has {names}: {_INSTALL_CONDA}"
+                ) from failure
+            self._log.write(f"pip's index does not have {names}: conda is asked instead.\n")
+            return self._make_by_conda(condas_key, conda)
+
+    def _key_for(self, python: Python) -> str:
+        try:
+            return key_of(self._plan, python, relax=self._specification.relax)
+        except OSError as error:
+            raise EnvironmentBuildException(
+                f"A file that the environment names cannot be read: {error}."
+            ) from error
+
+    def _make_by_uv(self) -> tuple[kept.KeptEnvironment, bool]:
+        python, warning = choose(self._specification.python, self._specification.interpreter)
+        key = self._key_for(python)
+        warnings = [warning] if warning else []
+        build = _Build(
+            self._folder, key, self._plan, python, warnings, self._specification.relax, self._log,
+            self._cancelled,
+        )  # fmt: skip
+        return self._find_or_make(key, build.run)
+
+    def _make_by_conda(self, key: str, program: str) -> tuple[kept.KeptEnvironment, bool]:
+        return self._find_or_make(
+            key,
+            lambda: make_with_conda(
+                self._specification, program, key, self._folder, self._log, self._cancelled
+            ),
+        )
+
+    def _find_or_make(
+        self, key: str, make: Callable[[], kept.KeptEnvironment]
+    ) -> tuple[kept.KeptEnvironment, bool]:
+        """Return the environment of a key. One process makes it, and the others wait."""
+        environment = kept.find(key, self._folder)
         if environment is not None and kept.note_use(environment):
             return environment, False
-        return make(key), True
+        with kept.hold_lock(key, self._folder, self._cancelled):
+            environment = kept.find(key, self._folder)
+            if environment is not None and kept.note_use(environment):
+                return environment, False
+            return make(), True
 
 
 @contextlib.contextmanager
