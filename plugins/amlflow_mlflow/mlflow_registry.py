@@ -13,6 +13,7 @@ from mlflow.exceptions import MlflowException
 
 from amlflow_mlflow import private
 from amlflow_mlflow.entities import ModelVersion, Page
+from amlflow_mlflow.opening import note_engine
 from amlflow_mlflow.typed_columns import type_texts, type_version
 
 RACES = 20
@@ -33,6 +34,7 @@ class MlflowRegistry:
         if self._opened is None:
             open_it = functools.partial(private.get_registry_store, self._uri)
             self._opened = self._patiently(open_it)
+            note_engine(self._opened)
         return self._opened
 
     def _call(self, name: str, model: str, version: int, *args: Any) -> Any:

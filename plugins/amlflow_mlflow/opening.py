@@ -57,10 +57,9 @@ def _open(uri: str) -> Any:
         _make_tables(_probe_database(uri))
     with _without_migration_log(), translate_errors(uri):
         store = private.get_store(uri, _artifact_root(uri))
-    if hasattr(store, "engine"):
-        _engines.add(store.engine)
-        if store.engine.dialect.name == "sqlite":
-            _decode_leniently(store.engine)
+    note_engine(store)
+    if hasattr(store, "engine") and store.engine.dialect.name == "sqlite":
+        _decode_leniently(store.engine)
     return store
 
 
@@ -90,6 +89,12 @@ def _is_busy(error: BaseException) -> bool:
 
 _engines: set[Any] = set()
 """The engines of all databases that this process has opened."""
+
+
+def note_engine(store: Any) -> None:
+    """Note the engine of one of MLflow's stores, so that a fork leaves its connections alone."""
+    if hasattr(store, "engine"):
+        _engines.add(store.engine)
 
 
 def _leave_connections() -> None:

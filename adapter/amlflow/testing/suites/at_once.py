@@ -10,6 +10,7 @@ import signal
 import struct
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -154,6 +155,9 @@ def _kill(
         os.close(reading)
         try:
             work(opener(uri), *arguments, lambda: os.write(writing, struct.pack("?", True)))
+        except BaseException:  # nobody else says why it ended before it was killed
+            traceback.print_exc()
+            raise
         finally:
             os._exit(1)
     os.close(writing)

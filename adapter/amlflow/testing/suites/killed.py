@@ -150,6 +150,8 @@ class KilledTests(ProcessBase):
             not at all.
         """
         self.needs(tracker, Feature.MODELS)
+        # A killed process is a fork of one that has the registry open, and leaves it usable there.
+        others.at_once(_find_models)
         for part in PARTS:
             name = new_name("model")
             count = _kill(others, part, _register, name, large_file)
@@ -243,6 +245,10 @@ def _change_until_killed(tracker: Tracker, *things: Any) -> None:
     for change in _changes(tracker, *ids):
         change()
         report()
+
+
+def _find_models(tracker: Any, me: int) -> int:
+    return len(list(tracker.find_models()))
 
 
 def _kill(others: Others, part: float, create: Create, name: str, content: Path) -> int:
