@@ -52,7 +52,7 @@ def test_a_case_that_fails_is_small_and_comes_again_with_the_seed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, seed, changes = run_faulty(tmp_path, capsys)
-    assert "RunChange: A change to a run; what is not given stays as it is." in out
+    assert "transition: The record of a run after a change, which Tracker.update_run stores." in out
     assert "page: A method does everything" not in out
     assert re.search(r"\['tags'\]\['\S+'\] is not as expected", out)
     _, same_seed, same_changes = run_faulty(tmp_path, capsys, f"--amlflow-seed={seed}")

@@ -166,8 +166,7 @@ class Unlogged(WriteOnce):
 
 class Undone(Statuses):
     """
-    transition: A final status is replaced only by another one, or by Running, which starts the run
-        again.
+    transition: Any other status that comes later is ignored, and the rest of the change is applied.
     """
 
     def update_run(self, run_id: str, change: RunChange) -> None:
