@@ -48,9 +48,10 @@ def read_by_command(store: ThreeRuns) -> None:
 def open_page(path: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The routes on a database, asked in this process."""
     flask = pytest.importorskip("flask")
+    from amlflow_page import routes
     from amlflow_page import server_workspace as page_store
     from amlflow_page.access import Everybody
-    from amlflow_page.routes import add_routes
+    from amlflow_page.query_processes import QueryProcess, QueryProcesses
     from mlflow.server import handlers
 
     monkeypatch.setenv("_MLFLOW_SERVER_FILE_STORE", f"sqlite:///{path}")
@@ -61,8 +62,11 @@ def open_page(path: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setattr(stack, "_open_trackers", stack.OpenTrackers())
     app = flask.Flask("page")
     app.testing = True  # an exception is raised, and not a 500
-    add_routes(app, Everybody())
+    routes.add_routes(app, Everybody())
+    processes = QueryProcesses(lambda: QueryProcess(f"sqlite:///{path}"))
+    monkeypatch.setattr(routes, "PROCESSES", processes)
     yield app.test_client()
+    processes.close()
     page_store.runs.cache_clear()
 
 

@@ -353,7 +353,7 @@ def test_programs_of_packages_start(images: Images, docker_image: str, links: Pa
 @pytest.mark.parametrize(
     ("lines", "program", "said"),
     [
-        (("amlflow-tiny",), "python9", "has no 'python9'"),
+        (("amlflow-tiny",), "python9", "does not have 'python9'"),
         (("-e .",), "python3", "without -e"),
         (("compiled-tiny",), "python3", ": compiled-tiny==1.0. They cannot be compiled"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 
 from amlflow.jobs.agent.on_node import ADDRESSES
@@ -42,7 +43,7 @@ def outcome_of(message: NodeMessage | str) -> EndRequest:
     distribution = Distribution(join="pytorch", nodes=2, processes=2)
     text = message if isinstance(message, str) else repr(message)
     spreading = Spreading(Saying(text), JOB, distribution)
-    return spreading.wait(lambda: None, lambda seconds: None)
+    return spreading.wait(lambda: None, lambda seconds: None, time.sleep)
 
 
 def error_of(outcome: EndRequest) -> str:

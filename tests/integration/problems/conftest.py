@@ -139,7 +139,9 @@ def studio_uri(studio_folder: Path) -> Iterator[str]:
             "--backend-store-uri", f"sqlite:///{studio_folder}/mlflow.db",
             "--artifacts-destination", str(studio_folder / "artifacts"), "--app-name", "amlflow",
         ],
+        # The job's name keeps tests from taking it for a process of their own work.
         env={**kept, **QUIET, "AMLFLOW_JOBS": str(studio_folder / "jobs"),
+             "AMLFLOW_JOB": "services",
              "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         cwd=studio_folder, stdout=log, stderr=log, start_new_session=True,
     )  # fmt: skip
