@@ -1,4 +1,4 @@
-"""The studio: adds to MLflow's server and page what v1's studio has and they lack."""
+"""The studio: adds features of v1's studio to MLflow's server and page."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ amlflow_spec = 1
 
 @hookimpl
 def amlflow_commands(group: Commands) -> None:
-    """``amlflow ui``."""
-    # Only the command line needs it.
+    """Add the command ``amlflow ui``."""
+    # Imported here, since only the command line needs it.
     from amlflow_page.command import ui
 
     group.add("ui", ui, "amlflow ui --port 5001")

@@ -1,4 +1,4 @@
-"""Who may do what: everybody everything, or as MLflow's users and permissions say."""
+"""Who may do what. Without users, everybody may do everything; else MLflow's permissions decide."""
 
 from __future__ import annotations
 
@@ -10,48 +10,48 @@ from amlflow.exceptions import UserErrorException
 
 
 class Forbidden(UserErrorException):
-    """The user lacks a permission of MLflow's."""
+    """An error: the user lacks one of MLflow's permissions."""
 
     status_code = 403
 
 
 class ExperimentAccess(Protocol):
-    """In which experiments somebody may do what."""
+    """The permissions of a user on experiments."""
 
     def readable(self, experiment_ids: Iterable[str]) -> set[str]:
-        """Those of the experiments whose runs the user may read."""
+        """Return those of the experiments whose runs the user may read."""
 
     def may_change_in(self, experiment_id: str) -> bool:
-        """Whether the user may change what is in an experiment."""
+        """Return whether the user may change the runs of an experiment."""
 
 
 class Access(ExperimentAccess, Protocol):
-    """What the user of the request at hand may do."""
+    """The permissions of the user who sent the current request."""
 
     def user(self) -> str | None:
-        """The user's name; None on a server without users."""
+        """Return the user's name; None on a server without users."""
 
     def may_read(self, run_id: str) -> bool:
-        """Whether the user may read a run."""
+        """Return whether the user may read a run."""
 
     def may_change(self, run_id: str) -> bool:
-        """Whether the user may change a run, and so cancel it."""
+        """Return whether the user may change a run. This includes cancelling it."""
 
     def allow(self, path: str, methods: Iterable[str]) -> None:
-        """Let requests to a route through that decides by itself."""
+        """Let MLflow pass requests to a route on. The route itself checks the permissions."""
 
     def for_process(
         self, experiment_ids: Callable[[], Iterable[str]], *, changes: bool = False
     ) -> KnownAccess:
-        """What another process has to know of it, of some experiments.
+        """Return the user's permissions on some experiments, to be sent to another process.
 
-        With ``changes``, also in which of them the user may change runs; else every one seems so.
+        Without ``changes``, the result allows changes in every experiment: use it for reading only.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class KnownAccess:
-    """What a user may do as it was when a question was put; None is all experiments."""
+    """The permissions of a user at the time of a question. None means all experiments."""
 
     read: frozenset[str] | None = None
     change: frozenset[str] | None = None
@@ -64,7 +64,7 @@ class KnownAccess:
 
 
 class Everybody:
-    """A server without users."""
+    """The permissions on a server without users: everything is allowed."""
 
     def user(self) -> str | None:
         return None
@@ -91,14 +91,15 @@ class Everybody:
 
 
 class Users:
-    """MLflow's basic-auth app, or what its ``authorization_function`` puts in its place.
+    """The permissions of MLflow's basic-auth app.
 
-    MLflow has authenticated every request before it gets here.
+    MLflow has authenticated each request before, by its own ``authorization_function`` or by
+    another one that is configured.
     """
 
     def __init__(self) -> None:
-        # Importing it makes the users' database, and both import MLflow's server, which takes
-        # seconds. What needs no server, such as the rows of All runs, imports this module too.
+        # Both import MLflow's server, which takes seconds, and `auth` creates the users' database.
+        # This module is also imported where no server runs, such as for the rows of All runs.
         from mlflow.server import auth
 
         from amlflow_page import private
@@ -128,7 +129,7 @@ class Users:
         return bool(self._auth.sender_is_admin())
 
     def allow(self, path: str, methods: Iterable[str]) -> None:
-        # With MLFLOW_BASIC_AUTH_FAIL_CLOSED, MLflow refuses routes that have no validator.
+        # With MLFLOW_BASIC_AUTH_FAIL_CLOSED, MLflow refuses requests to routes without a validator.
         for method in methods:
             self._auth.BEFORE_REQUEST_VALIDATORS[path, method] = _permit
 

@@ -40,24 +40,24 @@ ROWS = 50
 MAX_ROWS = 200
 MAX_FAILURES = 2000
 MAX_CHANGED = 1000
-"""Changes of one kind that are counted."""
+"""The most changes of one kind that are counted."""
 MAX_KEYED = 500
-"""Runs whose keys are offered."""
+"""The most runs whose keys are offered."""
 MAX_KEYS = 1000
 MAX_VALUES = 1000
-"""Rows of an expression's value that are sent."""
+"""The most items of an expression's value that are sent."""
 ROW = (*FIELDS, "error_line")
-"""The fields of a row that has all; ``id`` and ``final`` are in every row."""
+"""All fields that a row can have. Every row has ``id`` and ``final`` as well."""
 NOT_LISTED = frozenset({"error", "warnings"})
-"""Fields that the rows of a list lack: no column shows them, and parsing takes time."""
+"""Fields that are never in the rows of a list: no column shows them, and parsing takes time."""
 ON_REQUEST = {"script_name": {"script"}, "error_line": {"error", "status"}}
 """Fields that are in the rows of a list only if the request has one of these columns."""
 
 
 def rows(tracker: Tracker, access: ExperimentAccess, request: Mapping[str, Any]) -> dict[str, Any]:
-    """A page of rows, or an expression's value where that is not a choice among runs.
+    """Return a page of rows, or the value of an expression that does not choose runs.
 
-    ``writable`` are the ids of the rows' experiments whose runs the user may change. With ``tree``
+    ``writable`` has the ids of the rows' experiments whose runs the user may change. With ``tree``
     in the request, each row has the number of its children by status.
 
     Raises:
@@ -88,9 +88,9 @@ def rows(tracker: Tracker, access: ExperimentAccess, request: Mapping[str, Any])
 
 
 def is_quick(tracker: Tracker, request: Mapping[str, Any]) -> bool:
-    """Whether the tracker's own search gives a page of rows, without runs that are left out.
+    """Return whether the tracker's own search finds the page's runs, and no others.
 
-    Anything else may look at many runs, and takes as long as they are.
+    Any other request may read many runs that are then left out, which can take long.
     """
     sort = text_of(request, "sort") or NEWEST_FIRST
     expression = expression_of(request)
@@ -117,7 +117,7 @@ def add_children(
     records: Sequence[RunRecord],
     rows: Sequence[dict[str, Any]],
 ) -> None:
-    """Add ``children`` to the rows of runs: how many there are of each status."""
+    """Add ``children`` to the rows of runs: the number of children by status."""
     scope = scope_of(tracker, access, Filters())
     counts = count_children(tracker, scope.experiments, records)
     for record, content in zip(records, rows, strict=True):
@@ -127,10 +127,14 @@ def add_children(
 def failures(
     tracker: Tracker, access: ExperimentAccess, request: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Why runs that pass the filters failed: see :func:`amlflow_page.failures.group`.
+    """Return the reasons why runs that pass the filters failed, and how many failed runs were read.
 
-    ``looked_at`` is the number of failed runs that were read, at most the newest
-    :data:`MAX_FAILURES`. Raises as :func:`rows`, whose expression counts for nothing here.
+    The ``groups`` are those of :func:`amlflow_page.failures.group`. ``looked_at`` is the number of
+    failed runs that were read: at most the newest :data:`MAX_FAILURES`. The request's expression is
+    ignored.
+
+    Raises:
+        WrongRequest: the request is not well-formed.
     """
     filters = replace(Filters.from_request(request), statuses=(Status.FAILED,))
     scope = scope_of(tracker, access, filters)
@@ -141,12 +145,12 @@ def failures(
 def changes(
     tracker: Tracker, access: ExperimentAccess, request: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """How many runs that pass the filters have changed after the time ``since``, by kind.
+    """Count the runs that pass the filters and have changed after the time ``since``, by kind.
 
     ``counts`` has a number for each of :data:`amlflow_page.changes.KINDS`, at most
-    :data:`MAX_CHANGED`; ``now`` is the server's time, from which to ask the next time. Without
-    ``since`` there are no counts. Raises as :func:`rows`; an expression whose value is not a choice
-    among runs counts for nothing.
+    :data:`MAX_CHANGED`. ``now`` is the server's time: send it as the next request's ``since``.
+    Without ``since``, ``counts`` is None. An expression that does not choose runs is ignored.
+    Raises the same errors as :func:`rows`.
     """
     now = datetime.now(timezone.utc).isoformat()
     if request.get("since") is None:
@@ -165,9 +169,9 @@ def changes(
 
 
 def keys(tracker: Tracker, access: ExperimentAccess) -> dict[str, list[str]]:
-    """The keys of tags, properties and params and the names of metrics of the newest runs.
+    """Return the keys of tags, properties and params and the names of metrics of the newest runs.
 
-    Runs of all experiments that the user may read are looked at, :data:`MAX_KEYED` at most.
+    At most :data:`MAX_KEYED` runs are read, from all experiments that the user may read.
     """
     fields = ("tags", "properties", "params", "metrics")
     scope = scope_of(tracker, access, Filters(children=True))
@@ -183,7 +187,7 @@ def keys(tracker: Tracker, access: ExperimentAccess) -> dict[str, list[str]]:
 
 
 def _listed_fields(columns: Sequence[str]) -> list[str]:
-    """The fields of the rows of a list with these columns."""
+    """Return the fields that the rows of a list with these columns have."""
     unused = NOT_LISTED | {
         field for field, shown_in in ON_REQUEST.items() if shown_in.isdisjoint(columns)
     }
@@ -191,7 +195,7 @@ def _listed_fields(columns: Sequence[str]) -> list[str]:
 
 
 def _numbers(record: RunRecord, columns: Sequence[str]) -> dict[str, dict[str, float]]:
-    """The numbers that a row's columns of metrics show."""
+    """Return the numbers that a row shows in its columns of metrics."""
     numbers: dict[str, dict[str, float]] = {}
     for path in metric_fields(columns):
         field, _, key = path.partition(".")
@@ -202,7 +206,7 @@ def _numbers(record: RunRecord, columns: Sequence[str]) -> dict[str, dict[str, f
 
 
 def scope_of(tracker: Tracker, access: ExperimentAccess, filters: Filters) -> Scope:
-    """The runs of the filters' experiments that the user may read."""
+    """Return the filters' experiments that the user may read, and the conditions for their runs."""
     names = {
         experiment.id: experiment.name
         for experiment in tracker.list_experiments()
@@ -259,7 +263,7 @@ def _value(
 
 
 def row(documents: Documents, record: RunRecord, fields: Collection[str] = ROW) -> dict[str, Any]:
-    """A run as the page has it, with some of the fields that :data:`ROW` names."""
+    """Return a run's row with these of the fields in :data:`ROW`."""
     content = documents.make(record, [field for field in fields if field in FIELDS])
     content.update(id=record.id, final=record.status in FINAL)
     if "error_line" in fields:

@@ -1,4 +1,4 @@
-"""What the routes answer: a status of HTTP's and JSON, for errors too."""
+"""Makes the routes' answers: a status of HTTP and JSON, for errors too."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ _STATUS: dict[type[AzureMLException], int] = {
     ProcessEnded: 500,
     AuthenticationException: 502,
 }
-"""HTTP's status of an error; the others are the request's fault: 400."""
+"""The status of HTTP for an error. All other errors are the request's fault: 400."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status and the JSON that is sent with it."""
+    """A status of HTTP, and the JSON that is sent with it."""
 
     status: int
     text: str
 
 
 def make_answer(view: Callable[[], Any]) -> Answer:
-    """What a function of amlflow's gives, or its error."""
+    """Call a function of amlflow, and return its result or its error as an answer."""
     try:
         return Answer(200, to_json(view()))
     except AzureMLException as error:
@@ -49,8 +49,8 @@ def make_answer(view: Callable[[], Any]) -> Answer:
 
 
 def answer_as_json(view: Callable[[], Any]) -> Callable[[], Response]:
-    """The view of a route with its answer, or its error, as JSON."""
-    # What runs without a server, such as a query's process, does not import MLflow's errors.
+    """Wrap the view of a route, so that its result or its error is sent as JSON."""
+    # Imported here, since a query's process imports this module and does not need MLflow.
     from mlflow.exceptions import MlflowException
 
     @functools.wraps(view)
@@ -70,11 +70,11 @@ def answer_as_json(view: Callable[[], Any]) -> Callable[[], Response]:
 
 
 def describe(error: AzureMLException) -> dict[str, Any]:
-    """An error as the page reads it: its ``message``, and what it is about."""
+    """Return an error as the page reads it: its ``message``, and what it is about."""
     description: dict[str, Any] = {"message": error.message}
     if isinstance(error, QueryError):
         description.update(message=error.message.split("\n")[0], place=error.offset, of="query")
-    elif isinstance(error, RunNotFound):  # where the server keeps runs is not for everybody
+    elif isinstance(error, RunNotFound):  # its message tells where the server keeps runs
         description["message"] = f"Run {error.run_id!r} does not exist, or has been deleted."
     elif isinstance(error, QueryFailed):
         description["of"] = "query"

@@ -1,4 +1,4 @@
-"""The app for ``mlflow server --app-name amlflow``: MLflow's, with the studio's routes and page."""
+"""The app for ``mlflow server --app-name amlflow``: MLflow's app with the studio added."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
 
 def create_app() -> Any:
-    """What a worker of the server runs."""
-    # Only a worker needs MLflow's app and the routes; `mlflow server` imports this module, too.
+    """Return the app that a worker of the server runs."""
+    # Imported here, since only a worker needs them; `mlflow server` imports this module, too.
     from mlflow.server import app
 
     from amlflow_page.access import Everybody
@@ -19,15 +19,15 @@ def create_app() -> Any:
     extend(app, Everybody())
     if not is_uvicorn():
         return app
-    # It wraps the app above as it is when it is imported.
+    # Imported last: on import, it wraps the app as it then is.
     from mlflow.server.fastapi_app import app as served
 
     return served
 
 
 def extend(app: Any, access: Access) -> None:
-    """Add the studio to an app of MLflow's."""
-    # As above: only a worker needs these.
+    """Add the studio's routes and page to MLflow's app."""
+    # Imported here, since only a worker needs them.
     from amlflow_page.own_experiments import hide_own_experiments
     from amlflow_page.page import add_page
     from amlflow_page.private import is_uvicorn

@@ -1,8 +1,8 @@
 """The app for ``mlflow server --app-name amlflow-basic-auth``: with MLflow's users and permissions.
 
-``mlflow server`` imports this module before it starts workers. What is wrong with the secret key or
-with the first user's password is said then, as MLflow says it for its own app: a worker that dies
-of it would be started again and again.
+``mlflow server`` imports this module before it starts workers. The secret key and the first user's
+password are checked then, as MLflow checks them for its own app. A worker that checked them would
+end with the error, and would be started again and again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if USERS_CHECKED not in os.environ:
 
 
 def create_app() -> Any:
-    """What a worker of the server runs."""
+    """Return the app that a worker of the server runs."""
     served = users.create_app()
     extend(app, Users())
     return served

@@ -1,4 +1,4 @@
-"""Changes to many runs at once: their tags, and which of them a cancel is about."""
+"""Changes to many runs at once: changes their tags, and finds those that a cancel would end."""
 
 from __future__ import annotations
 
@@ -19,25 +19,28 @@ from amlflow_page.deadline import limit_time
 from amlflow_page.filters import Filters, WrongRequest, choice_of, some_texts_of, value_of
 
 MAX_TAGGED = 1000
-"""Runs whose tags one request changes."""
+"""The most runs whose tags one request changes."""
 MAX_TAGS = 100
-"""Tags that one request sets, and that it removes."""
+"""The most tags that one request sets, and the most that it removes."""
 MAX_CANCELED = 1000
-"""Open runs that are named for a cancel."""
+"""The most open runs that are found for a cancel."""
 MAX_IDS = 200
-"""Runs with whose children a cancel may be asked for."""
+"""The most runs that a request for a cancel with all children may name."""
 
 
 def change_tags(
     tracker: Tracker, access: Access, request: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Set the tags of ``set``, and remove those whose keys are in ``remove``, for ``run_ids``.
+    """Set the tags in ``set``, and remove the tags in ``remove``, for the runs ``run_ids``.
 
-    A run's tags change all or not at all where the tracker can do it. The outcome of each run has
-    its ``id`` and ``error``, null if it was changed, and whether it was ``forbidden``.
+    Returns an outcome for each run: its ``id``, its ``error`` (null if the run was changed), and
+    whether the change was ``forbidden``. Either all tags of a run change or none, if the tracker
+    can do that.
 
-    Raises :class:`WrongRequest`, :class:`amlflow.exceptions.UserErrorException` for a tag that is
-    not one, and :class:`Forbidden` if the user may change none of the runs.
+    Raises:
+        WrongRequest: the request is not well-formed.
+        UserErrorException: a tag is not valid.
+        Forbidden: the user may change none of the runs.
     """
     run_ids = some_texts_of(request, "run_ids", MAX_TAGGED)
     tags = to_texts(value_of(request, "set", {}), "'set'")
@@ -63,7 +66,7 @@ def _change(tracker: Tracker, access: Access, run_id: str, change: RunChange) ->
                 "EDIT on its experiment."
             )
         tracker.update_run(run_id, change)
-    except RunNotFound:  # where the server keeps runs is not for everybody
+    except RunNotFound:  # its message tells where the server keeps runs
         outcome["error"] = f"Run {run_id!r} does not exist, or has been deleted."
     except AzureMLException as error:
         outcome["error"] = error.message
@@ -73,11 +76,11 @@ def _change(tracker: Tracker, access: Access, run_id: str, change: RunChange) ->
 def open_matching(
     tracker: Tracker, access: ExperimentAccess, request: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The runs that a cancel of all that pass the filters and the query would end.
+    """Return the open runs that pass the filters and the query, and that the user may change.
 
-    They have not ended, and the user may change them. ``runs`` are the ids, newest first, at most
-    :data:`MAX_CANCELED`; ``more`` tells whether there are more. ``forbidden`` counts open runs that
-    the user may not change. Raises as :func:`amlflow_page.all_runs.rows`.
+    An open run has not ended. ``runs`` has the ids, newest first, at most :data:`MAX_CANCELED`.
+    ``more`` tells whether there are more. ``forbidden`` is the number of open runs that the user
+    may not change. Raises the same errors as :func:`amlflow_page.all_runs.rows`.
     """
     filters = Filters.from_request(request)
     scope = scope_of(tracker, access, filters)
@@ -87,7 +90,10 @@ def open_matching(
 
 
 def open_below(tracker: Tracker, access: Access, request: Mapping[str, Any]) -> dict[str, Any]:
-    """As :func:`open_matching`, of the runs ``run_ids`` and all below them."""
+    """Return the open runs among ``run_ids`` and all their descendants.
+
+    The result has the form of :func:`open_matching`.
+    """
     run_ids = some_texts_of(request, "run_ids", MAX_IDS)
     return _open_of(_with_descendants(tracker, access, run_ids), access)
 
@@ -114,7 +120,7 @@ def _open_of(candidates: Iterable[RunRecord], access: ExperimentAccess) -> dict[
 def _with_descendants(
     tracker: Tracker, access: Access, run_ids: Iterable[str]
 ) -> Iterator[RunRecord]:
-    """The runs and those below them, each once."""
+    """Yield the runs and all their descendants, each once."""
     known = set[str]()
     for run_id in run_ids:
         if not access.may_read(run_id):

@@ -1,4 +1,4 @@
-"""What has changed among runs since somebody looked: new ones, and those that have ended."""
+"""Changes among runs since a time: runs that are new, and runs that have ended."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ KINDS: dict[str, tuple[str, Callable[[RunRecord], bool]]] = {
     "failed": ("ended", lambda record: record.status == Status.FAILED),
     "ended": ("ended", lambda record: record.status != Status.FAILED),
 }
-"""The kinds of changes: the time that is looked at, and which runs are meant.
+"""The kinds of changes. Each has the field of the time that counts, and a test for the run.
 
-``failed`` runs are not among the ``ended`` ones; a ``new`` run may be one of them, too.
+A ``failed`` run is not also ``ended``. A ``new`` run may be ``failed`` or ``ended``, too.
 """
 
 
@@ -29,7 +29,7 @@ class Changed:
 
     @staticmethod
     def parse(kind: object, since: object) -> Changed:
-        """The two as a request has them. Raises :class:`Malformed`."""
+        """Parse the kind and the time of a request. Raises :class:`Malformed`."""
         if not isinstance(kind, str) or kind not in KINDS:
             raise Malformed(f"of a kind of {', '.join(KINDS)}")
         if not isinstance(since, str):
@@ -37,11 +37,11 @@ class Changed:
         return Changed(kind, to_time(since))
 
     def conditions(self) -> list[Condition]:
-        """What a tracker may search by."""
+        """Return the conditions that a tracker can search by. It may find too many runs."""
         return [Condition(KINDS[self.kind][0], Op.GE, self.since)]
 
     def holds(self, record: RunRecord) -> bool:
-        """Whether a run is one of them."""
+        """Return whether a run is of this kind, and its time is after ``since``."""
         field, is_meant = KINDS[self.kind]
         time: datetime | None = getattr(record, field)
         return time is not None and time > self.since and is_meant(record)

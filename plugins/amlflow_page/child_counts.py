@@ -1,4 +1,4 @@
-"""How many children runs have, counted for a page of runs at once."""
+"""Counts the children of runs, for all runs of a page at once."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from amlflow.query.supersets import EVERY
 from amlflow.spec import Condition, Op, RunRecord, Tracker
 
 CLOCKS_APART = timedelta(days=1)
-"""By how much a child may seem to be older than its parent, whose clock is another one."""
+"""How much older a child may seem than its parent, since their machines' clocks may differ."""
 
 
 def count_children(
     tracker: Tracker, experiments: Mapping[str, str], parents: Sequence[RunRecord]
 ) -> dict[str, dict[str, int]]:
-    """The number of children by status, for each of the runs that has some.
+    """Return the number of children by status, for each of the runs that has children.
 
-    Children in one of the experiments are counted. Those of all parents are read at once, as
-    columns where the tracker can: only nested runs that are not older than the oldest parent.
+    Only children in ``experiments`` are counted. One search reads the children of all parents:
+    it reads every nested run that is not older than the oldest parent. If the tracker can, it
+    returns columns instead of runs.
     """
     if not parents:
         return {}
@@ -36,7 +37,7 @@ def count_children(
 
 
 def _read(scope: Scope) -> Iterable[tuple[str, str]]:
-    """The parent and the status of each nested run."""
+    """Return the parent's id and the status of each nested run."""
     search = Search(scope, numbered=False)
     columns = search.values(EVERY, ("parent_id", "status"))
     return _read_one_by_one(scope, search) if columns is None else columns

@@ -1,4 +1,4 @@
-"""``amlflow ui``: the studio for the workspace of a folder, reachable from this machine only."""
+"""``amlflow ui``: shows a workspace in the studio, which only this machine can reach."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ START = "#/amlflow/runs"
 START_TIMEOUT_S = 120
 WORKERS = "2"
 MESSAGES_TIMEOUT_S = 5
-"""For what the server wrote last; a worker that stays may hold the pipe open."""
+"""How long to wait for the server's last messages. A worker that still runs keeps the pipe open."""
 NO_WARNING = b"[MLflow] Security middleware enabled"
-"""How the one line begins that MLflow's server writes to stderr and is not a warning."""
+"""The begin of the only line on MLflow's stderr that is not a warning."""
 STORES = ("sqlite", "postgresql", "mysql", "mssql", "file", "http", "https")
 """The schemes of the tracking URIs whose runs MLflow's page shows."""
 
@@ -36,7 +36,7 @@ def ui(port: str = "5000", path: str = ".", no_browser: bool = False) -> None:
     :param path: The folder, or one below that of its config.json.
     :param no_browser: Print the address, and open no browser.
     """
-    # Every command of the CLI loads this module, and few are this one.
+    # Imported here, since every command of the CLI loads this module.
     from amlflow.core.project.configured import configured_uri
 
     uri = configured_uri(path)
@@ -87,8 +87,8 @@ def _check(port: str) -> None:
 
 
 def _command(uri: str, port: str) -> list[str]:
-    """MLflow's server on a database or folder that this machine reaches by itself."""
-    # As above.
+    """Return the command that starts MLflow's server on a database or a folder."""
+    # Imported here, since every command of the CLI loads this module.
     from amlflow.core.project.tracking_uri import local_folders
 
     command = [
@@ -97,7 +97,7 @@ def _command(uri: str, port: str) -> list[str]:
         "--uvicorn-opts", "--log-level warning",
     ]  # fmt: skip
     if uri.startswith("sqlite") and (folders := local_folders(uri)):
-        # What the page makes has its files where those have them who use the database directly.
+        # Runs created in the page keep their files in the same folder as runs created without it.
         root = str(Path(folders[0]) / "mlruns")
         command += ["--default-artifact-root", root, "--no-serve-artifacts"]
     return command
@@ -105,9 +105,9 @@ def _command(uri: str, port: str) -> list[str]:
 
 def _environment() -> dict[str, str]:
     return {
-        # MLflow's server would start a dozen processes for jobs that nobody has here.
+        # Without this, MLflow's server starts a dozen processes for jobs, which are not used here.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        # It tells of each step of its start, and of what MLflow itself imports.
+        # Without these two, it logs each step of its start and warnings of its own imports.
         "MLFLOW_LOGGING_LEVEL": "WARNING",
         "PYTHONWARNINGS": "ignore:starlette.middleware.wsgi is deprecated",
         **os.environ,
@@ -115,7 +115,7 @@ def _environment() -> dict[str, str]:
 
 
 def _pass_on(server: subprocess.Popen[bytes]) -> None:
-    """Write the server's warnings to stderr."""
+    """Copy the server's warnings to stderr, until it has ended."""
     for line in server.stderr or ():
         if not line.startswith(NO_WARNING):
             sys.stderr.buffer.write(line)
@@ -123,7 +123,7 @@ def _pass_on(server: subprocess.Popen[bytes]) -> None:
 
 
 def _answers(address: str, server: subprocess.Popen[bytes]) -> bool:
-    """Wait for the server; False if it has ended."""
+    """Wait until the server answers. Returns False if it has ended."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while server.poll() is None:
         try:
@@ -139,8 +139,11 @@ def _answers(address: str, server: subprocess.Popen[bytes]) -> bool:
 
 
 def _show(address: str, no_browser: bool) -> threading.Thread:
-    """Open a browser; some return only when they are closed, so a thread waits for it."""
-    # As above.
+    """Print the address, and open it in a browser unless ``no_browser``. Returns the thread.
+
+    A thread opens the browser, since the call returns only when some browsers are closed.
+    """
+    # Imported here, since every command of the CLI loads this module.
     import webbrowser
 
     print(f"All runs: {address}", flush=True)

@@ -18,7 +18,7 @@ from amlflow_page.run_details import is_number
 MAX_RUNS = 50
 MAX_NAMES = 20
 MIN_POINTS, POINTS, MAX_POINTS = 4, 500, 2000
-"""Of one curve; :data:`POINTS` unless the request says another number."""
+"""The points of one curve: the fewest, the default and the most that a request may ask for."""
 
 
 AXES = ("step", "time")
@@ -27,9 +27,9 @@ AXES = ("step", "time")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The curves that a request wants: of which runs and metrics, and with how many points each.
+    """The curves that a request asks for: runs, metrics and the number of points of each.
 
-    Only the part of each curve is wanted that lies from ``low`` to ``high`` on the ``axis``.
+    Only the part of each curve from ``low`` to ``high`` on the ``axis`` is wanted.
     """
 
     run_ids: Sequence[str]
@@ -41,7 +41,7 @@ class Wanted:
 
     @staticmethod
     def from_request(request: Mapping[str, Any]) -> Wanted:
-        """What a request wants. Raises :class:`amlflow_page.filters.WrongRequest`."""
+        """Parse a request. Raises :class:`amlflow_page.filters.WrongRequest`."""
         axis = request.get("axis", AXES[0])
         if axis not in AXES:
             raise WrongRequest(f"'axis' is one of {', '.join(AXES)}, and not {show_value(axis)}.")
@@ -56,10 +56,11 @@ class Wanted:
 
 
 def curves(tracker: Tracker, wanted: Wanted) -> list[dict[str, Any]]:
-    """Each run's curve of each metric that has numbers.
+    """Return a curve for each run and each metric that has numbers.
 
-    A curve has ``run_id``, ``name``, ``count`` (of the values that were logged), ``start`` (the
-    time of the first one), and the lists ``steps``, ``times`` (seconds since 1970) and ``values``.
+    A curve has ``run_id``, ``name``, ``count`` (the number of logged values), ``start`` (the time
+    of the first value), and the lists ``steps``, ``times`` and ``values``. Times are in seconds
+    since 1970.
     """
     found = []
     for run_id in wanted.run_ids:
@@ -83,7 +84,10 @@ def _edge(request: Mapping[str, Any], key: str, default: float) -> float:
 
 
 def _within(ordered: Sequence[Point], wanted: Wanted) -> list[Point]:
-    """The points of a part of a curve, and the ones beside it, so that lines lead out of it."""
+    """Return the wanted part of a curve, with one more point on each side.
+
+    With these two points, the drawn line leads to the edges of the chart.
+    """
     start = ordered[0].time
     places = [
         point.position if wanted.axis == "step" else (point.time - start).total_seconds()
@@ -109,10 +113,10 @@ def _sample(group: Sequence[Point], wanted: Wanted) -> dict[str, Any]:
 
 
 def sample(values: np.ndarray[Any, Any], points: int) -> list[int]:
-    """The places of at most so many values: the first, the last, and the extremes between.
+    """Return the indexes of at most ``points`` values: the first, the last, and the extremes.
 
-    The values are divided into stretches of equal length, of which the smallest and the largest
-    are taken, so no peak is lost. What is not a number is taken only where a stretch has no other.
+    The values are divided into stretches of equal length. The smallest and the largest value of
+    each stretch are chosen, so no peak is lost. NaN is chosen only in a stretch without numbers.
     """
     if len(values) <= points:
         return list(range(len(values)))

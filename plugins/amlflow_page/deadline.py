@@ -9,29 +9,29 @@ from amlflow.exceptions import UserErrorException
 from amlflow.spec import RunRecord
 
 LIMIT_S = 20.0
-"""Seconds after which a query that reads all runs is given up."""
+"""Seconds after which a query is given up."""
 
 
 class TookTooLong(UserErrorException):
-    """A query was given up."""
+    """An error: a query took too long and was given up."""
 
     status_code = 400
 
 
 class Busy(UserErrorException):
-    """The server answers as many questions already as it may at once."""
+    """An error: the server already answers as many questions as it may at once."""
 
     status_code = 429
 
 
 class Superseded(UserErrorException):
-    """The page that put a question has put another one in its place."""
+    """An error: the same page has asked another question, which replaces this one."""
 
     status_code = 409
 
 
 class ProcessEnded(UserErrorException):
-    """A query's process has ended without an answer."""
+    """An error: a query's process has ended without an answer."""
 
     status_code = 500
 
@@ -39,7 +39,10 @@ class ProcessEnded(UserErrorException):
 def limit_time(
     keep: Callable[[RunRecord], bool], seconds: float = LIMIT_S
 ) -> Callable[[RunRecord], bool]:
-    """``keep``, which raises :class:`TookTooLong` once the time is over."""
+    """Return a function like ``keep`` that raises :class:`TookTooLong` after some seconds.
+
+    The time begins now.
+    """
     end, looked_at = time.monotonic() + seconds, 0
 
     def keep_in_time(record: RunRecord) -> bool:

@@ -15,13 +15,13 @@ from amlflow_page.run_details import command, metrics
 
 SECTIONS = ("params", "properties", "tags", "environment")
 MAX_ENTRIES = 500
-"""That are sent of a section."""
+"""The most entries of a section that are sent."""
 MAX_TEXT = 2000
-"""Characters of a value."""
+"""The most characters of a value that are sent."""
 
 
 def page(tracker: Tracker, left_id: str, right_id: str) -> dict[str, Any]:
-    """The rows of two ``runs``, and what is their :func:`difference`."""
+    """Return the rows of two runs as ``runs``, and their :func:`difference`."""
     left, right = tracker.get_run(left_id), tracker.get_run(right_id)
     documents = Documents({})
     rows = [all_runs.row(documents, record) for record in (left, right)]
@@ -29,11 +29,12 @@ def page(tracker: Tracker, left_id: str, right_id: str) -> dict[str, Any]:
 
 
 def difference(tracker: Tracker, left: RunRecord, right: RunRecord) -> dict[str, Any]:
-    """The ``sections`` in which the runs differ, and the ``files`` of their snapshots that do.
+    """Return the ``sections`` in which two runs differ, and the ``files`` of their snapshots.
 
-    The status is not among them. A section has ``name``, ``entries`` (key and the value of each
-    run, None where it has none) and ``count``, the number of its entries. Of a metric the last
-    value counts. Files are as in :func:`amlflow.core.runs.snapshot_files.diff_snapshots`.
+    A section has ``name``, ``entries`` and ``count``, the number of all its entries. An entry is a
+    key and the value of each run, None if a run lacks it. Metrics are compared by their last
+    value; the status is not compared. The files have the form of
+    :func:`amlflow.core.runs.snapshot_files.diff_snapshots`.
 
     Raises:
         SnapshotException: a snapshot cannot be read.

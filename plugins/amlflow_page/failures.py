@@ -1,4 +1,4 @@
-"""Why runs failed: one line for each, and groups of runs that failed alike."""
+"""Says why runs failed: one line for each run, and groups of runs with a similar reason."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from amlflow.spec import RunRecord, Status
 from amlflow.tracker_notes import parse_error
 
 MAX_REASON = 300
-"""Characters of a reason."""
+"""The most characters of a reason."""
 MAX_GROUPS = 20
 TRACEBACK = "Traceback (most recent call last)"
 _VARYING = re.compile(r"\S*\d\S*")
-"""Words that differ between runs that failed alike: numbers, sizes, paths and addresses."""
+"""Words with digits, which differ between similar reasons: numbers, sizes, paths and addresses."""
 
 
 def describe(record: RunRecord) -> dict[str, str | None] | None:
-    """The run's error: ``message``, ``code`` and ``traceback``; None if it has none."""
+    """Return the run's error: ``message``, ``code`` and ``traceback``; None without an error."""
     if record.status not in (Status.FAILED, Status.CANCELED):
         return None
     note = parse_error(record)
@@ -35,9 +35,10 @@ def describe(record: RunRecord) -> dict[str, str | None] | None:
 
 
 def reason(record: RunRecord) -> str | None:
-    """Why a run failed, in one line: the first of its error's message, or the last of a traceback.
+    """Return one line that says why a run failed.
 
-    None if the run has not failed or does not say why.
+    It is the first line of the error's message, or the last line if the message is a traceback.
+    Returns None if the run has not failed or has no error.
     """
     error = describe(record) if record.status == Status.FAILED else None
     if error is None:
@@ -51,7 +52,7 @@ def reason(record: RunRecord) -> str | None:
 
 @dataclass
 class Group:
-    """Runs whose reasons differ in numbers only: the newest one's reason, and their count."""
+    """Runs whose reasons differ only in words with digits: the first one's reason, and a count."""
 
     reason: str
     words: str
@@ -59,10 +60,10 @@ class Group:
 
 
 def group(records: Iterable[RunRecord]) -> list[dict[str, Any]]:
-    """The failed runs by reason, the most frequent first.
+    """Group failed runs by reason, and return the groups, the most frequent first.
 
-    Each group has ``reason``, ``count`` and ``text``, the words by which a text search finds its
-    runs. Runs that do not say why are left out.
+    Each group has ``reason``, ``count`` and ``text``: a text search for these words finds the
+    group's runs. Runs without a reason are left out.
     """
     groups: dict[str, Group] = {}
     for record in records:

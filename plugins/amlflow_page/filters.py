@@ -1,4 +1,4 @@
-"""What the All runs page is asked for: which runs, and in which order."""
+"""Parses requests of the All runs page: which runs are wanted, and in which order."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from amlflow_page.changes import Changed
 GROUPED = ("status", "experiment", "submitter", "target")
 """The columns without a key by which runs can be grouped."""
 MAX_TEXT = 10_000
-"""Characters of a query, or of another text in a request."""
+"""The most characters of a query, or of another text in a request."""
 MAX_NESTED = 2
-"""Groups within each other."""
+"""The most groups that may be nested."""
 MAX_TEXTS = 1000
-"""In one box over the list."""
+"""The most values of one filter."""
 
 
 class WrongRequest(UserErrorException):
-    """The request is not as its route takes it."""
+    """An error: the request does not have the form that its route needs."""
 
     status_code = 400
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The runs that have one value of a column, or with ``has`` false, that have none.
+    """The runs with one value of a column. With ``has`` false, the runs without a value.
 
-    ``column`` is one of :data:`GROUPED`, or ``tag:KEY``, ``property:KEY`` or ``param:KEY``. A tag
-    without a value is there, and its value is None.
+    ``column`` is one of :data:`GROUPED`, or ``tag:KEY``, ``property:KEY`` or ``param:KEY``. For a
+    tag without a value, ``has`` is true and ``value`` is None.
     """
 
     column: str
@@ -46,7 +46,10 @@ class Group:
 
     @staticmethod
     def from_request(request: Mapping[str, Any]) -> tuple[Group, ...]:
-        """The groups of a request, each in the one before. Raises :class:`WrongRequest`."""
+        """Parse the groups of a request; each is nested in the one before it.
+
+        Raises :class:`WrongRequest`.
+        """
         value = request.get("in_group")
         groups = [] if value is None else value if isinstance(value, list) else [value]
         if len(groups) > MAX_NESTED:
@@ -63,11 +66,11 @@ class Group:
         return Group(column, value, group.get("has") is not False)
 
     def may_be_in(self, experiment: str) -> bool:
-        """Whether an experiment of this name may have runs of the group."""
+        """Return whether an experiment of this name may have runs of the group."""
         return self.column != "experiment" or self.value == experiment
 
     def conditions(self) -> list[Condition]:
-        """What a tracker may search by; :func:`group_entry` tests the rest."""
+        """Return the conditions a tracker can search by; :func:`group_entry` tests the rest."""
         kind, _, key = self.column.partition(":")
         if key:
             if not self.has:
@@ -82,11 +85,12 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What the boxes over the list say. Empty ones say nothing.
+    """The filters over the list. An empty filter lets every run pass.
 
-    ``tags`` are ``key`` or ``key=value``. Each word of ``text`` is looked for, in upper or lower
-    case, in names, descriptions, tags, ids, experiments' and submitters' names. With ``parent``,
-    a run's id, its children are meant; with ``groups``, the runs that are in each of them.
+    A tag is ``key`` or ``key=value``. Each word of ``text`` is searched for in names, descriptions,
+    tags, ids, and names of experiments and submitters; upper and lower case are the same.
+    ``parent`` is a run's id: only its children pass. With ``groups``, only runs that are in each of
+    the groups pass.
     """
 
     text: str = ""
@@ -102,7 +106,7 @@ class Filters:
 
     @staticmethod
     def from_request(request: Mapping[str, Any]) -> Filters:
-        """The filters of a request. Raises :class:`WrongRequest`."""
+        """Parse the filters of a request. Raises :class:`WrongRequest`."""
         return Filters(
             text=text_of(request, "text").strip(),
             experiments=texts_of(request, "experiments"),
@@ -117,7 +121,7 @@ class Filters:
         )
 
     def conditions(self) -> tuple[Condition, ...]:
-        """What a tracker may search by."""
+        """Return the conditions that a tracker can search by; :meth:`keep` tests the rest."""
         conditions = []
         if self.parent:
             conditions.append(Condition("parent_id", Op.EQ, self.parent))
@@ -140,7 +144,7 @@ class Filters:
         return tuple(conditions)
 
     def keep(self, experiments: Mapping[str, str]) -> Callable[[RunRecord], bool]:
-        """A function that says whether a run passes the filters.
+        """Return a function that tells whether a run passes the filters.
 
         ``experiments`` has the names of the experiments by id.
         """
@@ -161,13 +165,17 @@ class Filters:
 
 
 def expression_of(request: Mapping[str, Any]) -> Expression | None:
-    """The query of a request, None where it has none. Raises :class:`QueryError`."""
+    """Return the query of a request; None without one. Raises :class:`QueryError`."""
     text = text_of(request, "query").strip()
     return Expression(text) if text else None
 
 
 def choice_of(request: Mapping[str, Any], act: str) -> Expression | None:
-    """The same, for what can be done, such as ``grouped``, with runs that a query chooses only."""
+    """Return the query of a request that must choose runs; None without one.
+
+    ``act`` says in the message what cannot be done with any other query, such as ``grouped``.
+    Raises :class:`QueryError` and :class:`WrongRequest`.
+    """
     expression = expression_of(request)
     if expression is not None and not is_filter(expression):
         raise WrongRequest(f"Runs can be {act} if the query chooses runs, as [?…] does.")
@@ -175,7 +183,7 @@ def choice_of(request: Mapping[str, Any], act: str) -> Expression | None:
 
 
 def group_column_of(request: Mapping[str, Any], key: str) -> str:
-    """The column of a request that runs are grouped by. Raises :class:`WrongRequest`."""
+    """Return the column by which a request groups runs. Raises :class:`WrongRequest`."""
     column = text_of(request, key)
     kind, _, name = column.partition(":")
     if not (column in GROUPED or (name and kind in KEYED and kind not in METRICS)):
@@ -189,7 +197,7 @@ def group_column_of(request: Mapping[str, Any], key: str) -> str:
 def group_entry(
     column: str, experiments: Mapping[str, str]
 ) -> Callable[[RunRecord], tuple[bool, str | None]]:
-    """A function that gives whether a run has a column's value, and the value."""
+    """Return a function that returns whether a run has a value of the column, and the value."""
     kind, _, key = column.partition(":")
     if key:
         field = KEYED[kind]
@@ -215,7 +223,7 @@ def group_entry(
 
 
 def changed_of(value: object) -> Changed | None:
-    """What a request says of changes, ``kind`` and ``since``. Raises :class:`WrongRequest`."""
+    """Parse a request's ``kind`` and ``since`` of changes. Raises :class:`WrongRequest`."""
     if value is None:
         return None
     if not isinstance(value, dict):
@@ -227,13 +235,13 @@ def changed_of(value: object) -> Changed | None:
 
 
 def value_of(request: Mapping[str, Any], key: str, absent: Any) -> Any:
-    """A value of a request, or ``absent`` if it has none or null."""
+    """Return a value of a request, or ``absent`` if it is missing or null."""
     value = request.get(key)
     return absent if value is None else value
 
 
 def text_of(request: Mapping[str, Any], key: str) -> str:
-    """A text of a request, "" where it has none. Raises :class:`WrongRequest`."""
+    """Return a text of a request, "" if it is missing. Raises :class:`WrongRequest`."""
     value = value_of(request, key, "")
     if not isinstance(value, str):
         raise WrongRequest(f"{key!r} is a text, and {show_value(value)} is not.")
@@ -243,7 +251,7 @@ def text_of(request: Mapping[str, Any], key: str) -> str:
 
 
 def texts_of(request: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    """The texts of a request's list, none where it has none. Raises :class:`WrongRequest`."""
+    """Return the texts of a request's list, () if it is missing. Raises :class:`WrongRequest`."""
     value = value_of(request, key, [])
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
         raise WrongRequest(f"{key!r} is a list of texts, and {show_value(value)} is not.")
@@ -253,7 +261,7 @@ def texts_of(request: Mapping[str, Any], key: str) -> tuple[str, ...]:
 
 
 def some_texts_of(request: Mapping[str, Any], key: str, most: int) -> list[str]:
-    """The texts of a request's list that has one at least. Raises :class:`WrongRequest`."""
+    """Return 1 to ``most`` texts of a request's list. Raises :class:`WrongRequest`."""
     value = request.get(key)
     if (
         not isinstance(value, list)
@@ -265,7 +273,7 @@ def some_texts_of(request: Mapping[str, Any], key: str, most: int) -> list[str]:
 
 
 def number_of(request: Mapping[str, Any], key: str, default: int, least: int, most: int) -> int:
-    """A whole number of a request. Raises :class:`WrongRequest`."""
+    """Return a whole number of a request. Raises :class:`WrongRequest`."""
     value = request.get(key, default)
     if not is_whole(value) or not least <= value <= most:
         raise WrongRequest(
@@ -275,7 +283,7 @@ def number_of(request: Mapping[str, Any], key: str, default: int, least: int, mo
 
 
 def argument_of(query: Mapping[str, str], key: str, default: int) -> int:
-    """A whole number of an address's query. Raises :class:`WrongRequest`."""
+    """Return a whole number of the query in an address. Raises :class:`WrongRequest`."""
     try:
         return to_whole(query.get(key, str(default)))
     except Malformed as wrong:

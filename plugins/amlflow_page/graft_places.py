@@ -1,7 +1,7 @@
-"""Checks at start that MLflow's page has the places into which the studio puts its parts.
+"""Checks at start that MLflow's page has the places where the studio adds its parts.
 
-The page is built JavaScript, in which the places are known by the names that MLflow's own tests
-give them. graft_check.js looks at the page itself once a browser shows it.
+MLflow's page is built JavaScript. The places are found by the names that MLflow's own tests use.
+graft_check.js checks the page again when a browser shows it.
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ from pathlib import Path
 
 PAGE = "index.html"
 HEAD = "</head>"
-"""Where the page gets the references to the studio's files."""
+"""The text of the page before which the references to the studio's files are put."""
 PLACES = {
     "the status and Cancel": "runs-header",
     "Logs": "mlflow.run-page.view-mode-switch",
     "the locks of properties": "entity-overview-container",
     "the environment": "key-value-",
 }
-"""The names by what you miss without them."""
+"""What the page lacks without a place, and the name of the place."""
 MAX_BYTES = 8 << 20
-"""Of a file; MLflow's largest have 2 MB."""
+"""The most bytes of a file that are read; MLflow's largest files have 2 MB."""
 
 
 def missing_places(build: Path) -> list[str]:
-    """The parts of the studio that a build of MLflow's page has no place for.
+    """Return the parts of the studio for which a build of MLflow's page has no place.
 
-    ``build`` is the folder of MLflow's that has the page. All parts are missing where it has none.
+    ``build`` is MLflow's folder with the page. Without a page, all parts are returned.
     """
     wanted = {part: name.encode() for part, name in PLACES.items()}
     for path in sorted(build.glob("static/js/*.js")):

@@ -1,4 +1,4 @@
-"""Runs grouped by a column: how many there are of each value, and what their metrics are."""
+"""Groups runs by a column, and counts each group's runs and sums up their metrics."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from amlflow_page.filters import (
 )
 
 MAX_GROUPS = 200
-"""Groups that are sent."""
+"""The most groups that are sent."""
 MAX_KEPT = 20_000
-"""Groups that are kept in mind while runs are read."""
+"""The most groups that are held in memory while runs are read."""
 _FIELDS = {
     "status": ("status",),
     "experiment": (),
     "submitter": ("user",),
     "target": ("system.target",),
 }
-"""The fields of a record that a group's value is made from."""
+"""The fields of a record from which a group's value is made."""
 
 
 @dataclass
 class Numbers:
-    """What is known of a metric's numbers in a group; runs whose number is NaN lack it."""
+    """The count, sum and extremes of a metric's numbers in a group. NaN is not counted."""
 
     count: int = 0
     total: float = 0.0
@@ -88,13 +88,15 @@ class GroupOfRuns:
 def groups(
     tracker: Tracker, access: ExperimentAccess, request: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The runs that pass the filters by the value of the column ``group``.
+    """Group the runs that pass the filters by the value of the column ``group``.
 
-    Each group has ``value`` and whether the runs ``has`` one, ``count``, the number of runs by
-    status, and for each column of a metric that the request names the ``min``, ``mean`` and
-    ``max`` over its runs. The groups come in the order of ``sort`` where that is the grouped
-    column or one of those metrics (by its mean), or else with the largest first. At most
-    :data:`MAX_GROUPS` are sent; ``left_out`` are the number of the others, and of their runs.
+    Each group has ``value``, ``has`` (false if its runs have no value), ``count``, ``statuses``
+    (the number of runs by status) and ``numbers``: ``count``, ``min``, ``mean`` and ``max`` over
+    its runs for each metric among the request's columns.
+
+    The groups are sorted by ``sort`` if that is the grouped column or one of the metrics, whose
+    mean then counts. Else the largest group is first. At most :data:`MAX_GROUPS` are sent;
+    ``left_out`` has the number of other groups and of their runs.
 
     Raises:
         QueryError, QueryFailed: the expression does not parse, or fails on a run.
@@ -133,7 +135,7 @@ def groups(
 
 
 def _metric_columns(columns: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """The columns of metrics, each with the field of a record and the key that it shows."""
+    """Return the columns of metrics, each with the field of a record and the key in it."""
     parts = [(column, *column.partition(":")) for column in columns]
     return {
         column: (METRICS[kind], key) for column, kind, _, key in parts if kind in METRICS and key
@@ -141,7 +143,7 @@ def _metric_columns(columns: Sequence[str]) -> dict[str, tuple[str, str]]:
 
 
 def _fields(column: str, filters: Filters, metrics: frozenset[str]) -> frozenset[str] | None:
-    """The fields of the records that are looked at; None for all, which words look at."""
+    """Return the fields of the records that are needed; None, which is all, for a text search."""
     if filters.text:
         return None
     fields = {"status", *metrics}
@@ -154,7 +156,7 @@ def _fields(column: str, filters: Filters, metrics: frozenset[str]) -> frozenset
 
 
 def _sort(groups: Any, column: str, sort: str) -> list[GroupOfRuns]:
-    """The groups in the order of a column, the runs without a value last."""
+    """Return the groups in the order of a column; groups without a value are last."""
     name, descending = sort.removeprefix("-"), sort.startswith("-")
     by_size = sorted(groups, key=lambda group: (-group.count, _natural(group.value)))
     if name == column:
@@ -175,6 +177,6 @@ _DIGITS = re.compile(r"(\d{1,15})")
 
 
 def _natural(value: str | None) -> list[tuple[bool, int, str]]:
-    """A key by which "2" comes before "10"."""
+    """Return a sort key that puts "2" before "10"."""
     parts = _DIGITS.split((value or "").casefold()[:200])
     return [(not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]

@@ -1,7 +1,7 @@
-"""Finds lines in a run's log: by a text, by their number, or the first that tells of an error.
+"""Finds a line in a run's log: by a text, by its number, or the first that tells of an error.
 
-The log is read piece by piece, so its size does not matter; a search that takes too long says how
-far it has come.
+The log is read piece by piece, so it may be of any size. A search that takes too long stops, and
+says which line it has reached.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any
 from amlflow_page.filters import WrongRequest, argument_of
 
 Read = Callable[[int], tuple[bytes, int]]
-"""What a log holds from an offset on, and its whole size; see :func:`amlflow_page.logs.piece`."""
+"""Returns the log's bytes from an offset on, and its size: see :func:`amlflow_page.logs.piece`."""
 MAX_WANTED = 1000
-"""Characters of a text that is searched for."""
+"""The most characters of a text that is searched for."""
 MAX_LINE = 1 << 20
-"""Bytes of a line; a longer one counts as several."""
+"""The most bytes of a line; a longer line counts as several."""
 CONTEXT = 20
-"""Lines before a line that are shown with it."""
+"""The number of lines that are shown before a line that was found."""
 TIME_S = 5.0
 ERRORS = re.compile(
     rb"^(Traceback \(most recent call last\)"
@@ -34,7 +34,7 @@ ERRORS = re.compile(
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a log: where it begins, in bytes, and its number, from 1."""
+    """A line of a log: the offset of its begin in bytes, and its number from 1."""
 
     offset: int
     line: int
@@ -42,7 +42,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is searched for from a line on: a pattern, a line's number, or the line at an offset."""
+    """A search from the line ``start`` on: for a pattern, a line's number, or an offset."""
 
     start: Line
     pattern: re.Pattern[bytes] | None = None
@@ -51,10 +51,10 @@ class Wanted:
 
 
 def parse_request(query: Mapping[str, str]) -> Wanted:
-    """A request for ``text``, ``number``, ``until`` or else for errors.
+    """Parse a request for a ``text``, a ``number`` or an offset ``until``; else for errors.
 
-    ``offset`` and ``line`` are those of the line that the search begins with, the first line if
-    left out. Raises :class:`WrongRequest`.
+    The search begins at the line with this ``offset`` and this number ``line``, or at the log's
+    first line if they are left out. Raises :class:`WrongRequest`.
     """
     start = Line(_whole(query, "offset", 0), _whole(query, "line", 1))
     text = query.get("text")
@@ -77,10 +77,11 @@ def _whole(query: Mapping[str, str], key: str, default: int) -> int:
 
 
 def find_line(read: Read, wanted: Wanted, time_s: float = TIME_S) -> dict[str, Any]:
-    """The first line that is wanted: ``found`` with ``offset`` and ``line``, or None.
+    """Return the first line that is wanted as ``found``: its ``offset`` and its number ``line``.
 
-    ``context`` is a line some lines before it. ``stopped`` is the line that the search has come to
-    without an end, if it took too long.
+    ``found`` is None if there is no such line. ``context`` is a line some lines before it, from
+    which to show the log. If the search took too long, ``stopped`` is the line that it has
+    reached: continue there.
     """
     deadline = time.monotonic() + time_s
     position, rest, context = wanted.start, b"", [wanted.start]
@@ -108,7 +109,7 @@ def find_line(read: Read, wanted: Wanted, time_s: float = TIME_S) -> dict[str, A
 
 
 def _search(block: bytes, position: Line, wanted: Wanted) -> int | None:
-    """The place in a block of whole lines of what is wanted."""
+    """Return the offset in a block of whole lines where the wanted text or line is, or None."""
     if wanted.pattern is not None:
         match = wanted.pattern.search(block)
         return None if match is None else match.start()
@@ -131,9 +132,9 @@ def _line_at(block: bytes, position: Line, place: int) -> Line:
 
 
 def _some_lines_before(block: bytes, position: Line, line: Line | None) -> Line | None:
-    """The line :data:`CONTEXT` lines before a line of the block, or before the block's end.
+    """Return the line :data:`CONTEXT` lines before a line, or before the block's end.
 
-    None if the block has fewer before it.
+    Returns None if the block has fewer lines before ``line`` and does not begin the log.
     """
     end = len(block) if line is None else line.offset - position.offset
     start = end

@@ -1,6 +1,6 @@
-"""A run's logs, in pieces: what is new since an offset is read, and not the whole file again.
+"""Reads a run's logs in pieces: from an offset on, and not the whole file again.
 
-Errors of an artifact store's client become the contract's.
+Errors of an artifact store's client become errors of the contract.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from amlflow_page.private import artifacts_of
 
 FOLDERS = ("user_logs", "azureml-logs", "logs")
 SCRIPT_LOGS = ("std_log.txt", "70_driver_log.txt")
-"""The names of the log of what a script writes: amlflow's and v1's older one."""
+"""The names of a script's log: the one of amlflow, and the older one of v1."""
 OWN_FOLDER = "amlflow"
-"""Where trackers keep what is amlflow's own among a run's files."""
+"""The folder among a run's files in which trackers keep amlflow's own files."""
 MAX_FILES = 1000
 MAX_BYTES = 1 << 20
-"""Of one piece."""
+"""The most bytes of one piece."""
 MAX_WHOLE = 64 << 20
-"""Bytes of a log that are read to get at a piece of it, where a store gives whole files only."""
+"""The most bytes of a log that are read for one piece, if a store sends whole files only."""
 CHUNK = 1 << 16
 HTTP_TIMEOUT_S = 30
-"""That an artifact store may take for a piece."""
+"""How long an artifact store may take for a piece."""
 
 
 @contextlib.contextmanager
 def translate_errors(what: str) -> Iterator[None]:
-    """Raise what an artifact store's client raises as the contract's errors.
+    """Turn an error of an artifact store's client into an error of the contract.
 
-    ``what`` names the files.
+    ``what`` names the files in the message.
     """
     try:
         yield
@@ -59,7 +59,7 @@ def translate_errors(what: str) -> Iterator[None]:
 
 
 def log_files(run_id: str) -> list[dict[str, Any]]:
-    """The run's logs, what the script wrote first: ``name`` and ``size`` in bytes."""
+    """Return ``name`` and ``size`` (in bytes) of the run's logs. The script's own log is first."""
     with translate_errors(f"the logs of run {run_id}"):
         return _log_files(run_id)
 
@@ -72,10 +72,10 @@ def _log_files(run_id: str) -> list[dict[str, Any]]:
 
 
 def folder_files(run_id: str, folder: str) -> dict[str, Any]:
-    """What is in a folder of the run's files, "" for all of them.
+    """Return the files and folders in a folder of the run's files; "" is the root.
 
-    ``files`` have ``name`` (from the run's root), ``size`` in bytes and ``is_folder``; ``more``
-    tells whether there are more than are sent. amlflow's own folder is left out.
+    Each of ``files`` has ``name`` (its path from the root), ``size`` in bytes and ``is_folder``.
+    ``more`` tells whether there are more than are sent. amlflow's own folder is left out.
     """
     name = validate_path_is_safe(folder) if folder else ""
     with translate_errors(f"the folder {name!r} of run {run_id}"):
@@ -94,9 +94,10 @@ def _folder_files(run_id: str, name: str) -> dict[str, Any]:
 
 
 def piece(run_id: str, name: str, offset: int) -> tuple[bytes, int]:
-    """What a log holds from an offset on, and its whole size; both in bytes.
+    """Return the bytes of a log from an offset on, and the size of the whole log in bytes.
 
-    A negative offset counts from the end. Raises :class:`FileNotInRun`.
+    At most :data:`MAX_BYTES` are returned. A negative offset counts from the end.
+    Raises :class:`FileNotInRun`.
     """
     name = validate_path_is_safe(name)
     if name.partition("/")[0] not in FOLDERS:
@@ -121,12 +122,12 @@ def _piece(run_id: str, name: str, offset: int) -> tuple[bytes, int]:
     if isinstance(repository, MultipartDownloadMixin):
         return _fetch(repository.get_download_presigned_url(path), name, offset, size)
     _check_whole(name, size)
-    with tempfile.TemporaryDirectory() as folder:  # a store that gives whole files only
+    with tempfile.TemporaryDirectory() as folder:  # the store sends whole files only
         return _read(Path(repository.download_artifacts(path, dst_path=folder)), offset, size)
 
 
 def _check_whole(name: str, end: int) -> None:
-    """Raise :class:`Refused` if too much would have to be read of a store without byte ranges."""
+    """Raise :class:`Refused` if a store without byte ranges would have to send too much."""
     if end > MAX_WHOLE:
         raise Refused(
             f"The artifact store gives whole files only, and the log {name!r} is shown up to "
@@ -145,14 +146,14 @@ def _fetch(address: Any, name: str, offset: int, size: int) -> tuple[bytes, int]
             _check_whole(name, before)
             return _read_part(answer.iter_content(CHUNK), before), size
     except requests.RequestException as error:
-        # The address alone is enough to read the log, so it is not in the message.
+        # Whoever has the address can read the log, so it must not be in the message.
         raise Unavailable(
             f"The artifact store does not give the log now ({type(error).__name__}). Try again."
         ) from None
 
 
 def _read_part(chunks: Iterable[bytes], before: int) -> bytes:
-    """The bytes of one piece, which come after so many others."""
+    """Return one piece: skip ``before`` bytes, then read at most :data:`MAX_BYTES`."""
     content = bytearray()
     for chunk in chunks:
         content += chunk[before:]

@@ -1,7 +1,7 @@
-"""amlflow's own experiments, which MLflow's page does not list.
+"""Hides amlflow's own experiments in MLflow's page.
 
 They hold what amlflow keeps for itself: snapshots, saved views and registries. Only the page's own
-search leaves them out; clients of MLflow's REST API find them.
+search leaves them out. Clients of MLflow's REST API find them.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ OWN = frozenset(
     }
 )  # fmt: skip
 MLFLOW_VIEW = "_search_experiments"
-"""MLflow's view that answers the searches of its page and of its clients."""
+"""The MLflow view that answers the searches of MLflow's page and of its clients."""
 PAGES = "/ajax-api/"
 """Part of the addresses that MLflow's page uses, and its clients do not."""
 
 
 def hide_own_experiments(app: Flask) -> None:
-    """Leave amlflow's own experiments out of what MLflow's page finds."""
+    """Leave amlflow's own experiments out of the answers to MLflow's page."""
     original = app.view_functions[MLFLOW_VIEW]
 
     def search_experiments() -> Any:
@@ -39,7 +39,7 @@ def hide_own_experiments(app: Flask) -> None:
 
 
 def without_own(answer: Response) -> Response:
-    """The answer to a search of experiments, without amlflow's own."""
+    """Remove amlflow's own experiments from the answer to a search, and return the answer."""
     content = answer.get_json()
     experiments = content.get("experiments", [])
     content["experiments"] = [item for item in experiments if item.get("name") not in OWN]

@@ -1,4 +1,4 @@
-"""MLflow's page with the studio's scripts and styles in it."""
+"""Adds the studio's scripts and styles to MLflow's page."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from amlflow_page.routes import PREFIX, warn_of_missing
 
 STATIC = Path(__file__).parent / "static"
 MLFLOW_VIEW = "serve"
-"""MLflow's view that answers with its page."""
+"""The MLflow view that answers with MLflow's page."""
 POLICY = "object-src 'none'; base-uri 'self'; form-action 'self'"
-"""Of MLflow's whole page, on top of what MLflow sends; policy.js has the studio's."""
+"""The policy for MLflow's whole page, beside MLflow's own. policy.js has the one of the studio."""
 
 
 def add_page(app: Flask, access: Access) -> None:
     """Serve the studio's files, and MLflow's page with references to them.
 
-    What MLflow's page has no place for is named in the log.
+    The log names the parts of the studio for which MLflow's page has no place.
     """
     warn_of_missing(missing_places(Path(app.static_folder or "")))
     for name in _static_names():
@@ -70,7 +70,7 @@ def _references() -> str:
     # The studio's own style comes first, so that the others add to it.
     names = sorted(_static_names(), key=lambda name: (name != "studio.css", name))
     scripts = ("first_visit.js", "studio.js")
-    # Load all at once: a browser learns of a module only from the one that imports it.
+    # Load all modules at once: else a browser finds each module only when it has read its importer.
     modules = "".join(
         f'<link rel="modulepreload" href="{base}/{name}">'
         for name in names

@@ -1,8 +1,9 @@
-"""What the studio keeps for each person of a server with users: the default view, and the visits.
+"""Keeps the default view and the visits of views for each person of a server with users.
 
-A person is a run of the experiment of the views. The default view is a tag of it, and so is the
-visit of each view: each is written by itself, so two browsers of one person do not disturb each
-other. Where a person was looked up at the same time twice there are two runs; the oldest counts.
+A person is stored as a run in the experiment of the views. The default view is one tag of the run,
+and the visit of each view is another one. Each tag is written by itself, so two browsers of one
+person do not overwrite each other's values. If two requests create a person's run at the same
+time, there are two runs; the oldest one counts.
 """
 
 from __future__ import annotations
@@ -31,21 +32,22 @@ from amlflow_page.views import PERSON, Views
 DEFAULT = "default"
 VISIT = "visit-"
 MAX_VISITS = 200
-"""That are kept of a person, the latest."""
+"""The most visits that are kept for a person; the latest ones are kept."""
 MAX_ID = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Persons:
-    """The person of the request at hand."""
+    """The person who sent the current request."""
 
     views: Views
 
     def read(self) -> dict[str, Any]:
-        """The ``user``, the id of the ``default`` view if it still exists, and ``visits`` by view.
+        """Return the ``user``, the id of the ``default`` view, and the ``visits`` by view.
 
-        ``user`` is None on a server without users, which keeps nothing. A visit has the times
-        ``from`` which changes are new, and ``until`` which the view was looked at.
+        ``user`` is None on a server without users, which keeps nothing. ``default`` is None if the
+        view does not exist any more. A visit has two times: changes after ``from`` are shown as
+        new, and ``until`` is when the person last looked at the view.
         """
         user = self.views.access.user()
         record = None if user is None else self._find(user)
@@ -63,14 +65,17 @@ class Persons:
         return {"user": user, "default": default, "visits": known}
 
     def set_default(self, request: Mapping[str, Any]) -> None:
-        """Make the view ``id`` the default, or none. Raises :class:`RunNotFound`."""
+        """Make the view ``id`` the default; "" removes it. Raises :class:`RunNotFound`."""
         view_id = text_of(request, "id")
         if view_id:
             self.views.get(view_id)
         self._change(RunChange(tags={DEFAULT: view_id}))
 
     def note_visit(self, request: Mapping[str, Any]) -> None:
-        """Keep that the view ``id`` was looked at. Raises :class:`RunNotFound`, WrongRequest."""
+        """Keep that the person looked at the view ``id``.
+
+        Raises :class:`RunNotFound` and :class:`WrongRequest`.
+        """
         view_id = text_of(request, "id")
         if not view_id or len(view_id) > MAX_ID:
             raise WrongRequest(f"'id' is the id of a view, and not {show_value(view_id)}.")
@@ -123,7 +128,7 @@ class Persons:
 
 
 def _to_visit(text: str) -> dict[str, str]:
-    """The two times of a visit. Raises :class:`Malformed`."""
+    """Parse the two times of a visit. Raises :class:`Malformed`."""
     content = to_object(text)
     visit = {key: content.get(key) for key in ("from", "until")}
     for value in visit.values():

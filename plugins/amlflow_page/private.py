@@ -1,9 +1,9 @@
-"""Every private name of MLflow's that the page uses, and nothing else.
+"""All private names of MLflow that the page uses, and nothing else.
 
-MLflow may rename them in any release. :data:`NAMES` lists them with the place where MLflow has
-them; a test looks them all up in the oldest and in the newest MLflow that amlflow supports and
-names the one that is gone. (The tracker has a file of its own like this one: the page knows no
-plugin, and what it takes from MLflow is the server's side.)
+MLflow may rename them in any release. :data:`NAMES` lists them with their modules. A test looks
+for each name in the oldest and the newest MLflow that amlflow supports, and says which one is
+missing. The MLflow tracker has a file like this one for itself, since the page must not import
+another plugin. The names here belong to MLflow's server.
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ NAMES = (
     "mlflow.environment_variables:_MLFLOW_AUTH_ADMIN_BOOTSTRAPPED.name="
     "_MLFLOW_AUTH_ADMIN_BOOTSTRAPPED",
 )
-"""``module:name``, where a name may be an object's, and ``=value`` where the value counts."""
+"""``module:name`` or ``module:name.attribute``, with ``=value`` if the value counts, too."""
 
 add_static_prefix = handlers._add_static_prefix
 
 USERS_CHECKED = "_MLFLOW_AUTH_ADMIN_BOOTSTRAPPED"
-"""MLflow's note to its workers, which inherit it, that the first user has been made."""
+"""An environment variable that MLflow's workers inherit: the first user has been created."""
 
 
 def is_uvicorn() -> bool:
-    """Whether MLflow runs the app with uvicorn, which it notes for its own apps."""
+    """Return whether MLflow runs the app with uvicorn. MLflow sets a variable for its own apps."""
     return os.environ.get("_MLFLOW_SGI_NAME") == "uvicorn"
 
 
 class NoFiles:
-    """The repository of a run without a place for files."""
+    """The empty repository of a run that has no place for files."""
 
     def list_artifacts(self, path: str | None = None) -> list[Any]:
         return []
 
 
 def artifacts_of(run_id: str) -> tuple[Any, str]:
-    """The repository that holds a run's files, and the folder in it; as MLflow serves them."""
+    """Return the repository with a run's files, and the folder in it, as MLflow's server does."""
     try:
         run = handlers._get_tracking_store().get_run(run_id)
     except MlflowException as error:
@@ -71,13 +71,14 @@ def artifacts_of(run_id: str) -> tuple[Any, str]:
 
 
 def may_use_run(auth: Any, run_id: str, action: str) -> bool:
-    """Whether MLflow's users and permissions allow it; ``action`` is ``read`` or ``update``.
+    """Return whether MLflow's permissions allow the user an action on a run.
 
-    ``auth`` is ``mlflow.server.auth``, which only a server with users imports.
+    ``action`` is ``read`` or ``update``. ``auth`` is ``mlflow.server.auth``, which only a server
+    with users imports.
     """
     return bool(auth._authorize_run_id(run_id, action))
 
 
 def may_change_experiment(auth: Any, experiment_id: str, user: str) -> bool:
-    """Whether a user may change what is in an experiment."""
+    """Return whether a user may change the runs of an experiment."""
     return bool(auth._get_experiment_permission(experiment_id, user).can_update)

@@ -1,10 +1,11 @@
-"""Processes for questions that may take long, so that one user's do not hold up the others.
+"""Processes for questions that may take long, so that one user does not hold up the others.
 
-A worker of the server answers its requests in threads, of which one runs Python at a time: a query
-that looks at 100,000 runs would make every other page wait. So such a query runs in a process of
-its own. There are :data:`MAX_PROCESSES` for each worker at most, started when they are needed and
-used again. One person has all but one of them at most. Others wait, and no longer than
-:data:`MAX_WAIT_S`. A process that takes too long is ended.
+A worker of the server answers its requests in threads, and only one thread runs Python at a time.
+A query that looks at 100,000 runs would make every other page wait, so it runs in another process.
+
+A worker has at most :data:`MAX_PROCESSES` of these processes. They are started when needed, and
+used again. One person may use at most :data:`MAX_OF_ONE` of them at once. Other questions wait, but
+not longer than :data:`MAX_WAIT_S`. A process that takes too long is ended.
 """
 
 from __future__ import annotations
@@ -24,27 +25,27 @@ from amlflow_page.query_worker import Question, answer_questions
 
 MAX_PROCESSES = 3
 MAX_OF_ONE = MAX_PROCESSES - 1
-"""Processes that one person may use at once."""
+"""The most processes that one person may use at once."""
 MAX_WAITING = 20
-"""Questions that wait for a process; a worker has 40 threads for all requests."""
+"""The most questions that wait for a process. A worker has 40 threads for all requests."""
 MAX_WAIT_S = 20.0
 MAX_IDLE = 2
-"""Processes that are kept for the next questions."""
+"""The most processes that are kept for the next questions."""
 MLFLOW_STORE = "mlflow.store.tracking.sqlalchemy_store"
-"""The module of MLflow's that reads databases."""
+"""The MLflow module that reads databases."""
 START_AFTER_S = 2.0
-"""After the first list, whose page comes first."""
+"""The delay before the first process starts, so that it does not slow down the first page."""
 START_S = 60.0
-"""In which a process has started; it imports the tracker's client."""
+"""How long a process may take to start. It imports the tracker's client."""
 GRACE_S = 3.0
-"""After the time limit that a query keeps by itself, before its process is ended."""
+"""How long a query may run on after its own time limit before its process is ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks: a user or an address, and the tab of a browser if the question is its list's.
+    """Who asks a question: a user or an address, and the browser's tab if it asks for its list.
 
-    A tab has one list. Its next question takes the place of the one before.
+    A tab has one list. Its next question replaces the one before.
     """
 
     person: str
@@ -56,16 +57,19 @@ class Process(Protocol):
 
     @property
     def is_usable(self) -> bool:
-        """Whether it takes another question."""
+        """Return whether the process can take another question."""
 
     def ask(self, question: Question, seconds: float) -> Answer:
-        """The answer. Raises TimeoutError, or EOFError if the process has ended."""
+        """Return the answer to a question.
+
+        Raises TimeoutError after ``seconds``, and EOFError if the process has ended.
+        """
 
     def kill(self) -> None:
-        """End the process; who waits for an answer gets EOFError."""
+        """End the process. A call of :meth:`ask` that waits then raises EOFError."""
 
     def close(self) -> None:
-        """End the process, and forget it."""
+        """End the process, and release what belongs to it."""
 
 
 class QueryProcess:
@@ -105,11 +109,11 @@ class QueryProcess:
 
 @functools.cache
 def _context(is_sqlite: bool) -> Any:
-    """Starts a process in which no thread of the server's has been cut off."""
+    """Return a way to start processes other than fork, which copies locks that threads hold."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    # The imports are made once, and every process begins with them. sqlite is read without MLflow.
+    # The fork server imports these once, and each process has them. sqlite is read without MLflow.
     imports = [answer_questions.__module__]
     context.set_forkserver_preload(imports if is_sqlite else [*imports, MLFLOW_STORE])
     return context
@@ -117,7 +121,7 @@ def _context(is_sqlite: bool) -> Any:
 
 @dataclass(eq=False)
 class _Turn:
-    """A question that waits or is answered."""
+    """A question that waits for a process or is being answered."""
 
     asker: Asker
     process: Process | None = None
@@ -125,7 +129,7 @@ class _Turn:
 
 
 class QueryProcesses:
-    """The processes of a worker."""
+    """The processes for questions of one worker of the server."""
 
     def __init__(self, start: Callable[[], Process]) -> None:
         self._start = start
@@ -137,12 +141,12 @@ class QueryProcesses:
         self._is_used = False
 
     def ask(self, asker: Asker, name: str, body: Mapping[str, Any], access: KnownAccess) -> Answer:
-        """The answer of a process.
+        """Let a process answer a question, and return the answer.
 
         Raises:
-            Busy: the processes are in use for too long.
-            Superseded: the same tab has asked anew.
-            TookTooLong: the process was ended, as its time was over.
+            Busy: no process was free in time.
+            Superseded: the same tab has asked another question.
+            TookTooLong: the process was ended, since it took too long.
             ProcessEnded: the process ended by itself.
         """
         turn = _Turn(asker)
@@ -174,7 +178,10 @@ class QueryProcesses:
             self._end_turn(turn, is_answered)
 
     def start_soon(self) -> None:
-        """Start the first process a little later, if nobody has: a question then waits for none."""
+        """Start the first process after :data:`START_AFTER_S`, unless a question has started one.
+
+        The first question then does not wait for the start.
+        """
         with self._changed:
             if self._begins:
                 return
@@ -235,7 +242,7 @@ class QueryProcesses:
         surplus = turn.process
         with self._changed:
             self._running.remove(turn)
-            # A question that came last may have ended the process after its answer.
+            # The tab's next question may have ended this process after its answer.
             may_stay = is_answered and not turn.superseded and len(self._idle) < MAX_IDLE
             if surplus is not None and may_stay and surplus.is_usable:
                 self._idle.append(surplus)

@@ -1,4 +1,4 @@
-"""A process of :mod:`amlflow_page.query_processes`: it answers one question after another."""
+"""The code of a process of :mod:`amlflow_page.query_processes`, which answers questions in turn."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from amlflow_page.access import KnownAccess
 from amlflow_page.answers import make_answer
 
 NICENESS = 5
-"""So that on a machine with one core a page that somebody else opens comes first."""
+"""The process gives way to the server's other work, which matters on a machine with one core."""
 MAX_MEMORY = 500_000_000
-"""Bytes that a process may keep after an answer; one that has more ends, and another is started."""
+"""The most bytes of memory after an answer. A process with more ends, and another is started."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One of :data:`QUESTIONS`, with the request's body, and who asks it of which workspace."""
+    """A question: its name in :data:`QUESTIONS`, the request's body, permissions and workspace."""
 
     name: str
     body: Mapping[str, Any]
@@ -76,8 +76,8 @@ QUESTIONS: dict[str, Answering] = {
 
 
 def answer_questions(connection: Connection, uri: str) -> None:
-    """Answer the questions of a connection, until it is closed or this process has grown."""
-    # Ctrl-C in a terminal reaches the server, too, and this process ends with it.
+    """Answer the questions of a connection, until it is closed or memory is over MAX_MEMORY."""
+    # Ctrl-C in a terminal also ends the server, and this process ends with it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if hasattr(os, "nice"):
@@ -102,7 +102,7 @@ def _answer(store: ServerStore, question: Question) -> Any:
 
 
 def _end_with_parent() -> None:
-    """End where the server's worker has ended, also in the middle of an answer."""
+    """End this process when the server's worker has ended, even in the middle of an answer."""
     parent = parent_process()
     if parent is not None:
         parent.join()

@@ -1,7 +1,7 @@
 """The studio's routes, below ``/ajax-api/2.0/amlflow/``.
 
-MLflow's own checks come first, as for its own routes: hosts, cross-site requests, workspaces and,
-with users, who it is.
+Before a route is called, MLflow checks the request as for its own routes: hosts, cross-site
+requests, workspaces and, on a server with users, the user's name and password.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ logger = logging.getLogger("amlflow")
 
 PREFIX = "/ajax-api/2.0/amlflow"
 MAX_RUNS = 200
-"""That a request is about."""
+"""The most runs that one request may name."""
 MAX_BODY = 100_000
-"""Bytes of a request's body."""
+"""The most bytes of a request's body."""
 
 
 def add_routes(app: Flask, access: Access) -> None:
@@ -90,14 +90,14 @@ def add_routes(app: Flask, access: Access) -> None:
 
 
 class Routes:
-    """What each route answers, as JSON unless it says so."""
+    """The routes' views. Each one returns a value that is sent as JSON, or a response."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
         self._missing: set[str] = set()
 
     def search(self) -> Any:
-        """Rows of the All runs page: see :func:`amlflow_page.all_runs.rows`."""
+        """Return rows of the All runs page: see :func:`amlflow_page.all_runs.rows`."""
         PROCESSES.start_soon()
         body = _read_body()
         if all_runs.is_quick(server_workspace.tracker(), body):
@@ -111,9 +111,9 @@ class Routes:
         return page
 
     def check(self) -> Any:
-        """Whether an expression parses: ``error`` is null, or what is wrong and where.
+        """Check an expression. ``error`` is null, or says what is wrong; ``place`` says where.
 
-        ``doubts``, where there are any, are sentences on what can only be a mistake.
+        ``doubts``, if there are any, are sentences about parts that are probably a mistake.
         """
         try:
             expression = Expression(text_of(request.args, "query"))
@@ -123,11 +123,11 @@ class Routes:
         return {"error": None, **({"doubts": expression.doubts} if expression.doubts else {})}
 
     def keys(self) -> Any:
-        """Keys and metrics that runs have: see :func:`amlflow_page.all_runs.keys`."""
+        """Return keys and metrics that runs have: see :func:`amlflow_page.all_runs.keys`."""
         return all_runs.keys(server_workspace.tracker(), self._access)
 
     def experiments(self) -> Any:
-        """The experiments that the user may read, newest first."""
+        """Return the experiments that the user may read, newest first."""
         experiments = [
             experiment
             for experiment in server_workspace.tracker().list_experiments()
@@ -143,7 +143,7 @@ class Routes:
         }
 
     def run(self) -> Any:
-        """A run's state; that its agent is silent is noted, as by ``Run.get_status``."""
+        """Return a run's state. Like ``Run.get_status``, this may note that the agent is silent."""
         run_id = self._readable()
         record = server_workspace.runs().look_at(run_id)
         experiment = server_workspace.tracker().get_experiment(record.experiment_id)
@@ -155,25 +155,25 @@ class Routes:
         }
 
     def details(self) -> Any:
-        """What a run's page shows besides its row: see :func:`amlflow_page.run_details.details`."""
+        """Return a run's details for its page: see :func:`amlflow_page.run_details.details`."""
         tracker = server_workspace.runs().tracker
         return run_details.details(tracker, self._access, tracker.get_run(self._readable()))
 
     def metrics(self) -> Any:
-        """A run's metrics: see :func:`amlflow_page.run_details.metrics`."""
+        """Return a run's metrics: see :func:`amlflow_page.run_details.metrics`."""
         return self._ask("metrics", {"run_id": self._readable()})
 
     def curves(self) -> Any:
-        """Curves of metrics: see :func:`amlflow_page.curves.curves`."""
+        """Return curves of metrics: see :func:`amlflow_page.curves.curves`."""
         body = _read_body()
         for run_id in curves.Wanted.from_request(body).run_ids:
             self._check_readable(run_id)
         return self._ask("curves", body)
 
     def difference(self) -> Any:
-        """What differs between ``left`` and ``right``, which are sent, too.
+        """Return the rows of the runs ``left`` and ``right``, and how they differ.
 
-        See :func:`amlflow_page.difference.difference`.
+        See :func:`amlflow_page.difference.page`.
         """
         sides = {side: request.args.get(side, "") for side in ("left", "right")}
         for run_id in sides.values():
@@ -181,15 +181,18 @@ class Routes:
         return self._ask("difference", sides)
 
     def files(self) -> Any:
-        """A folder of a run's files: see :func:`amlflow_page.logs.folder_files`."""
+        """Return a folder of a run's files: see :func:`amlflow_page.logs.folder_files`."""
         return logs.folder_files(self._readable(), request.args.get("folder", ""))
 
     def failures(self) -> Any:
-        """Why runs failed: see :func:`amlflow_page.all_runs.failures`."""
+        """Return why runs failed: see :func:`amlflow_page.all_runs.failures`."""
         return self._ask("failures", _read_body())
 
     def states(self) -> Any:
-        """The rows of runs that are in sight, without those that are gone or not for the user."""
+        """Return the rows of the runs ``run_ids``, which the page shows.
+
+        Runs that are deleted or that the user may not read are left out.
+        """
         body, tracker = _read_body(), server_workspace.tracker()
         documents = Documents({item.id: item.name for item in tracker.list_experiments()})
         records = []
@@ -203,7 +206,7 @@ class Routes:
         return {"runs": rows}
 
     def groups(self) -> Any:
-        """The runs of the filters by a column: see :func:`amlflow_page.groups.groups`."""
+        """Return runs grouped by a column: see :func:`amlflow_page.groups.groups`."""
         return self._ask("groups", _read_body())
 
     def tag(self) -> Any:
@@ -212,14 +215,18 @@ class Routes:
         return {"runs": bulk_changes.change_tags(tracker, self._access, _read_body())}
 
     def open(self) -> Any:
-        """Runs that have not ended: see :func:`amlflow_page.bulk_changes.open_matching`."""
+        """Return runs that have not ended.
+
+        With ``run_ids``, see :func:`amlflow_page.bulk_changes.open_below`. Else, see
+        :func:`amlflow_page.bulk_changes.open_matching`.
+        """
         body = _read_body()
         if body.get("run_ids") is None:
             return self._ask("open", body, changes=True)
         return bulk_changes.open_below(server_workspace.tracker(), self._access, body)
 
     def cancel(self) -> Any:
-        """Cancel runs: each one's status after it, or why it could not be."""
+        """Cancel runs, and return the new status of each run, or why it could not be canceled."""
         run_ids = _read_ids()
         outcomes = [self._cancel(run_id) for run_id in run_ids]
         if all(outcome["forbidden"] for outcome in outcomes):
@@ -241,11 +248,14 @@ class Routes:
         return outcome
 
     def logs(self) -> Any:
-        """The run's log files."""
+        """Return the run's log files: see :func:`amlflow_page.logs.log_files`."""
         return {"files": logs.log_files(self._readable())}
 
     def log(self) -> Any:
-        """A piece of a log from ``offset`` on, as bytes; ``X-Log-Size`` is the whole size."""
+        """Return a piece of a log from ``offset`` on, as bytes.
+
+        The header ``X-Log-Size`` is the size of the whole log.
+        """
         run_id = self._readable()
         offset = argument_of(request.args, "offset", 0)
         content, size = logs.piece(run_id, request.args.get("name", ""), offset)
@@ -255,7 +265,10 @@ class Routes:
         return answer
 
     def tell_missing(self) -> Any:
-        """Log, once for each, what a browser did not find a place for in MLflow's page."""
+        """Log the parts for which a browser did not find a place in MLflow's page.
+
+        Each part is logged only once.
+        """
         parts = _read_body().get("parts")
         if not isinstance(parts, list) or not set(map(str, parts)) <= PLACES.keys():
             raise WrongRequest(f"'parts' is a list of some of {sorted(PLACES)}.")
@@ -264,27 +277,27 @@ class Routes:
         return {}
 
     def find_line(self) -> Any:
-        """A line of a log: see :func:`amlflow_page.log_search.find_line`."""
+        """Return a line of a log: see :func:`amlflow_page.log_search.find_line`."""
         run_id, name = self._readable(), request.args.get("name", "")
         wanted = log_search.parse_request(request.args)
         return log_search.find_line(lambda offset: logs.piece(run_id, name, offset), wanted)
 
     def views(self) -> Any:
-        """The saved views, and the user's name where there are users."""
+        """Return the saved views, and the user's name on a server with users."""
         return {"views": self._views().read_all(), "user": self._access.user()}
 
     def view(self) -> Any:
-        """A saved view, or what it was in a ``version``, and the user's name."""
+        """Return a saved view, or its ``version``, and the user's name."""
         version = argument_of(request.args, "version", 0) or None
         view = self._views().get(request.args.get("id", ""), version)
         return {"view": view, "user": self._access.user()}
 
     def view_history(self) -> Any:
-        """The versions of a view, the newest first: who saved them, and when."""
+        """Return the versions of a view, the newest first: who saved them, and when."""
         return {"versions": self._views().history(request.args.get("id", ""))}
 
     def changes(self) -> Any:
-        """What has changed among runs: see :func:`amlflow_page.all_runs.changes`."""
+        """Return the numbers of changed runs: see :func:`amlflow_page.all_runs.changes`."""
         return self._ask("changes", _read_body())
 
     def create_view(self) -> Any:
@@ -297,12 +310,12 @@ class Routes:
         return {"view": self._views().save(*_read_view_version(body), body)}
 
     def delete_view(self) -> Any:
-        """Take a view away that was opened at ``version``."""
+        """Delete a view that was opened at ``version``."""
         self._views().delete(*_read_view_version(_read_body()))
         return {}
 
     def person(self) -> Any:
-        """What is kept for the user: see :meth:`amlflow_page.persons.Persons.read`."""
+        """Return what is kept for the user: see :meth:`amlflow_page.persons.Persons.read`."""
         return Persons(self._views()).read()
 
     def set_default_view(self) -> Any:
@@ -316,7 +329,7 @@ class Routes:
         return {}
 
     def _ask(self, question: str, body: dict[str, Any], *, changes: bool = False) -> Answer:
-        """The answer of a process of its own: the question may take long."""
+        """Let another process answer a question, since it may take long. Returns the answer."""
         access = self._access.for_process(server_workspace.experiment_ids, changes=changes)
         person = self._access.user() or request.remote_addr or ""
         tab = text_of(body, "tab") or None
@@ -336,7 +349,7 @@ class Routes:
 
 
 def warn_of_missing(parts: Iterable[str]) -> None:
-    """Name in the log what MLflow's page has no place for."""
+    """Log a warning for each part of the studio for which MLflow's page has no place."""
     for part in parts:
         logger.warning(
             "MLflow %s: its page has no place for %s. Use the studio's own pages instead: "
@@ -347,7 +360,7 @@ def warn_of_missing(parts: Iterable[str]) -> None:
 
 
 def _environment(record: RunRecord) -> dict[str, str | None] | None:
-    """The environment that was made for a run's script; None if there is none."""
+    """Return the environment that was made for a run's script; None if there is none."""
     note = parse_environment(record)
     if note is None or note.key is None:
         return None
@@ -355,10 +368,13 @@ def _environment(record: RunRecord) -> dict[str, str | None] | None:
 
 
 def _read_body() -> dict[str, Any]:
-    """The request's body, which is JSON in every browser's eyes and within the limits."""
+    """Return the request's body. Raises :class:`WrongRequest`.
+
+    The request must say that it is JSON: a browser does not let another site send that.
+    """
     if not request.is_json:
         raise WrongRequest("The request's body is a JSON object, with Content-Type JSON.")
-    request.max_content_length = MAX_BODY  # also where the request does not say its length
+    request.max_content_length = MAX_BODY  # also limits a body of unknown length
     try:
         return to_object(request.get_data().decode("utf-8"), MAX_BODY)
     except RequestEntityTooLarge:
@@ -370,7 +386,7 @@ def _read_body() -> dict[str, Any]:
 
 
 def _read_ids() -> list[str]:
-    """The runs' ids that a request is about."""
+    """Return the ids of the runs that a request names."""
     return some_texts_of(_read_body(), "run_ids", MAX_RUNS)
 
 

@@ -1,4 +1,4 @@
-"""What a run's page shows besides its row: parent, children, environment, data and values."""
+"""The details on a run's page: parent, children, command, environment, data and metrics."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from amlflow_page.all_runs import row
 from amlflow_page.failures import describe
 
 SHORT = ("run_id", "name", "status", "created_utc", "start_time_utc", "end_time_utc")
-"""The fields of a row that are shown of a parent or a child."""
+"""The fields that are shown of a parent or a child."""
 MAX_CHILDREN = 200
 MAX_METRICS = 1000
 MAX_TEXT = 2000
-"""Characters of a text that was logged as a metric."""
+"""The most characters that are sent of a text that was logged as a metric."""
 MAX_ROWS = 100
-"""Of a table that was logged."""
+"""The most rows that are sent of a table that was logged."""
 
 
 def details(tracker: Tracker, access: Access, record: RunRecord) -> dict[str, Any]:
-    """The run's ``parent``, ``children``, ``failure``, ``command``, data and environment.
+    """Return the run's ``parent``, ``children``, ``failure``, ``command``, data and environment.
 
-    ``more_children`` tells whether there are more than are sent.
+    ``more_children`` tells whether there are more children than are sent.
     """
     nested = list(itertools.islice(children(tracker, record), MAX_CHILDREN + 1))
     return {
@@ -63,7 +63,7 @@ def _parent(tracker: Tracker, access: Access, record: RunRecord) -> dict[str, An
 
 
 def command(record: RunRecord) -> str | None:
-    """What a submitted run started, as one would write it in a shell; None for others."""
+    """Return the command that a submitted run started, as a shell takes it; None for other runs."""
     definition = parse_definition(record) or {}
     script, arguments = definition.get("script"), definition.get("arguments")
     words = definition.get("command") or []
@@ -76,10 +76,11 @@ def command(record: RunRecord) -> str | None:
 
 
 def metrics(tracker: Tracker, run_id: str) -> dict[str, Any]:
-    """The run's metrics by name, at most :data:`MAX_METRICS`, and whether there are ``more``.
+    """Return the run's ``metrics``, at most :data:`MAX_METRICS`, and whether there are ``more``.
 
-    A metric of numbers has ``last``, ``min``, ``max``, ``first``, ``step`` (of the last value) and
-    ``count``; another one has ``value`` as ``get_metrics`` returns it, cut to the limits.
+    Each has ``name``, ``kind`` and ``count``. A metric of numbers also has ``first``, ``last``,
+    ``min``, ``max``, and ``step``, which is the step of the last value. Any other metric has
+    ``value``: what ``get_metrics`` returns, cut to the limits.
     """
     by_name: dict[str, list[Point]] = {}
     for point in tracker.read_points(run_id):
@@ -112,7 +113,7 @@ def _summary(points: Sequence[Point]) -> dict[str, Any]:
 
 
 def is_number(point: Point) -> bool:
-    """Whether a point is on a curve: true, false or a number, if no larger than a float can be."""
+    """Return whether a point can be on a curve: true, false or a number that fits into a float."""
     value = point.value
     return point.kind is Kind.SCALAR and (
         isinstance(value, float) or (isinstance(value, int) and abs(value) <= sys.float_info.max)

@@ -1,4 +1,4 @@
-"""The tracker of the server: its own backend store, opened directly."""
+"""Opens the server's own tracker, which is its backend store, without going through HTTP."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 @functools.cache
 def runs() -> ServerStore:
-    """The runs of the server's store, for what the facade does."""
-    # The facade takes a while to import, and a worker answers before it needs it.
+    """Return the server's runs for calls of the facade."""
+    # Imported here, since it takes a while, and a worker can answer before it needs the facade.
     from amlflow.core.server_store import ServerStore
     from mlflow.server.constants import BACKEND_STORE_URI_ENV_VAR
 
@@ -24,21 +24,21 @@ def runs() -> ServerStore:
 
 
 def tracker() -> Tracker:
-    """The tracker as its plugin gives it: its search may find too many."""
-    # As above.
+    """Return the plugin's tracker without layers. Its search may find too many runs."""
+    # Imported here for the same reason.
     from amlflow.plugins import open_tracker
 
     return open_tracker(runs().uri)
 
 
 def experiment_ids() -> list[str]:
-    """The experiments of the workspace."""
+    """Return the ids of the workspace's experiments."""
     return [experiment.id for experiment in tracker().list_experiments()]
 
 
 def name() -> str | None:
-    """The workspace of the request at hand; None on a server without workspaces."""
-    # As below: only a server's worker has a request at hand, and has imported it.
+    """Return the workspace of the current request; None on a server without workspaces."""
+    # Only a worker of the server has a current request, and it has imported MLflow already.
     from mlflow.utils import workspace_context
 
     if not workspace_context.is_request_workspace_resolved():
@@ -48,11 +48,11 @@ def name() -> str | None:
 
 @contextlib.contextmanager
 def workspace(name: str | None) -> Iterator[None]:
-    """Make a workspace the one that the tracker shows."""
+    """Let the tracker show this workspace within the ``with`` block."""
     if name is None:
         yield
         return
-    # A process that needs no workspace does not need MLflow here.
+    # Imported here, since a process without a workspace does not need MLflow.
     from mlflow.utils.workspace_context import ServerWorkspaceContext
 
     with ServerWorkspaceContext(name):

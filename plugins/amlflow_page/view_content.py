@@ -1,7 +1,7 @@
-"""What a version of a view says, and how the properties of a run hold it.
+"""The content of a view's version, and how it is stored in the properties of a run.
 
-A version is JSON, in pieces as long as a property of every tracker may be: ``version-3``,
-``version-3.2``, ``version-3.3`` …, which are written in one update, all or none.
+A version is JSON. It is cut into pieces that fit into a property of every tracker: ``version-3``,
+``version-3.2``, ``version-3.3`` … One update writes all pieces or none.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from amlflow_page.filters import WrongRequest
 
 VERSION = "version-"
 MAX_DEFINITION = 5000
-"""Characters of a view's definition as JSON."""
+"""The most characters of a view's definition as JSON."""
 MAX_NOTES = 10_000
-"""Characters of a view's notes."""
+"""The most characters of a view's notes."""
 MAX_NAME = 200
 PIECE = 5000
-"""Characters of a property."""
+"""The most characters of one piece, which is one property."""
 MAX_PIECES = 8
-"""Of a version."""
+"""The most pieces of a version."""
 MAX_VERSIONS = 10_000
-"""Of a view. Properties with higher numbers are not versions, whoever wrote them."""
+"""The most versions of a view. Properties with higher numbers are ignored."""
 _VERSION = re.compile(rf"{VERSION}([0-9]{{1,9}})")
 _TEXTS = ("query", "text", "sort", "group", "subgroup")
 _LISTS = (
@@ -46,7 +46,7 @@ _FIELDS: dict[str, tuple[type, ...]] = {
 
 
 def check_request(request: Mapping[str, Any]) -> dict[str, Any]:
-    """The name, the definition and the notes of a request. Raises :class:`WrongRequest`."""
+    """Return the name, the definition and the notes of a request. Raises :class:`WrongRequest`."""
     name, definition = request.get("name"), request.get("definition")
     notes = request.get("notes", "")
     if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME:
@@ -72,21 +72,21 @@ def check_request(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def to_properties(version: int, content: Mapping[str, Any]) -> dict[str, str]:
-    """The properties that hold a version."""
+    """Return the properties in which a version is stored."""
     text = _write(content)
     pieces = [text[start : start + PIECE] for start in range(0, len(text), PIECE)]
     return {_key(version, number): piece for number, piece in enumerate(pieces, 1)}
 
 
 def versions(record: RunRecord) -> list[int]:
-    """The numbers of a view's versions, the newest first."""
+    """Return the numbers of a view's versions, the newest first."""
     matches = (_VERSION.fullmatch(key) for key in record.properties)
     numbers = {int(match[1]) for match in matches if match}
     return sorted((number for number in numbers if number <= MAX_VERSIONS), reverse=True)
 
 
 def read_version(record: RunRecord, version: int) -> dict[str, Any] | None:
-    """What a version says; None if it does not exist, is malformed, or says "deleted"."""
+    """Return a version's content; None if it does not exist, is malformed, or says "deleted"."""
     keys = [_key(version, number) for number in range(1, MAX_PIECES + 1)]
     if keys[0] not in record.properties:
         return None
@@ -98,7 +98,7 @@ def read_version(record: RunRecord, version: int) -> dict[str, Any] | None:
 
 
 def check_definition(definition: object) -> None:
-    """Raise :class:`Malformed` where a field that the page knows is of another type."""
+    """Check the types of the fields that the page knows. Raises :class:`Malformed`."""
     if not isinstance(definition, dict):
         raise Malformed("an object")
     for field in _TEXTS:
@@ -122,7 +122,7 @@ def _write(content: object) -> str:
 
 
 def _to_content(text: str) -> dict[str, Any]:
-    """What a version of a view says: that it was deleted, or its fields."""
+    """Parse a version of a view: its fields, or that it was deleted. Raises :class:`Malformed`."""
     content = to_object(text)
     if "deleted" in content:
         return {"deleted": True}

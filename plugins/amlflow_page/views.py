@@ -1,11 +1,12 @@
-"""Custom views of the All runs page, saved where everybody of the server finds them.
+"""Custom views of the All runs page, which are saved for all users of the server.
 
-A view is a run of an experiment of amlflow's own, and each version of it one or more properties:
-properties are written once, so of two people who save the same version one wins. The other's
-changes are saved on top of it where they are of another part of the view, and refused otherwise.
+A view is a run in one of amlflow's own experiments. Each version of it is one or more properties.
+A property is written only once, so if two people save the same version, one of them wins. The
+other's changes are then saved as the next version if they are in other parts of the view, and
+refused if they are in the same part.
 
-Whoever may see the views may save one. Its owner may change it, others if the owner lets them, and
-who has MLflow's permission EDIT on the experiment may change all.
+If you may see the views, you may save a new one. The owner of a view may change it, and others may
+if the owner lets them. With MLflow's permission EDIT on the experiment, you may change all views.
 """
 
 from __future__ import annotations
@@ -42,17 +43,17 @@ from amlflow_page.view_content import (
 
 EXPERIMENT = "amlflow.views"
 PERSON = "person"
-"""A tag of the runs of the experiment that are no views: see :mod:`amlflow_page.persons`."""
+"""The tag of the runs in the experiment that are persons: see :mod:`amlflow_page.persons`."""
 PARTS = ("name", "definition", "notes")
-"""What each of two people may change at once without a conflict."""
+"""The parts of a view. Two people may change different parts at once without a conflict."""
 MAX_HISTORY = 500
-"""Versions that are listed."""
+"""The most versions that are listed."""
 TRIES = 5
-"""Of a save that somebody else's is faster than, each time."""
+"""How often a save is tried, if another one is faster each time."""
 
 
 class ViewChanged(WrongRequest):
-    """Somebody else saved the view meanwhile; ``current`` is what it is now."""
+    """An error: somebody else has saved the view meanwhile. ``current`` is the view now."""
 
     status_code = 409
 
@@ -66,17 +67,17 @@ class ViewChanged(WrongRequest):
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """The views of a server (of a workspace, where MLflow has those on)."""
+    """The views of a server, or of one workspace if MLflow's workspaces are enabled."""
 
     tracker: Tracker
     access: Access
 
     def read_all(self) -> list[dict[str, Any]]:
-        """The views by name, without their notes.
+        """Return all views without their notes, sorted by name.
 
-        Each has ``id``, ``version``, ``name``, ``definition``, ``owner``, whether it is ``open`` to
-        changes by others, ``by`` whom and when it was ``saved``, and whether the user
-        ``may_change`` and ``may_delete`` it.
+        Each view has ``id``, ``version``, ``name``, ``definition`` and ``owner``. ``open`` tells
+        whether others may change it. ``by`` is who saved it, and ``saved`` is when. ``may_change``
+        and ``may_delete`` tell what the user may do.
         """
         experiment_id = self.find_experiment()
         if experiment_id is None or not self.may_read():
@@ -90,9 +91,9 @@ class Views:
         return self._add_permissions(experiment_id, views)
 
     def get(self, view_id: str, version: int | None = None) -> dict[str, Any]:
-        """A view as in :meth:`read_all`, with its ``notes``. Raises :class:`RunNotFound`.
+        """Return a view as in :meth:`read_all`, with its ``notes``. Raises :class:`RunNotFound`.
 
-        With a version, it is what the view was then; ``newest`` is the number of the newest one.
+        With ``version``, this version is returned. ``newest`` is the number of the newest version.
         """
         record = self._record(view_id)
         view = _newest(record)
@@ -107,9 +108,9 @@ class Views:
         return permitted_view
 
     def history(self, view_id: str) -> list[dict[str, Any]]:
-        """The versions of a view, the newest first: ``version``, ``name``, ``by``, ``saved``.
+        """Return ``version``, ``name``, ``by`` and ``saved`` of a view's versions, newest first.
 
-        At most :data:`MAX_HISTORY` are listed. Raises :class:`RunNotFound`.
+        At most :data:`MAX_HISTORY` are returned. Raises :class:`RunNotFound`.
         """
         self.get(view_id)
         record = self._record(view_id)
@@ -141,7 +142,10 @@ class Views:
         return views
 
     def create(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Save a new view, ``open`` or not. Raises :class:`Forbidden`, :class:`WrongRequest`."""
+        """Save a new view, and return it. It is open to others unless the request says otherwise.
+
+        Raises :class:`Forbidden` and :class:`WrongRequest`.
+        """
         experiment_id = self.tracker.ensure_experiment(EXPERIMENT).id
         if not self.access.readable([experiment_id]):
             raise Forbidden(
@@ -161,11 +165,15 @@ class Views:
         return self.get(record.id)
 
     def save(self, view_id: str, version: int, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Save the parts of :data:`PARTS` that a request has as a version of a view.
+        """Save the changed parts of a view as its next version, and return the view.
 
-        ``version`` is the one that was opened. A part that the request lacks, or has as it was
-        then, stays as it is now. Raises :class:`ViewChanged` if somebody else has changed a part
-        that this request changes; :class:`Forbidden`, :class:`WrongRequest`.
+        ``version`` is the version that the user opened. A part of :data:`PARTS` is changed if the
+        request has it with another value than this version. All other parts stay as they are now.
+
+        Raises:
+            ViewChanged: somebody else has changed one of the same parts.
+            Forbidden: the user may not change the view.
+            WrongRequest: the request is not well-formed, or the view has too many versions.
         """
         opened = self.get(view_id, version)
         wanted = check_request({**opened, **request})
@@ -187,7 +195,12 @@ class Views:
         raise ViewChanged(self.get(view_id))
 
     def delete(self, view_id: str, version: int) -> None:
-        """Take a view away; what it was stays in the experiment. Raises as :meth:`save`."""
+        """Delete a view that the user opened at ``version``. The experiment keeps its versions.
+
+        Raises:
+            ViewChanged: somebody else has saved a newer version.
+            Forbidden: the user may not delete the view.
+        """
         current = self._changeable(view_id, "delete")
         if current["version"] != version:
             raise ViewChanged(current)
@@ -205,7 +218,7 @@ class Views:
         return current
 
     def _write(self, view_id: str, version: int, content: Mapping[str, Any]) -> bool:
-        """Whether this was the first to write the version."""
+        """Write a version. Returns False if somebody else has written this version already."""
         change = RunChange(name=content.get("name"), properties=to_properties(version, content))
         try:
             self.tracker.update_run(view_id, change)
@@ -217,18 +230,21 @@ class Views:
         return {"by": self.access.user(), "saved": datetime.now(timezone.utc).isoformat()}
 
     def may_read(self) -> bool:
-        """Whether there are views, and the user may see them."""
+        """Return whether the experiment of the views exists and the user may read it."""
         experiment_id = self.find_experiment()
         return experiment_id is not None and bool(self.access.readable([experiment_id]))
 
     def find_experiment(self) -> str | None:
-        """The experiment with the views; None before the first is saved: who looks makes none."""
+        """Return the id of the experiment with the views; None if no view was ever saved.
+
+        This does not create the experiment.
+        """
         experiment: ExperimentRecord | None = member(self.tracker, "find_experiment")(EXPERIMENT)
         return None if experiment is None else experiment.id
 
 
 def _newest(record: RunRecord) -> dict[str, Any] | None:
-    """The last version of a view; None if it was deleted or is not a view."""
+    """Return the newest version of a view; None if it was deleted or is not a view."""
     numbers = versions(record)
     content = read_version(record, numbers[0]) if numbers else None
     return None if content is None else {"id": record.id, "version": numbers[0], **content}
