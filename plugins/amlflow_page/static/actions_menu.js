@@ -1,8 +1,8 @@
-// The menu of what is done with all runs that match the filters. Who may change no run has none.
+// The menu of actions on all runs that match the filters. A user who may not change any run does not see it.
 
 import { button, menu } from "./dom.js";
 
-// `cancelAll()` asks how many that are, and cancels them.
+// `cancelAll()` asks for confirmation with the number of runs, and cancels them.
 export function actionsMenu(cancelAll) {
   const fill = (panel, close) => {
     panel.append(

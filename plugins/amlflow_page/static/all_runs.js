@@ -1,4 +1,4 @@
-// The All runs page: all experiments' runs, as many as somebody scrolls to.
+// The All runs page: the runs of all experiments. More rows are read as the user scrolls.
 
 import { isAway } from "./api.js";
 import { actionsMenu } from "./actions_menu.js";
@@ -215,7 +215,7 @@ export class AllRuns {
     this.visible = false;
   }
 
-  // The browser forgets where an element was scrolled to that was taken out of the page.
+  // Scrolls the list back: the browser forgets the scroll position of an element that was taken out of the page.
   restoreScroll() {
     const top = this.scrolledTo ?? 0;
     requestAnimationFrame(() => {
@@ -224,8 +224,8 @@ export class AllRuns {
     });
   }
 
-  // Something was chosen here: the address follows, so that it can be shared and Back undoes it.
-  // What is selected stays where only the order is another.
+  // The user has chosen something: puts it into the address, so that it can be shared and Back undoes it.
+  // `isSameRuns` says that only the order has changed: then the selection is kept.
   changed(isSameRuns = false) {
     if (!isSameRuns) this.table.forget();
     this.keep(true);
@@ -286,7 +286,7 @@ export class AllRuns {
     else this.charts.stop();
   }
 
-  // Charts are of the selected runs, or else of the first ones.
+  // Shows charts of the selected runs, or of the first runs if none is selected.
   chart() {
     if (this.charts.element.hidden || this.isStale) return;
     const selected = this.table.chosen();
@@ -315,7 +315,7 @@ export class AllRuns {
     return this.more(true);
   }
 
-  // What was found before is shown until there is something in its place.
+  // The old rows stay, marked as stale, until the new ones are there.
   setStale(isStale) {
     this.isStale = isStale;
     this.scroller.classList.toggle("is-stale", isStale);
@@ -335,7 +335,7 @@ export class AllRuns {
     return this.isStale ? 0 : this.table.rows.size;
   }
 
-  // Reads on until there is another page's worth to see.
+  // Reads more rows, until one page more is shown.
   async more(asked = false) {
     if (this.search || this.done || (!asked && (!this.cursor || this.failed))) return;
     const search = new AbortController();
@@ -363,7 +363,7 @@ export class AllRuns {
       this.done = failure.content?.of === "query";
       this.failed = !this.done;
       if (isAway(failure))
-        this.follower.missed(); // the rows stay, and it is tried again
+        this.follower.missed(); // the rows stay, and the follower tries again
       else this.forget();
       if (this.done) {
         this.query.fail(failure.message, failure.content.place);
@@ -372,7 +372,7 @@ export class AllRuns {
     } finally {
       clearInterval(ticking);
     }
-    // A screen may be longer than a page.
+    // The window may have room for more rows than one page has.
     const { top } = this.foot.getBoundingClientRect();
     if (!this.done && this.cursor && this.visible && top < innerHeight && top > 0) this.more();
   }
@@ -387,14 +387,14 @@ export class AllRuns {
     return page;
   }
 
-  // What a page of runs says beside its rows.
+  // Keeps what a page of runs says beside its rows.
   learn(page) {
     for (const id of page.writable ?? []) this.writable.add(id);
     this.actions.hidden = !this.writable.size;
     this.filters.learn(page.rows);
   }
 
-  // What the server is asked for.
+  // Returns the request to the server for what is shown.
   request() {
     const { widths, charts, dense, group, subgroup, ...filters } = this.shown;
     const { query, text } = understand(filters.query);

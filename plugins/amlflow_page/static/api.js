@@ -1,4 +1,4 @@
-// Calls to the studio's routes. An error has the server's sentence as its message.
+// Calls to the studio's routes. The message of an error is the server's sentence.
 
 const BASE = "ajax-api/2.0/amlflow/";
 
@@ -10,7 +10,7 @@ export class Failure extends Error {
   }
 }
 
-// Whether an error says that the server, or a proxy before it, cannot be reached.
+// Returns whether an error says that the server, or a proxy before it, cannot be reached.
 export function isAway(failure) {
   return failure.status === 0 || failure.status >= 502;
 }
@@ -19,7 +19,7 @@ function headers(more = {}) {
   const inHash = new URLSearchParams(location.hash.split("?")[1]).get("workspace");
   let workspace = inHash;
   try {
-    // MLflow's page keeps the workspace that was chosen last there.
+    // MLflow's page stores the chosen workspace there.
     workspace ??= JSON.parse(localStorage.getItem("mlflow.activeWorkspace") ?? "null");
   } catch {
     workspace ??= localStorage.getItem("mlflow.activeWorkspace");
@@ -41,7 +41,7 @@ async function answered(request) {
   try {
     content = JSON.parse(text);
   } catch {
-    // MLflow's own refusals are plain texts, and a proxy's are pages.
+    // MLflow's own errors are plain text. A proxy's errors are pages, which are not shown.
     if (response.headers.get("Content-Type")?.startsWith("text/plain")) content = { message: text.slice(0, 300) };
   }
   throw new Failure(content.message || `The server answers ${response.status}.`, response.status, content);
@@ -62,7 +62,7 @@ export async function post(path, content, signal) {
   return (await answered(request)).json();
 }
 
-// What a log holds from an offset on: its bytes, and the whole file's size.
+// Reads a log from an offset on. Returns the bytes, and the size of the whole file.
 export async function piece(run_id, name, offset, signal) {
   const query = new URLSearchParams({ run_id, name, offset });
   const response = await answered(fetch(`${BASE}runs/log?${query}`, { headers: headers(), signal }));

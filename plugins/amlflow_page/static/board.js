@@ -1,4 +1,5 @@
-// What a saved view has above its table: its notes, what has changed since the last visit, and an older version's sign.
+// The part above the table of a saved view: its notes, what has changed since the last visit, and whether it is an
+// older version.
 
 import { post } from "./api.js";
 import { button, h, say } from "./dom.js";
@@ -8,14 +9,14 @@ import { noteVisit, seenUntil } from "./seen.js";
 import { timeElement } from "./times.js";
 
 const LOOK_MS = 60_000;
-const MAX_CHANGED = 1000; // as the server counts
+const MAX_CHANGED = 1000; // the server counts no further
 export const KINDS = { new: "new", failed: "failed", ended: "completed or canceled" };
 
 export class Board {
-  // `page.views` are the saved views, `page.request()` is what the list asks for, `page.load()` asks again.
+  // `page.views` are the saved views, `page.request()` is the request of the list, `page.load()` reads the list again.
   constructor(page) {
     this.page = page;
-    this.changed = null; // the kind of changes to which the list is narrowed, and since when
+    this.changed = null; // the only kind of changes that the list shows, and since when; null for all runs
     this.notes = new Notes((notes) => page.views.saveNotes(notes));
     this.version = h("div", { class: "amlflow-bar amlflow-version", role: "status", hidden: true });
     this.changes = h("div", {
@@ -54,7 +55,7 @@ export class Board {
     );
   }
 
-  // Reads what has changed, and keeps that the view was looked at.
+  // Reads what has changed, and notes the visit of the view.
   async look() {
     const { page, shown } = this;
     if (!shown || !page.visible || document.hidden) return;
@@ -67,7 +68,7 @@ export class Board {
       this.since ??= now;
       await noteVisit(shown, since, now);
     } catch {
-      // The list itself says when the server is away, and it is asked again.
+      // Not shown here: the list says that the server is away, and tries again.
     }
   }
 
@@ -91,7 +92,7 @@ export class Board {
     this.now = now;
   }
 
-  // Shows the runs of one kind of changes only, or all again.
+  // Shows only the runs of one kind of changes, or all runs again.
   narrow(kind) {
     this.changed = this.changed?.kind === kind ? null : { kind, since: this.since };
     this.showChanges(this.counts, this.now);

@@ -1,8 +1,9 @@
-// What is below the rows of All runs: the runs of a group and the children of a run, read when they are opened.
+// The branches below the rows of All runs: the runs of a group, or the children of a run. A branch is read when it is
+// opened.
 
 export class Branches {
-  // `read(row, cursor, signal)` gives a page of what is below a row; `changed()` is called when
-  // there is something else to see.
+  // `read(row, cursor, signal)` returns a page of the rows below a row. `changed()` is called when something else
+  // is to be shown.
   constructor(read, changed) {
     this.read = read;
     this.changed = changed;
@@ -13,7 +14,7 @@ export class Branches {
     return this.byId.get(id);
   }
 
-  // The row of a run in one of the branches.
+  // Returns the row of a run in one of the branches.
   find(id) {
     for (const branch of this.byId.values()) {
       const row = branch.rows.get(id);
@@ -66,7 +67,7 @@ export class Branches {
     this.changed();
   }
 
-  // Reads again what is open; the rows stay until then. What is closed is read when it is opened.
+  // Reads the open branches again; the old rows stay until then. A closed branch is read again when it is opened.
   refresh(ids = [...this.byId.keys()]) {
     for (const id of ids) {
       const branch = this.byId.get(id);
@@ -87,9 +88,8 @@ export class Branches {
   }
 }
 
-// The rows as they are seen from top to bottom: each with its level, and whether there is something
-// below it. `canOpen(row)` says the latter. A branch that has more than was read ends with a node of
-// the kind "more".
+// Returns the rows from top to bottom as they are shown, each with its level and whether it can be opened, which
+// `canOpen(row)` tells. A branch of which more can be read ends with a node of the kind "more".
 export function flatten(rows, branches, canOpen) {
   const nodes = [];
   const add = (row, level, parent) => {

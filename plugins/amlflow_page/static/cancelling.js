@@ -1,11 +1,11 @@
-// Cancelling runs: asks once, and follows them to their end.
+// Cancels runs: asks for confirmation once, and shows their statuses until they have ended.
 
 import { get, post } from "./api.js";
 import { ask, say } from "./dom.js";
 import { isFinal } from "./format.js";
 
 export const MAX_TREES = 200; // runs that are cancelled with their children at once
-const MAX_AT_ONCE = 50; // runs of one request, so that what has ended is shown meanwhile
+const MAX_AT_ONCE = 50; // runs of one request, so that results are shown between requests
 const LOOK_MS = 500;
 
 // `shown(id, status)` is called whenever a run's status has changed.
@@ -27,7 +27,7 @@ export async function cancel(rows, shown) {
     );
 }
 
-// Cancels runs and all below them.
+// Cancels runs and all their descendants.
 export async function cancelTrees(rows, shown) {
   const runs = await read({ run_ids: rows.map((row) => row.id) });
   if (runs)
@@ -44,7 +44,7 @@ export async function cancelAll(request, shown) {
   if (runs) await confirmAndSend(runs, "All runs that match the filters", shown);
 }
 
-// The open runs that a request is about; null where that is not known.
+// Returns the open runs that a request finds; null if they cannot be read.
 async function read(request) {
   try {
     return await post("runs/open", request);
@@ -95,7 +95,7 @@ async function send(runIds, shown) {
   else if (refused.length) say(`${refused.length} runs are not cancelled. The first one: ${refused[0]}`, true);
 }
 
-// One that could not be cancelled may have ended meanwhile.
+// Reads a run's status until it has ended. A run that could not be cancelled may have ended meanwhile.
 async function follow(id, status, shown) {
   do {
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
@@ -104,7 +104,7 @@ async function follow(id, status, shown) {
       if (now.status !== status) shown(id, now.status);
       status = now.status;
     } catch (failure) {
-      if (failure.status) return; // a server that is away comes back
+      if (failure.status) return; // without a status, the server is only away, and is asked again
     }
   } while (status === "CancelRequested");
 }

@@ -1,4 +1,4 @@
-// The columns of All runs: their titles, and what a cell shows of a run.
+// The columns of All runs: their titles, and the contents of their cells.
 
 import { KEYED, METRICS } from "./definition.js";
 import { h } from "./dom.js";
@@ -22,7 +22,7 @@ const TITLES = {
 };
 const WHOLE = new Intl.NumberFormat("en");
 
-// The kind of a column and its key: undefined where it has none.
+// Returns the kind of a column and its key, which is undefined if it has none.
 function parts(column) {
   const place = column.indexOf(":");
   const kind = column.slice(0, place);
@@ -33,7 +33,7 @@ export function isMetric(column) {
   return METRICS.includes(parts(column)[0]);
 }
 
-// Whether the server sends the column's values only if the column is asked for.
+// Returns whether the server sends the column's values only if the request names the column.
 export function isSentOnRequest(column) {
   return isMetric(column) || column === "script" || column === "error";
 }
@@ -44,7 +44,7 @@ export function title(column) {
   return key === undefined ? (TITLES[column] ?? column) : `${key}${which}`;
 }
 
-// The column's name among all columns, where two may have the same key.
+// Returns a column's title that is unique among all columns. Columns of two kinds may have the same key.
 export function longTitle(column) {
   const [kind, key] = parts(column);
   return key === undefined ? title(column) : `${kind.replace("_", " ")}: ${key}`;
@@ -54,7 +54,7 @@ export function startsDescending(column) {
   return column === "created" || column === "duration" || parts(column)[0] === "metric_max";
 }
 
-// The pixels of a column that nobody has made wider or narrower.
+// Returns the width in pixels of a column that the user has not made wider or narrower.
 export function usualWidth(column, isGrouped = false) {
   const [kind] = parts(column);
   if (isGrouped && isMetric(column)) return 190; // the mean, the least and the largest number
@@ -65,7 +65,7 @@ export function usualWidth(column, isGrouped = false) {
   );
 }
 
-// A number as short as it is read; the whole one is its title.
+// Returns a number in few digits. The cell's title shows all digits.
 export function short(number) {
   if (typeof number !== "number") return String(number);
   const size = Math.abs(number);
@@ -80,14 +80,15 @@ function tagsTitle(tags) {
     .join("\n");
 }
 
-// A failed run's status with the reason, in one line.
+// Returns the cell of a failed run's status with the reason, in one line.
 function statusCell(row) {
   if (!row.error_line) return chip(row.status);
   const reason = h("span", { class: "amlflow-why", dir: "auto" }, row.error_line);
   return h("span", { title: row.error_line }, chip(row.status), ": ", reason);
 }
 
-// `columns` are all that are shown: a reason is in the status only where it has no column.
+// Returns a run's cell in a column. `columns` are all shown columns: the status has the reason only if there is no
+// column for it.
 export function cell(column, row, columns = []) {
   const [kind, key] = parts(column);
   if (METRICS.includes(kind)) {

@@ -1,6 +1,6 @@
-// What charts show, without drawing it: curves over one x axis, smoothed; values of params and metrics.
+// The data of charts, without drawing: curves over one x axis, smoothed, and values of params and metrics.
 
-// Told apart in both themes, also by most who see colours differently.
+// Different in both themes, also for most people with a colour vision deficiency.
 export const COLOURS = [
   "#3b7dd8",
   "#e0762b",
@@ -21,8 +21,8 @@ export function curvesOf(metric) {
   return { kind: "curves", y: metric, x: "step", smoothing: 0, log: false };
 }
 
-// The charts of runs for which nobody has chosen any: curves of the first metric, and its values against the param that
-// tells the runs apart best.
+// Returns the charts that are shown if the user has chosen none: curves of the first metric, and its values against the
+// param that differs most between the runs.
 export function firstCharts([metric], runs) {
   const values = new Map();
   for (const run of runs)
@@ -33,7 +33,7 @@ export function firstCharts([metric], runs) {
   return [curvesOf(metric), scatter].filter(Boolean);
 }
 
-// A chart as a view keeps it, as text, and back; null for what is not one.
+// Reads a chart from the text that a view stores. Returns null if the text is not a chart.
 export function readChart(text) {
   let chart;
   try {
@@ -67,8 +67,8 @@ function isRange(zoom) {
   return Array.isArray(zoom) && zoom.length === 2 && zoom.every(Number.isFinite) && zoom[0] < zoom[1];
 }
 
-// The part of an x axis from `first` to `last` that a key leads to from the part `zoom` (null: all of it).
-// undefined for other keys.
+// Returns the part of the x axis that is shown after a key was pressed. The axis goes from `first` to `last`; `zoom` is
+// the part that is shown now, null for all of it. Returns undefined for keys that do not zoom.
 export function zoomBy(key, zoom, [first, last]) {
   const [low, high] = zoom ?? [first, last];
   const width = high - low;
@@ -94,7 +94,7 @@ export function zoomBy(key, zoom, [first, last]) {
   }
 }
 
-// The first and the last of places in order; null where there are none.
+// Returns the first and the last of sorted positions; null if there are none.
 export function rangeOf(places) {
   return places.length ? [places[0], places.at(-1)] : null;
 }
@@ -107,12 +107,13 @@ export function writeCharts(charts) {
   return charts.map((chart) => JSON.stringify(chart));
 }
 
-// JSON has no NaN and no infinities, which the server sends as texts; a chart leaves them out.
+// Returns a finite number, or null. The server sends NaN and infinities as texts, since JSON lacks them. Charts leave
+// them out.
 export function finite(value) {
   return typeof value === "number" && Number.isFinite(value) ? value : null;
 }
 
-// An exponential moving average that starts at the first value; what is not a number stays out.
+// Returns the exponential moving average, which starts at the first value. Values that are not numbers are left out.
 export function smooth(values, weight) {
   if (!weight) return values.map(finite);
   let average = 0;
@@ -125,20 +126,20 @@ export function smooth(values, weight) {
   });
 }
 
-// The x values of all curves in order, and each curve's values at them (null where it has none).
+// Returns the sorted x values of all curves, and for each curve its values at them (null where it has none).
 export function aligned(curves, { x, smoothing = 0, log = false }) {
   const parts = curves.map((curve) => {
     const start = curve.start ?? curve.times[0];
     const xs = x === "time" ? curve.times.map((time) => time - start) : curve.steps;
     const ys = smooth(curve.values, smoothing).map((value) => (log && value !== null && value <= 0 ? null : value));
-    // Of several values at one place the last one counts.
+    // If a curve has several values at one x, the last one counts.
     return new Map(xs.map((place, index) => [place, ys[index]]));
   });
   const xs = [...new Set(parts.flatMap((part) => [...part.keys()]))].sort((one, other) => one - other);
   return [xs, ...parts.map((part) => xs.map((place) => part.get(place) ?? null))];
 }
 
-// The value of an axis ("param:KEY" or "metric:NAME") of a run; a number where it is one, else a text, else null.
+// Returns a run's value on an axis ("param:KEY" or "metric:NAME"): a number if it is one, else a text, else null.
 export function axisValue(axis, run, last) {
   const [kind, ...rest] = axis.split(":");
   const key = rest.join(":");
@@ -148,7 +149,7 @@ export function axisValue(axis, run, last) {
   return Number.isFinite(number) ? number : String(value);
 }
 
-// Where the values of an axis are, from 0 to 1: numbers by size, texts in their order.
+// Places the values of an axis from 0 to 1: numbers by size, texts in alphabetical order.
 export function scale(values) {
   const present = values.filter((value) => value !== null);
   if (present.length && present.every((value) => typeof value === "number")) {

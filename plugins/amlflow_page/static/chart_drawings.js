@@ -1,4 +1,4 @@
-// Drawings of charts: curves by uPlot; scatter and parallel coordinates as pictures whose marks are links to runs.
+// Draws charts: curves with uPlot, and scatter and parallel coordinates as SVG whose marks are links to runs.
 
 import { aligned, axisTitle, COLOURS, scale, shown, axisValue } from "./chart_data.js";
 import { h } from "./dom.js";
@@ -20,8 +20,9 @@ export function colourOf(runs, id) {
   return COLOURS[runs.findIndex((run) => run.id === id) % COLOURS.length];
 }
 
-// Draws curves into an element and follows its width; `update(curves, chart)` shows others, `remove()` ends it.
-// `onzoom([low, high])` is called when a part of the x axis is chosen, and with null for all of it.
+// Draws curves into an element, as wide as the element. Returns an object: `update(curves, chart)` shows other curves,
+// and `remove()` takes the drawing away. `onzoom([low, high])` is called when the user chooses a part of the x axis,
+// and `onzoom(null)` for the whole axis.
 export function drawCurves(element, chart, curves, runs, onzoom) {
   const style = getComputedStyle(element);
   const [text, line] = ["--aml-muted", "--aml-line"].map((name) => style.getPropertyValue(name));
@@ -78,7 +79,7 @@ export function drawCurves(element, chart, curves, runs, onzoom) {
       plot.setData(aligned(newer, changed), false);
       showRange(plot, changed.zoom);
     },
-    // The first and the last place on the x axis.
+    // Returns the first and the last position on the x axis.
     range: () => [plot.data[0][0], plot.data[0].at(-1)],
     remove: () => {
       resized.disconnect();

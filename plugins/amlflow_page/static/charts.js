@@ -1,4 +1,4 @@
-// Charts over runs: curves of metrics, scatter and parallel coordinates of params against metrics.
+// Charts of runs: curves of metrics, and scatter and parallel coordinates of params against metrics.
 
 import { get, post } from "./api.js";
 import {
@@ -18,25 +18,25 @@ import { button, checklist, debounced, h, icon, menu, say } from "./dom.js";
 import { runAddress } from "./run_route.js";
 
 const LOOK_MS = 3000;
-const MAX_RUNS = 50; // as the server has it
-const MAX_NAMES = 20; // as above
-const NAMED = 3; // runs that are asked which metrics there are
-const ALONE = 0.99; // what a run counts whose metric has one value, which is not a curve
-const FIRST_NAMED = 10; // as above, where the first charts are chosen by it
+const MAX_RUNS = 50; // the server's limit
+const MAX_NAMES = 20; // the server's limit
+const NAMED = 3; // the number of runs whose metrics are read to find the names
+const ALONE = 0.99; // a run whose metric has only one value, so no curve, counts a little less than 1
+const FIRST_NAMED = 10; // like NAMED, while the first charts are still to be chosen by the names
 const LEGEND = 20;
 
 export class Charts {
-  // `onchange(texts)` is called when the user has changed the charts. `startsWith(metrics, runs)` are the charts that are
-  // shown where none has been chosen; the metrics that most runs have come first.
+  // `onchange(texts)` is called when the user has changed the charts. `startsWith(metrics, runs)` returns the charts to
+  // show if the user has chosen none; in `metrics`, the ones that most runs have are first.
   constructor(onchange, startsWith = firstCharts) {
     this.onchange = onchange;
     this.startsWith = startsWith;
     this.charts = [];
-    this.isChosen = false; // whether somebody has chosen the charts, if only that there be none
+    this.isChosen = false; // whether the user has chosen the charts; an empty choice counts, too
     this.runs = [];
     this.metrics = [];
     this.curves = new Map(); // by metric
-    this.details = new Map(); // curves of the zoomed part of a chart, by the chart's place
+    this.details = new Map(); // curves of the zoomed part of a chart, by the chart's index
     this.drawn = [];
     this.round = 0;
     this.legend = h("div", { class: "amlflow-legend" });
@@ -61,7 +61,7 @@ export class Charts {
     if (!this.charts.length) this.isChosen = false;
   }
 
-  // `texts` are the charts as a view keeps them.
+  // Shows these charts; `texts` has the form in which a view stores them.
   setCharts(texts) {
     if (!texts.length && !this.isChosen) return;
     if (JSON.stringify(texts) === JSON.stringify(writeCharts(this.charts))) return;
@@ -70,7 +70,7 @@ export class Charts {
     this.reload();
   }
 
-  // `what` says which runs they are.
+  // Shows these runs; `what` says in words which runs they are.
   setRuns(runs, what = "") {
     const some = runs.slice(0, MAX_RUNS);
     const ids = some.map((run) => `${run.id} ${run.final}`).join();
@@ -81,7 +81,7 @@ export class Charts {
     this.reload();
   }
 
-  // Reads what the charts show, and again while a run goes on.
+  // Reads the data of the charts, and again and again while one of the runs has not ended.
   async load() {
     this.round += 1;
     const { round } = this;
@@ -109,8 +109,8 @@ export class Charts {
     } while (isLatest() && this.hasOpen);
   }
 
-  // The names of metrics, those that most runs have first, and of these the ones with a curve, of more than one value. All
-  // runs are asked only if the first ones have none.
+  // Returns the names of metrics. A metric that more runs have comes first. Among equal ones, a metric with more than
+  // one value comes first. The metrics of all runs are read only if the first runs have none.
   async readNames() {
     const asked = this.charts.length ? NAMED : FIRST_NAMED;
     const counts = await this.countNames(this.runs.slice(0, asked));
@@ -135,7 +135,7 @@ export class Charts {
     if (!this.isChosen && !this.charts.length && metrics.length) this.charts = this.startsWith(metrics, this.runs);
   }
 
-  // The curves by metric.
+  // Reads the curves, and returns them by metric.
   async readCurves() {
     const axes = this.charts.flatMap((chart) => [chart.x, chart.y, ...(chart.axes ?? [])]);
     const named = axes.filter((axis) => axis?.startsWith("metric:")).map(axisTitle);
@@ -148,7 +148,7 @@ export class Charts {
     return byName;
   }
 
-  // The curves of the part of the x axis that a chart is zoomed to, with as many points as a whole curve has.
+  // Reads the curves of zoomed charts, by the chart's index. The zoomed part has as many points as a whole curve.
   async readDetails() {
     const details = new Map();
     const zoomed = this.charts.map((chart, index) => [chart, index]).filter(([{ zoom }]) => zoom);
@@ -166,7 +166,7 @@ export class Charts {
     return (chart.zoom && this.details.get(index)) || (this.curves.get(chart.y) ?? []);
   }
 
-  // The last value of each metric of each run.
+  // Returns the last value of each metric of each run.
   last() {
     const last = new Map(this.runs.map((run) => [run.id, new Map()]));
     for (const [name, curves] of this.curves)
@@ -201,7 +201,7 @@ export class Charts {
     this.drawn = this.pictures.map((picture, index) => this.drawOne(picture, index));
   }
 
-  // Shows what has come in the meantime.
+  // Draws a chart again with the data that has come since.
   redraw(index) {
     const [chart, picture] = [this.charts[index], this.pictures[index]];
     if (chart.kind !== "curves" || !this.drawn[index]) {
@@ -229,7 +229,7 @@ export class Charts {
     return drawCurves(picture, chart, curves, this.runs, (zoom) => this.zoom(index, zoom));
   }
 
-  // What a chart of curves says where it is read aloud, and whether it is zoomed.
+  // Sets the label of a chart of curves for screen readers, which also says whether it is zoomed.
   describe(picture, index) {
     const { y, zoom } = this.charts[index];
     const curves = this.curves.get(y) ?? [];
@@ -379,7 +379,7 @@ export class Charts {
     this.change(this.charts.filter((_chart, place) => place !== index));
   }
 
-  // Whoever saves a view with the first charts in sight wants to see them again.
+  // Takes the charts that are shown as chosen: a view that is saved with them should show them again.
   choose() {
     if (this.element.hidden || this.isChosen || !this.charts.length) return;
     this.isChosen = true;

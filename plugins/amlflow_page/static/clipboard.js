@@ -1,9 +1,9 @@
-// The clipboard.
+// Copies texts to the clipboard.
 
 import { ask, say } from "./dom.js";
 
-// Puts a text on the clipboard and says `told`; where the browser does not let it, `title` and `text` are above the
-// text in a dialog, from which it can be copied.
+// Copies a text to the clipboard, and shows the message `told`. If the browser does not allow it, a dialog shows the
+// value to be copied by hand, below `title` and `text`.
 export async function copy(value, told, { title, text }) {
   try {
     await navigator.clipboard.writeText(value);

@@ -1,4 +1,4 @@
-// The menu of the table's columns: those of every run, and those of the keys that runs have.
+// The menu of the table's columns: the columns of every run, and a column for each key that runs have.
 
 import { get } from "./api.js";
 import { isSentOnRequest, longTitle } from "./cells.js";
@@ -6,8 +6,8 @@ import { COLUMNS, METRICS } from "./definition.js";
 import { checklist, h, menu, say } from "./dom.js";
 import { timesBox } from "./times.js";
 
-// `shown()` is the definition whose columns are chosen. `changed(isNew)` is called after a choice;
-// `isNew` says that the rows have no values yet for a column that was added.
+// `shown()` returns the definition whose columns are chosen. `changed(isNew)` is called after a choice;
+// `isNew` says that the rows do not have the values of an added column yet.
 export function columnsMenu(shown, changed) {
   let keyed = [];
 
@@ -50,7 +50,7 @@ export function columnsMenu(shown, changed) {
   return menu("Columns", fill, { symbol: "columns", "aria-keyshortcuts": "l" });
 }
 
-// The wanted columns: those that were there keep their order, and a new one comes last.
+// Returns the wanted columns. Columns that were shown before keep their order, and new ones come last.
 function inOrder(before, wanted) {
   return [
     ...before.filter((column) => wanted.includes(column)),

@@ -4,7 +4,7 @@ import { copy } from "./clipboard.js";
 import { asCommand, asPython } from "./copying.js";
 import { button, menu } from "./dom.js";
 
-// `shown()` is the definition that is copied.
+// `shown()` returns the definition that is copied.
 export function copyMenu(shown) {
   return menu(
     "Copy as",

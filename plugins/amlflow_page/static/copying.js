@@ -1,9 +1,9 @@
-// What All runs shows, written as a command and as Python, which give the same runs in the same order.
+// Writes what All runs shows as a command and as Python, which return the same runs in the same order.
 
 import { isJmespath } from "./one_box.js";
 import { path, raw, understand } from "./understand.js";
 
-// The condition of a JMESPath expression that is one filter, `[?condition]`; null for others.
+// Returns the condition of a JMESPath expression that is one filter, `[?condition]`; null for other expressions.
 export function conditionOf(expression) {
   const text = expression.trim();
   if (!text.startsWith("[?") || !text.endsWith("]")) return null;
@@ -28,8 +28,8 @@ function endOfQuoted(text, start) {
   return -1;
 }
 
-// What All runs asks for, where `shown.changed` may limit it to runs that have changed: a JMESPath `query`, `text` for the words, whether there are `children`, and
-// `orderBy`, which is null for the order of the query itself.
+// Returns what All runs asks for: a JMESPath `query`, the words `text`, whether `children` are included, and `orderBy`,
+// which is null for the query's own order. `shown.changed` may limit the runs to those that have changed.
 export function toQuery(shown, now = Date.now()) {
   const { query, text } = understand(shown.query, now);
   const any = (field, values) => `(${values.map((value) => `${field} == ${raw(value)}`).join(" || ")})`;
@@ -51,7 +51,7 @@ export function toQuery(shown, now = Date.now()) {
     const filters = conditions.length ? `[?${conditions.join(" && ")}] | ` : "";
     return { ...options, query: `${filters}${query}`, orderBy: null };
   }
-  // In parentheses, as the filter that was written may have an "or".
+  // Put into parentheses, since the user's filter may contain an "or".
   const all = [
     ...conditions,
     condition && (isJmespath(shown.query.trim()) && conditions.length ? `(${condition})` : condition),
@@ -60,7 +60,7 @@ export function toQuery(shown, now = Date.now()) {
   return { ...options, query: joined ? `[?${joined}]` : "[]", orderBy: orderOf(shown.sort) };
 }
 
-// The runs that have changed since a time, as the server has them.
+// Returns the condition for runs that have changed since a time. The server uses the same condition.
 function changeOf(changed) {
   if (!changed) return null;
   const since = raw(withMicroseconds(changed.since));
@@ -68,13 +68,13 @@ function changeOf(changed) {
   return `status ${changed.kind === "failed" ? "==" : "!="} 'Failed' && end_time_utc > ${since}`;
 }
 
-// A time as runs' documents have it, whose texts compare as the times do.
+// Returns a time in the form of runs' documents. Texts in this form have the same order as the times.
 function withMicroseconds(time) {
   const fraction = /\.(\d+)/.exec(time)?.[1] ?? "";
   return `${new Date(time).toISOString().slice(0, 19)}.${fraction.padEnd(6, "0").slice(0, 6)}Z`;
 }
 
-// The order as the command takes it; null for the newest first, which needs none.
+// Returns the order in the form that the command takes; null for newest first, which is the default.
 function orderOf(sort) {
   if (sort === "-created") return null;
   return sort.startsWith("-") ? `${sort.slice(1)} desc` : sort;

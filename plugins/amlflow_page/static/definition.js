@@ -1,4 +1,4 @@
-// What the All runs page shows: its filters, order and columns, in the address and in saved views.
+// The definition of what All runs shows: filters, order and columns. Addresses and saved views hold it.
 
 import { inOneBox } from "./one_box.js";
 
@@ -15,7 +15,8 @@ export const COLUMNS = [
   "error",
   "id",
 ];
-// The columns that have a key, as in `metric:loss`, and the fields of a run's row that they show; as the server has them.
+// The kinds of columns with a key, such as `metric:loss`, and the field of a run's row that each shows. The server has
+// the same list.
 export const KEYED = {
   tag: "tags",
   property: "properties",
@@ -26,7 +27,7 @@ export const KEYED = {
   metric_first: "metrics_first",
 };
 export const METRICS = Object.keys(KEYED).filter((kind) => kind.startsWith("metric"));
-// The columns without a key by which runs can be grouped, as the server has them.
+// The columns without a key by which runs can be grouped. The server has the same list.
 export const GROUPS = ["status", "experiment", "submitter", "target"];
 const LISTS = ["experiments", "statuses", "targets", "submitters", "tags"];
 const DEFAULT_COLUMNS = ["status", "experiment", "created", "duration", "tags", "description", "submitter", "target"];
@@ -43,7 +44,7 @@ export function standard() {
     children: false,
     tree: false,
     group: "",
-    subgroup: "", // by which the runs of each group are grouped
+    subgroup: "", // the column by which the runs of each group are grouped
     sort: "-created",
     columns: [...DEFAULT_COLUMNS],
     widths: [],
@@ -52,13 +53,13 @@ export function standard() {
   };
 }
 
-// Whether there may be a column of that name, as addresses and views have it.
+// Returns whether a name from an address or a view can be a column.
 export function isColumn(name) {
   const [, kind, key] = /^([a-z_]+):(.+)$/s.exec(name) ?? [];
   return COLUMNS.includes(name) || Boolean(key && Object.hasOwn(KEYED, kind));
 }
 
-// What an address or a view says that there is, and its words in the one box.
+// Returns a definition from an address or a view without unknown columns, and with its words in the one box.
 function valid(definition) {
   const columns = [...new Set(definition.columns)].filter(isColumn);
   const isGroup = (column) => GROUPS.includes(column) || isEntry(column);
@@ -69,24 +70,24 @@ function valid(definition) {
     group,
     subgroup: group && subgroup !== group && isGroup(subgroup) ? subgroup : "",
     sort: isSortable(definition.sort.replace(/^-/, "")) ? definition.sort : standard().sort,
-    // An empty list is a choice; one of which nothing is left is a mistake.
+    // An empty list is the user's choice. A list with unknown columns only is a mistake.
     columns: columns.length || !definition.columns.length ? columns : [...DEFAULT_COLUMNS],
   });
 }
 
 const SORTED = ["name", "ended", ...COLUMNS.filter((name) => !["tags", "script", "error", "id"].includes(name))];
 
-// Whether the server can sort by a column.
+// Returns whether the server can sort by a column.
 export function isSortable(name) {
   return SORTED.includes(name) || (isColumn(name) && name.includes(":"));
 }
 
-// Whether a column is of a tag, a property or a param.
+// Returns whether a column shows a tag, a property or a param.
 function isEntry(name) {
   return isColumn(name) && /^(tag|property|param):/.test(name);
 }
 
-// Of a saved view or another that may be of an older version.
+// Adds the missing fields to a definition, such as one that an older version of the studio has saved.
 export function completed(definition) {
   const complete = standard();
   for (const name of Object.keys(complete)) {
@@ -102,7 +103,7 @@ export function completed(definition) {
   return valid(complete);
 }
 
-// The widths of columns, which a view keeps as texts: `tag:a=120`.
+// Reads the widths of columns from the texts that a view stores, such as `tag:a=120`.
 export function toWidths(texts) {
   const pairs = texts.map((text) => [
     text.slice(0, text.lastIndexOf("=")),
@@ -115,7 +116,7 @@ export function fromWidths(widths) {
   return Object.entries(widths).map(([column, width]) => `${column}=${width}`);
 }
 
-// Whether it leaves no run out, but children.
+// Returns whether a definition shows all runs, except perhaps children.
 export function isUnfiltered(definition) {
   return !definition.query && !definition.text && LISTS.every((name) => !definition[name].length);
 }
@@ -124,14 +125,14 @@ export function same(one, other) {
   return JSON.stringify(completed(one)) === JSON.stringify(completed(other));
 }
 
-// The part of an address after "?"; what is as usual is left out.
+// Returns the part of an address after "?". What is the same as in `base` is left out.
 export function toAddress(definition, base = standard()) {
   const query = new URLSearchParams();
   for (const [name, usual] of Object.entries(base)) {
     const value = definition[name];
     if (JSON.stringify(value) === JSON.stringify(usual)) continue;
     if (Array.isArray(value)) {
-      // An empty list is written, too, where the base has one that is not.
+      // An empty list is written, too, if the list of the base is not empty.
       for (const each of value.length ? value : [""]) query.append(name, each);
     } else query.set(name, String(value));
   }

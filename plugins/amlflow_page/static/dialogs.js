@@ -1,8 +1,8 @@
-// Dialogs that show something and ask nothing.
+// Dialogs that show something without asking a question.
 
 import { button, h } from "./dom.js";
 
-// Returns a function that closes the dialog.
+// Shows a dialog. Returns a function that closes it.
 export function showDialog(title, ...content) {
   const id = "amlflow-shown-title";
   const dialog = h(

@@ -1,4 +1,4 @@
-// What is different between two runs, in one page: values, environment, command, and lines of their sources.
+// The page with the differences between two runs: values, environment, command, and lines of their source files.
 
 import { get } from "./api.js";
 import { h } from "./dom.js";
@@ -99,7 +99,7 @@ export class DifferenceView {
   }
 }
 
-// What does not differ, in a sentence.
+// Returns a sentence that says what is the same in both runs.
 export function alikeText(different, hasFiles) {
   const alike = Object.keys(TITLES).filter((name) => !different.includes(name));
   if (!hasFiles) alike.push("files of the snapshots");
@@ -137,7 +137,7 @@ function source({ name: file, sizes, diff, reason }) {
 
 const KINDS = { "+": "is-added", "-": "is-removed", "@": "is-place" };
 
-// The lines of a difference in the unified format, without the names of the files.
+// Returns the lines of a difference in the unified format, without the names of the files.
 export function lines(diff) {
   return diff
     .split("\n")

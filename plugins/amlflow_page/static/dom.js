@@ -11,7 +11,7 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
-// Gives an element other children; where the focus was among them, it stays there.
+// Replaces the children of an element. If one of them had the focus, the first enabled button gets the focus.
 export function replaceContent(element, ...children) {
   const focused = element.contains(document.activeElement);
   element.replaceChildren(...children.filter(Boolean));
@@ -55,7 +55,7 @@ export function button(label, onclick, { kind = "", symbol, ...attributes } = {}
   );
 }
 
-// A button with a panel below it. `fill(panel, close)` makes the panel's content when it opens.
+// Returns a button with a panel below it. `fill(panel, close)` makes the panel's content when it opens.
 export function menu(label, fill, { symbol, ...attributes } = {}) {
   const panel = h("div", { class: "amlflow-panel", role: "group", "aria-label": label, hidden: true });
   const text = h("span", {}, label);
@@ -118,7 +118,7 @@ export function menu(label, fill, { symbol, ...attributes } = {}) {
   return root;
 }
 
-// Boxes to tick; `more` lets the user name something that is not among the options.
+// Adds checkboxes to a panel. With `more`, the user can name something that is not among the options.
 export function checklist(panel, label, options, chosen, onchange, { more = false } = {}) {
   const list = h("div", { class: "amlflow-checklist" });
   const find = h("input", {
@@ -175,9 +175,9 @@ export function checklist(panel, label, options, chosen, onchange, { more = fals
   show();
 }
 
-// Asks in a modal dialog. Resolves to the text of the box (or true), or null where it is dismissed.
-// `more` is an element that is shown besides; with `dismiss` null there is one button only. `other` is the label of a
-// second choice, which resolves to "other".
+// Asks in a modal dialog. Resolves to the text of the box (true without a box), or to null if it is dismissed.
+// `more` is another element to show. With `dismiss` null there is only one button. `other` is the label of a second
+// choice, which resolves to "other".
 export function ask({ title, text, confirm, other, dismiss = "Close", danger = false, value, more }) {
   return new Promise((resolve) => {
     const box =
@@ -225,7 +225,7 @@ export function ask({ title, text, confirm, other, dismiss = "Close", danger = f
 
 let messages = null;
 
-// Says something for some seconds, to screen readers too.
+// Shows a message for some seconds. Screen readers read it aloud.
 export function say(text, isError = false) {
   if (!messages?.isConnected) {
     messages = h("div", { class: "amlflow amlflow-messages", role: "status", "aria-live": "polite" });

@@ -1,9 +1,9 @@
-// Why runs failed: a menu of the reasons, with how many runs failed of each, which chooses those runs.
+// The menu of the reasons why runs failed. Each has the number of runs, and shows these runs when it is chosen.
 
 import { post } from "./api.js";
 import { h, menu } from "./dom.js";
 
-// `request()` is what the list asks the server for; `choose(text)` is called with the words that find a reason's runs.
+// `request()` returns the list's request to the server. `choose(text)` is called with words that find a reason's runs.
 export function failuresMenu(request, choose) {
   return menu(
     "Failures",

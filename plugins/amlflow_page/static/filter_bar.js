@@ -1,4 +1,4 @@
-// The boxes that choose runs: tags, experiment, status, compute target, submitter.
+// The filters above the list: tags, experiment, status, compute target, submitter.
 
 import { get } from "./api.js";
 import { checklist, h, icon, menu } from "./dom.js";
@@ -37,7 +37,7 @@ export class FilterBar {
       },
     });
     this.chips = h("span", { class: "amlflow-tags" });
-    // Children are folded below their parents, or in the list beside them.
+    // Children are shown folded below their parents, or as rows of the list.
     this.tree = this.choice("tree", "children");
     this.children = this.choice("children", "tree");
     this.element = h(
@@ -51,7 +51,7 @@ export class FilterBar {
     );
   }
 
-  // A box to tick, which takes the tick of another away.
+  // Returns a checkbox. If it is ticked, the other one is cleared.
   choice(name, other) {
     const box = h("input", {
       type: "checkbox",
@@ -137,7 +137,7 @@ export class FilterBar {
           definition.tags = withoutTag(tag);
         }),
       ),
-      // Those that came with a JMESPath expression, which takes no words.
+      // Words beside a JMESPath expression cannot be in the one box, so they are shown here.
       ...(definition.text
         ? [
             this.chip(`words: ${definition.text}`, "the words", () => {

@@ -1,6 +1,6 @@
-// MLflow's settings for a browser that opens this server for the first time: its views of model training, and its
-// assistant closed, which otherwise opens by itself over the page. Its button stays, and who has chosen keeps the choice.
-// This is a script and not a module, since it has to run before MLflow's own.
+// Sets MLflow's settings in a browser that opens this server for the first time: MLflow shows its views for model
+// training, and its assistant is closed, which else opens over the page. A setting that the user has made is kept, and
+// the assistant's button stays. This is a script and not a module, since it has to run before MLflow's own scripts.
 for (const [key, value] of [
   ["mlflow.workflowType_v1", '"machine_learning"'],
   ["mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true"],
@@ -8,6 +8,6 @@ for (const [key, value] of [
   try {
     if (localStorage.getItem(key) === null) localStorage.setItem(key, value);
   } catch {
-    // The browser keeps nothing for this server, so MLflow's page starts as it does.
+    // The browser does not store anything for this server, so MLflow's page starts with its own settings.
   }
 }

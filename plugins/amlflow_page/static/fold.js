@@ -1,8 +1,8 @@
-// What a narrow window has no room for: it is folded away, and a wide window always shows it.
+// Folds away what a narrow window has no room for. A wide window always shows it.
 
 import { h } from "./dom.js";
 
-const wide = globalThis.matchMedia?.("(min-width: 901px)"); // as board.css has it
+const wide = globalThis.matchMedia?.("(min-width: 901px)"); // the same width as in board.css
 
 export function fold(label, parts) {
   const bars = h("div", { class: "amlflow-bars" }, ...parts);

@@ -1,14 +1,14 @@
-// Keeps the list of All runs up to date: statuses of runs in sight, new runs, and how old it is.
+// Keeps the list of All runs up to date: the statuses of visible runs, new runs, and how old the list is.
 
 import { isAway, post } from "./api.js";
 import { isFinal } from "./format.js";
 
 const LOOK_MS = 5000;
 const GROUPS_MS = 10_000;
-const PAUSE = 20; // times as long as groups were read for until they are read again
+const PAUSE = 20; // the pause before groups are read again, as a multiple of the time that reading them took
 const MAX_LOOKED_AT = 100;
-const NEWEST = 20; // runs that are asked for to see whether there are new ones
-const AT_TOP = 40; // pixels from the top within which new runs are shown at once
+const NEWEST = 20; // the number of runs that are read to see whether there are new ones
+const AT_TOP = 40; // if the list is scrolled by fewer pixels, new runs are shown at once
 
 export class Follower {
   constructor(list) {
@@ -65,7 +65,7 @@ export class Follower {
     for (const run of runs) if (isOther(run, table.find(run.id))) table.update(run.id, run);
   }
 
-  // New runs are shown at once where the newest are in sight, and else announced.
+  // Looks for new runs. They are shown at once if the top of the list is visible; else a button announces them.
   async lookForNew() {
     const { list } = this;
     if (list.shown.group) {
@@ -73,7 +73,7 @@ export class Follower {
       return;
     }
     const { query } = list.request();
-    if (query && !query.startsWith("[?")) return; // it has a value, or an order of its own
+    if (query && !query.startsWith("[?")) return; // such a query returns a value, or has its own order
     const address = list.address;
     const page = await post("runs/search", { ...list.request(), sort: "-created", size: NEWEST });
     if (list.search || list.address !== address || !page.rows) return;
@@ -96,7 +96,7 @@ export class Follower {
     list.news.hidden = false;
   }
 
-  // The numbers of groups are of all their runs: they are read less often, the longer it takes.
+  // Reads the groups again. Their numbers are of all runs: the longer that takes, the less often it is done.
   async lookAtGroups() {
     const { list } = this;
     if (Date.now() < this.nextGroups) return;
@@ -112,14 +112,14 @@ export class Follower {
     list.tell();
   }
 
-  // The list has been read anew: what is on it is not new.
+  // The list has been read again: its runs are not new any more.
   forgetNewest() {
     this.newest = null;
     this.list.news.hidden = true;
   }
 }
 
-// Whether a run may change: it has not ended, or in a tree its children have not.
+// Returns whether a run may change: it has not ended, or in a tree, one of its children has not ended.
 function isOpen(row, tree) {
   if (!row || row.isGroup) return false;
   return !row.final || (tree && Object.keys(row.children ?? {}).some((status) => !isFinal(status)));

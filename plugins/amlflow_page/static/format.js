@@ -1,4 +1,4 @@
-// How values are shown.
+// Formats values for the page.
 
 import { h } from "./dom.js";
 import { tickTimes, timeElement } from "./times.js";
@@ -53,12 +53,12 @@ export function duration(start, end) {
   return end ? length(start, end) : h("span", { "data-since": start }, length(start));
 }
 
-// That of a run: one that has ended does not go on, also if it does not say when it ended.
+// Returns the duration of a run. If a run has ended without an end time, its duration is 0 and does not grow.
 export function runDuration({ start_time_utc: start, end_time_utc: end, final }) {
   return duration(start, final ? (end ?? start) : null);
 }
 
-// Brings what is shown of the time up to now.
+// Updates the times that are shown in an element.
 export function tick(element) {
   tickTimes(element);
   for (const each of element.querySelectorAll("[data-since]")) each.textContent = length(each.dataset.since);
@@ -87,7 +87,7 @@ export function tag(key, value) {
   );
 }
 
-// Without it, MLflow's pages open in its mode for language models, which shows traces and no runs.
+// Without this, MLflow's pages open in the mode for language models, which shows traces and not runs.
 const TRAINING = "workflowType=machine_learning";
 
 export function mlflowRunLink(row, tab = "") {

@@ -1,4 +1,4 @@
-// Checks that MLflow's page of a run has the places for what is put into it, and says where it has not.
+// Checks that MLflow's page of a run has the places where the studio adds its parts, and reports missing ones.
 
 import { post } from "./api.js";
 import { h } from "./dom.js";
@@ -8,14 +8,15 @@ const reported = new Set();
 
 export const HEADER = "main [data-testid='runs-header']";
 export const TAB_LIST = "main [role='tablist'][data-component-id='mlflow.run-page.view-mode-switch']";
-// The places by what the user misses without them.
+// What the page lacks without a place, and the selector of the place.
 const PLACES = { "the status and Cancel": HEADER, Logs: TAB_LIST };
 
 export function missingPlaces(page = document) {
   return Object.keys(PLACES).filter((part) => !page.querySelector(PLACES[part]));
 }
 
-// Looks once MLflow has had time to draw the run that `isShown()`; `address` is that of the studio's own page.
+// Checks the page once, `wait` ms from now, when MLflow has drawn the run. `isShown()` tells whether the run is still
+// shown. `address` is the address of the studio's own page of the run.
 export function checkPlaces(isShown, address, wait = WAIT_MS) {
   setTimeout(() => {
     if (!isShown()) return;

@@ -1,4 +1,4 @@
-// The menu of the columns by which runs can be grouped, and the runs of each group again.
+// The menu of the columns by which runs can be grouped, and by which the runs of each group can be grouped again.
 
 import { get } from "./api.js";
 import { longTitle } from "./cells.js";
@@ -7,8 +7,8 @@ import { h, menu, say } from "./dom.js";
 
 const MAX_SHOWN = 100;
 
-// `chosen()` has the columns that are chosen, `group` and `subgroup`, or ""; `choose(group, subgroup)` is called after a
-// choice.
+// `chosen()` returns the chosen columns `group` and `subgroup`, which are "" if none is chosen.
+// `choose(group, subgroup)` is called after a choice.
 export function groupMenu(chosen, choose) {
   const group = () => chosen().group;
   const element = menu(
@@ -61,7 +61,7 @@ export function groupMenu(chosen, choose) {
           type: "radio",
           name: "amlflow-group",
           checked: column === group(),
-          // With the arrow keys one goes through the options; a click, Space or Enter chooses.
+          // The arrow keys only move through the options. A click, Space or Enter chooses one.
           onclick: (event) => event.detail !== 0 && take(column),
           onkeydown: (event) => {
             if (event.key !== "Enter" && event.key !== " ") return;

@@ -1,4 +1,4 @@
-// The keyboard: an element with `aria-keyshortcuts` is used by that key, and `?` shows which there are.
+// The keyboard: the key in an element's `aria-keyshortcuts` activates the element, and `?` shows all keys.
 
 import { showDialog } from "./dialogs.js";
 import { h, say } from "./dom.js";
@@ -21,7 +21,7 @@ const CHART = [
   ["0", "in a chart: show all"],
 ];
 
-// Whether an element can be used: it is in sight, and not below a dialog.
+// Returns whether an element can be used: it is visible, and not below a dialog.
 function isThere(element) {
   return element.getClientRects().length > 0 && !element.disabled;
 }
@@ -43,7 +43,8 @@ function use(element) {
 
 const KEPT = "amlflow.keys";
 
-// Whether single characters are keys. Who speaks to the computer may turn them off, as words are full of them.
+// Returns whether single characters are keys. Users of speech input may turn them off, since each spoken word would
+// press some.
 export function isOn() {
   try {
     return localStorage.getItem(KEPT) !== "off";
@@ -87,7 +88,7 @@ export function showKeys() {
   );
 }
 
-// What a key does in the studio's own pages. Keys that one writes with, or with Ctrl, are left alone.
+// Handles a key in the studio's own pages. Keys pressed with Ctrl or while the user writes a text are ignored.
 export function pressed(event) {
   if (!location.hash.startsWith(OURS) || event.defaultPrevented) return;
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.(WRITING)) return;

@@ -1,19 +1,19 @@
-// The pages of All runs: groups or runs on top, and what is below a group or a run.
+// Reads the pages of All runs: the groups or runs at the top level, and the rows below a group or a run.
 
 import { post } from "./api.js";
 
 export const ROWS = 50;
-const MORE_ROWS = 200; // of a further page in another order than by time: the server reads those before it again
-const TAB = String(Math.random()).slice(2); // a list that is read anew ends the query before it
+const MORE_ROWS = 200; // further pages are larger if not sorted by time, since the server reads earlier pages again
+const TAB = String(Math.random()).slice(2); // the server ends a tab's earlier query when the tab asks a new one
 
-// The next page of what is on top: groups, all of them at once, or runs.
+// Returns the next page of the top level: runs, or all groups at once.
 export async function readTop({ group }, request, cursor, signal) {
   const size = cursor && request.sort !== "-created" ? MORE_ROWS : ROWS;
   if (!group) return post("runs/search", { ...request, tab: TAB, cursor, size }, signal);
   return readGroups(group, { ...request, tab: TAB }, [], signal);
 }
 
-// A page of what is below a group (other groups, or its runs) or of a run's children.
+// Returns a page of the rows below a group, which are groups or runs, or of the children of a run.
 export async function readBelow({ subgroup }, request, row, cursor, signal) {
   if (row.isGroup) {
     if (subgroup && row.within.length === 1) return readGroups(subgroup, request, row.within, signal);
@@ -23,7 +23,7 @@ export async function readBelow({ subgroup }, request, row, cursor, signal) {
   return post("runs/search", { sort, columns, tree: true, parent: row.id, cursor, size: ROWS }, signal);
 }
 
-// Groups as rows. `within` are the groups that they are in, as the server takes them.
+// Reads groups, and returns them as rows. `within` are the groups that contain them, in the server's form.
 async function readGroups(column, request, within, signal) {
   const asked = within.length ? { ...request, in_group: within } : request;
   const { groups, runs, left_out } = await post("runs/groups", { ...asked, group: column }, signal);

@@ -1,14 +1,14 @@
-// A log's lines on the screen: in blocks, of which only those that are seen have numbers and colours.
+// Shows a log's lines in blocks. Only visible blocks have line numbers and colours.
 
 import { h } from "./dom.js";
 import { cleaned, Painter, plain } from "./log_text.js";
 
-const BLOCK = 500; // lines that are laid out and painted together, and only where they are seen
-const LINE = 18; // pixels, as in studio.css
+const BLOCK = 500; // lines of a block, which is laid out and painted only if it is visible
+const LINE = 18; // the height of a line in pixels, the same as in studio.css
 const MAX_CHARACTERS = 4_000_000;
 
 export class LogLines {
-  // `address(number)` is the link of a line; `dropped()` is called when the first lines are left out.
+  // `address(number)` returns the link to a line. `dropped()` is called when the first lines are removed.
   constructor(element, address, dropped) {
     this.element = element;
     this.address = address;
@@ -17,7 +17,7 @@ export class LogLines {
     this.clear(1);
   }
 
-  // `first` is the number of the first line that will follow; null where it is not known.
+  // Removes all lines. `first` is the number of the next line that is written; null if it is not known.
   clear(first) {
     this.seen.disconnect();
     this.first = first;
@@ -31,13 +31,13 @@ export class LogLines {
     this.element.replaceChildren(this.last);
   }
 
-  // The number of the first line has become known.
+  // Sets the number of the first line, which was not known before.
   setFirst(first) {
     this.first = first;
     for (const block of this.blocks) if (block.isPainted) this.paint(block);
   }
 
-  // A carriage return goes back to the line's beginning, as progress bars want it.
+  // Writes a text. A carriage return goes back to the beginning of the line, which progress bars use.
   write(text) {
     const parts = `${this.line}${text}`.replace(/\r+\n/g, "\n").split("\n");
     this.line = parts.pop();
@@ -50,7 +50,7 @@ export class LogLines {
     while (this.length > MAX_CHARACTERS && this.blocks.length > 1) this.drop();
   }
 
-  // Whole lines, in blocks: one text of 200,000 lines takes a browser a second for each scroll.
+  // Adds whole lines in blocks. With 200,000 lines in one text, each scroll would take the browser a second.
   append(lines) {
     for (let at = 0; at < lines.length; ) {
       let block = this.blocks.at(-1);
@@ -100,7 +100,7 @@ export class LogLines {
     block.element.replaceChildren(block.lines.map((line) => `${plain(line)}\n`).join(""));
   }
 
-  // Numbers are drawn by the style, so that they are not in what is copied.
+  // Paints a block. The style sheet draws the line numbers, so that they are not copied with the text.
   paint(block) {
     block.isPainted = true;
     const after = this.painter.state();
@@ -128,7 +128,7 @@ export class LogLines {
     return this.first !== null && number >= this.first + start && number < this.first + this.count;
   }
 
-  // Marks a line and brings it into sight.
+  // Marks a line and scrolls to it.
   show(number) {
     this.current = number;
     for (const marked of this.element.querySelectorAll(".is-current")) marked.classList.remove("is-current");

@@ -1,8 +1,8 @@
-// What a terminal would show of a log's lines: colours, and none of the other control characters.
+// Turns a log's lines into what a terminal would show: with colours, and without other control characters.
 
 import { AnsiUp } from "./vendor/ansi_up.js";
 
-// biome-ignore-start lint/suspicious/noControlCharactersInRegex: these are what a terminal's sequences are made of.
+// biome-ignore-start lint/suspicious/noControlCharactersInRegex: terminal sequences consist of them.
 const TITLES_AND_LINKS = /\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\|$)/g;
 const OTHER_SEQUENCES = /\x1b(?:[()*+][A-Za-z0-9]|[@-OQ-WYZ\\<=>c78])/g;
 const COLOURS_AND_MOVES = /\x1b\[[0-9;:<=>?]*[ -/]*[@-~]/g;
@@ -14,7 +14,7 @@ const ESCAPE = /\x1b/g;
 const MAX_ERASED = 10_000;
 const STATE = ["bold", "faint", "italic", "underline", "fg", "bg"];
 
-// The line without what is not seen; colours stay.
+// Returns a line without invisible characters. Colours are kept.
 export function cleaned(line) {
   let text = line.replace(TITLES_AND_LINKS, "").replace(OTHER_SEQUENCES, "").replace(UNSEEN, "");
   for (let count = 0; text.includes("\b") && count < MAX_ERASED && ERASED.test(text); count++)
@@ -22,12 +22,12 @@ export function cleaned(line) {
   return text.replace(BACKSPACES, "");
 }
 
-// A cleaned line as text alone.
+// Returns the plain text of a cleaned line.
 export function plain(line) {
   return line.includes("\x1b") ? line.replace(COLOURS_AND_MOVES, "").replace(ESCAPE, "") : line;
 }
 
-// Gives lines their colours, which go on from line to line.
+// Paints lines in their colours. A colour continues on the next line.
 export class Painter {
   constructor() {
     this.ansi = new AnsiUp();
@@ -35,7 +35,7 @@ export class Painter {
     this.ansi.url_allowlist = {};
   }
 
-  // The colours at this place, for `restore`.
+  // Returns the current colours, for `restore`.
   state() {
     return STATE.map((name) => this.ansi[name]);
   }
@@ -46,12 +46,13 @@ export class Painter {
     });
   }
 
-  // Goes past lines without showing them.
+  // Reads the colours of lines without showing the lines.
   skip(lines) {
     for (const line of lines) if (line.includes("\x1b")) this.html(line);
   }
 
-  // A cleaned line as nodes. ansi_up escapes the text, and its classes and colours are numbers' and its own.
+  // Returns a cleaned line as a node. This is safe: ansi_up escapes the text, and makes classes and colours only from
+  // numbers.
   paint(line) {
     const isPlain = !line.includes("\x1b") && this.state().every((value) => !value);
     if (isPlain) return document.createTextNode(line);
@@ -62,7 +63,7 @@ export class Painter {
 
   html(line) {
     const html = this.ansi.ansi_to_html(line);
-    this.ansi._buffer = ""; // the beginning of a sequence at the line's end is not one
+    this.ansi._buffer = ""; // an incomplete sequence at the end of a line does not continue on the next line
     return html;
   }
 }

@@ -1,4 +1,4 @@
-// A run's logs, read on from where the last look ended.
+// Shows a run's logs. Each time, only what is new is read.
 
 import { get, piece } from "./api.js";
 import { button, h } from "./dom.js";
@@ -8,13 +8,13 @@ import { fileAddress } from "./markdown.js";
 import { runAddress } from "./run_route.js";
 
 const LOOK_MS = 1000;
-const NEAR = 2000; // pixels before the end of what is shown
+const NEAR = 2000; // if fewer pixels are left below, more of the log is read
 const JUST_MS = 3000;
 const FIRST_BYTES = 1 << 18;
 const START = { offset: 0, line: 1 };
 
 export class LogView {
-  // `isFinal()` says whether the run has ended. `query` may have the file, and a line or "error" to show.
+  // `isFinal()` tells whether the run has ended. `query` may name the file, and a line or "error" to show.
   constructor(runId, isFinal, query = new URLSearchParams()) {
     this.runId = runId;
     this.isFinal = isFinal;
@@ -31,19 +31,19 @@ export class LogView {
       },
     );
     this.build();
-    // Whoever scrolls up wants to read; the end takes them along again.
+    // A user who scrolls up wants to read, so the log stops following its end. It follows again at the end.
     this.text.addEventListener("scroll", () => {
       if (this.below() > 30) this.follow.checked = false;
       else if (!this.isBehind()) this.follow.checked = true;
       if (this.isBehind() && this.isWanted()) this.wake();
     });
-    // What comes above the log, such as an error, makes it shorter.
+    // An element that appears above the log, such as an error, makes the log shorter.
     this.resized = new ResizeObserver(() => this.isJustShown() && this.lines.show(this.place.line));
     this.resized.observe(this.text);
     this.run();
   }
 
-  // Whether a line was brought into sight a moment ago.
+  // Returns whether the log was scrolled to a line a moment ago.
   isJustShown() {
     return this.place && this.lines.has(this.place.line) && Date.now() - this.shownAt < JUST_MS;
   }
@@ -107,7 +107,7 @@ export class LogView {
     this.wake();
   }
 
-  // Another line or file of the same log is in the address.
+  // The address names another line or file of the same run.
   moved(query) {
     const file = query.get("file") ?? this.name;
     this.query = query;
@@ -115,7 +115,7 @@ export class LogView {
     this.toWanted();
   }
 
-  // `from` is where to begin: a line, or by default near the end.
+  // Opens a file. `from` is the line to begin with; by default, the log begins near its end.
   open(name, from = null) {
     this.name = name;
     this.picker.value = name;
@@ -137,7 +137,7 @@ export class LogView {
         this.wake = resolve;
       });
       const wasFinal = final;
-      final = this.isFinal(); // asked before the log is read: what was there at the end is read then
+      final = this.isFinal(); // asked before the log is read, so that the last piece is read after the end
       let more = false;
       if (!document.hidden || !this.name) {
         try {
@@ -145,7 +145,7 @@ export class LogView {
           if (this.name && this.isWanted()) more = await this.read();
           this.tell(final);
         } catch (failure) {
-          final = false; // so that it is tried again
+          final = false; // so that it tries again
           this.tell(final, failure.message);
         }
       }
@@ -163,7 +163,7 @@ export class LogView {
     return this.text.scrollHeight - this.text.scrollTop - this.text.clientHeight;
   }
 
-  // A long log is read as far as somebody looks at it.
+  // Returns whether more is to be read now: a long log is read only as far as the user scrolls.
   isWanted() {
     return this.follow.checked || this.below() < NEAR;
   }
@@ -183,7 +183,7 @@ export class LogView {
     }
   }
 
-  // Whether there is more to read at once.
+  // Reads the next piece. Returns whether there is more to read at once.
   async read() {
     const { name, offset, lines } = this;
     const { bytes, size: whole } = await piece(this.runId, name, offset);
@@ -193,7 +193,7 @@ export class LogView {
     if (offset < 0) {
       this.offset = Math.max(0, whole + offset);
       this.start.hidden = this.offset === 0;
-      if (this.offset) shown = bytes.subarray(bytes.indexOf(10) + 1); // from a line's beginning
+      if (this.offset) shown = bytes.subarray(bytes.indexOf(10) + 1); // begin with a whole line
       this.number(name, this.offset + bytes.length - shown.length);
     }
     this.offset += bytes.length;
@@ -202,7 +202,7 @@ export class LogView {
     return this.isBehind() && bytes.length > 0;
   }
 
-  // The first line that is shown begins at an offset: which number has it?
+  // Asks the server for the number of the first shown line, which begins at `offset`.
   async number(name, offset) {
     if (offset === 0) {
       this.lines.setFirst(1);
@@ -223,7 +223,7 @@ export class LogView {
     }
   }
 
-  // What the address asks for.
+  // Goes to the line or the error that the address names.
   toWanted() {
     const number = Number(this.query.get("line"));
     if (Number.isSafeInteger(number) && number > 0) this.find({ number }, `The log has no line ${number}.`);
@@ -273,7 +273,7 @@ export class LogView {
     if (this.follow.checked) this.text.scrollTop = this.text.scrollHeight;
   }
 
-  // Of a log of which only the beginning has been read, the end is read anew.
+  // Goes to the end of the log. If only the beginning of a long log was read, the log is opened again at its end.
   end() {
     if (this.offset < this.whole - FIRST_BYTES) this.open(this.name);
     else this.wake();

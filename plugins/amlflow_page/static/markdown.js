@@ -1,4 +1,4 @@
-// Descriptions in Markdown, which anybody may have written: what runs or loads something is taken out.
+// Shows descriptions in Markdown. Anybody may have written them, so everything that runs or loads something is removed.
 
 import { h } from "./dom.js";
 import { OURS } from "./run_route.js";
@@ -15,7 +15,7 @@ const ALLOWED = {
 };
 const ABSOLUTE = /^([a-z][a-z0-9+.-]*:|\/|#)/i;
 
-// The text as an element. A picture without a server in its address is a file of the run, if there is one.
+// Returns the text as an element. If `runId` is given, a picture whose address names no server is a file of that run.
 export function markdown(text, runId = null) {
   const element = h("div", { class: "amlflow-markdown", dir: "auto" });
   element.append(
@@ -38,12 +38,12 @@ export function markdown(text, runId = null) {
 
 const MARKS = /[*_`#[\]<>!|~\\&\n-]/;
 
-// What a text says without its marks, for one line of a table.
+// Returns the text without Markdown's marks, for one line of a table.
 export function plainLine(text) {
   const start = text.slice(0, MAX_LINE);
   if (!MARKS.test(start)) return start;
   const words = parser.lexer(start).map(wordsOf).filter(Boolean).join(" · ").replace(/\s+/g, " ").trim();
-  return words || start.trim().split("\n")[0]; // HTML alone has no words
+  return words || start.trim().split("\n")[0]; // a text that is only HTML has no words
 }
 
 function wordsOf(token) {

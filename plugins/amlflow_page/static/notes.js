@@ -1,24 +1,24 @@
-// A board's notes in Markdown, which are edited in place.
+// The notes of a board, in Markdown. The user edits them in place.
 
 import { button, debounced, h } from "./dom.js";
 import { markdown } from "./markdown.js";
 
-const MAX_NOTES = 10_000; // as the server has it
+const MAX_NOTES = 10_000; // the server's limit
 const PREVIEW_MS = 200;
 
 export class Notes {
-  // `save(notes)` resolves to null, or to the view whose notes somebody else has changed meanwhile.
+  // `save(notes)` resolves to null, or to the view if somebody else has changed its notes meanwhile.
   constructor(save) {
     this.save = save;
     this.editing = null; // the id of the view whose notes are being edited
-    this.drafts = new Map(); // what has not been saved yet, by view
+    this.drafts = new Map(); // notes that are not saved yet, by view
     this.element = h("section", { class: "amlflow-notes", "aria-label": "Notes", hidden: true });
     addEventListener("beforeunload", (event) => {
       if (this.drafts.size) event.preventDefault();
     });
   }
 
-  // `view` is null where none is open. `mayEdit` says whether the user may change its notes now.
+  // Shows the notes of a view, or nothing if `view` is null. `mayEdit` tells whether the user may change them now.
   show(view, mayEdit) {
     this.view = view;
     this.mayEdit = mayEdit;
@@ -90,12 +90,12 @@ export class Notes {
   async finish() {
     const { editing } = this;
     const theirs = await this.save(this.box.value);
-    if (theirs === undefined || editing !== this.editing) return; // it failed, which has been said
+    if (theirs === undefined || editing !== this.editing) return; // saving failed, and the message was shown
     if (theirs === null) this.leave();
     else this.tellConflict(theirs);
   }
 
-  // The other's notes are shown beside one's own; saving again makes one's own the newest version.
+  // Shows the other person's notes beside the user's. If the user saves again, the user's notes are the newest version.
   tellConflict(view) {
     this.view = { ...this.view, version: view.version };
     this.theirs.replaceChildren(

@@ -1,11 +1,12 @@
-// The one box of All runs has words, `key:value` or JMESPath; what other places have as words comes into it.
+// The one box of All runs holds words, `key:value` or JMESPath. Words from elsewhere, such as an old view, are put into
+// it.
 
 export function isJmespath(text) {
   const unquoted = text.replaceAll(/"[^"]*"/g, "");
   return /^[[@{!(`'&]/.test(text) || /^[a-z_]+\s*\(/.test(text) || unquoted.includes("|");
 }
 
-// Words as the box takes them for words, whatever they look like.
+// Writes words so that the box reads them as words, even if they look like `key:value` or JMESPath.
 export function asWords(text) {
   return text
     .replaceAll('"', " ")
@@ -15,14 +16,14 @@ export function asWords(text) {
     .join(" ");
 }
 
-// A definition whose words are in the box. Beside a JMESPath expression they have to stay where they are.
+// Returns a definition with its words in the box. If the box has a JMESPath expression, the words stay in `text`.
 export function inOneBox(definition) {
   const { query, text } = definition;
   if (!text.trim() || isJmespath(query.trim())) return definition;
   return { ...definition, query: `${query.trim()} ${asWords(text)}`.trim(), text: "" };
 }
 
-// The definition narrowed to the runs that failed for a reason, which `words` find.
+// Returns the definition limited to the runs that failed for a reason; `words` find these runs.
 export function narrowedToFailure(definition, words) {
   const query = definition.query.trim();
   if (isJmespath(query)) return { ...definition, text: words, statuses: ["Failed"] };

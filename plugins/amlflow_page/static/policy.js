@@ -1,8 +1,8 @@
-// The Content-Security-Policy of the studio's pages: scripts come from this server's files alone.
+// The Content-Security-Policy of the studio's pages: scripts are loaded from this server's files only.
 //
-// A policy holds until the document is left. MLflow's page shows HTML that runs have stored in frames of its own
-// document, and those need their scripts; so the policy begins with the first page of the studio that is opened, and
-// MLflow's page of a run's artifacts is loaded anew.
+// A policy stays until the document is left. MLflow's page shows a run's HTML files in frames of the same document, and
+// these files need their scripts. So the policy is set when the first page of the studio is opened, and the document is
+// loaded again for MLflow's page of a run's artifacts.
 
 const ARTIFACTS = /^#\/experiments\/[^/?]+\/runs\/[^/?]+\/artifacts/;
 
@@ -21,7 +21,7 @@ const POLICY = [
 
 let isSet = false;
 
-// `isOurs` says whether the address shows a page of the studio.
+// `isOurs` tells whether the address shows a page of the studio.
 export function keepPolicy(hash, isOurs) {
   if (isOurs && !isSet) {
     const rule = document.createElement("meta");

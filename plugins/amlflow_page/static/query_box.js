@@ -1,5 +1,5 @@
-// The box for words, `key:value` or JMESPath: what is understood of it, or wrong with it, is said
-// below it while it is typed.
+// The box for words, `key:value` or JMESPath. While the user types, the line below says how the text is understood, or
+// what is wrong with it.
 
 import { get } from "./api.js";
 import { debounced, h, icon } from "./dom.js";
@@ -55,7 +55,7 @@ export class QueryBox {
     else this.tell(HINT);
   }
 
-  // The keys that runs have, for what is offered while one types.
+  // Reads the keys that runs have, which are offered while the user types.
   async learn() {
     this.offer();
     if (this.asked) return;
@@ -65,7 +65,7 @@ export class QueryBox {
       this.experiments = (await get("experiments")).experiments.map((each) => each.name);
       this.offer();
     } catch {
-      this.asked = false; // it goes without, and is tried again
+      this.asked = false; // works without the keys, and tries again later
     }
   }
 
@@ -93,7 +93,7 @@ export class QueryBox {
     try {
       found = await get("query/check", { query: text });
     } catch {
-      return true; // the search itself will say
+      return true; // the search itself will show the error
     }
     if (text !== this.box.value) return false;
     if (found.error) this.fail(found.error, found.place);
@@ -102,7 +102,7 @@ export class QueryBox {
     return !found.error;
   }
 
-  // What is understood of words and `key:value`.
+  // Shows how words and `key:value` are understood.
   explain(text) {
     const { parts, hints, error } = understand(text);
     if (error) this.fail(error);
@@ -119,7 +119,7 @@ export class QueryBox {
     this.onapply(text);
   }
 
-  // Also what a search found wrong, which a check that comes late does not take back.
+  // Shows what is wrong. The error of a search is shown, too: the answer of a late check does not replace it.
   fail(reason, place) {
     const text = this.box.value;
     this.failed = text;
@@ -141,7 +141,7 @@ export class QueryBox {
   }
 }
 
-// The queries that were asked last in this browser.
+// Returns the last queries of this browser.
 function history() {
   try {
     const texts = JSON.parse(localStorage.getItem(HISTORY) ?? "[]");
@@ -156,6 +156,6 @@ function remember(text) {
   try {
     localStorage.setItem(HISTORY, JSON.stringify(texts));
   } catch {
-    // A browser may keep nothing.
+    // The browser may not store anything.
   }
 }

@@ -1,6 +1,6 @@
-// Which rows of a long table are in sight. All rows have one height, so no library measures them.
+// Finds the visible rows of a long table. All rows have the same height, so this needs no library.
 
-const BEYOND = 8; // rows that are drawn above and below what is seen
+const BEYOND = 8; // rows that are drawn above and below the visible ones
 const USUAL_HEIGHT = 36;
 
 export class RowWindow {
@@ -8,10 +8,10 @@ export class RowWindow {
     this.onchange = onchange;
     this.height = USUAL_HEIGHT;
     this.waiting = false;
-    this.top = 0; // where the rows were drawn last
+    this.top = 0; // the scroll position when the rows were drawn last
   }
 
-  // `scroller` is the element that scrolls; `head` lies over its top.
+  // `scroller` is the element that scrolls, and `head` covers its top.
   attach(scroller, head) {
     this.scroller = scroller;
     this.head = head;
@@ -28,7 +28,7 @@ export class RowWindow {
     });
   }
 
-  // Takes the height of a row that is drawn. Returns whether it is another than before.
+  // Measures the height of a drawn row. Returns whether the height has changed.
   measure(row) {
     const height = row?.getBoundingClientRect().height;
     if (!height || Math.abs(height - this.height) < 0.5) return false;
@@ -36,8 +36,8 @@ export class RowWindow {
     return true;
   }
 
-  // The first row that is drawn, and the one after the last. Where nothing has a size, it is all.
-  // After a leap only what is seen is drawn, and the rows beyond it in the next frame.
+  // Returns the index of the first row to draw, and the index after the last one. If nothing has a size, all rows are
+  // drawn. After a long scroll, only the visible rows are drawn at once, and the rows beyond them in the next frame.
   range(count) {
     const seen = this.scroller?.clientHeight;
     if (!seen) return [0, count];
@@ -51,7 +51,7 @@ export class RowWindow {
     return [Math.max(0, Math.min(first, count)), Math.min(count, Math.max(last, 0))];
   }
 
-  // Scrolls as little as shows the row whole.
+  // Scrolls just far enough to show the whole row.
   reveal(index) {
     const seen = this.scroller?.clientHeight;
     if (!seen) return;

@@ -1,4 +1,4 @@
-// A run's files as a tree: a folder is read when it is opened; texts and pictures are shown.
+// Shows a run's files as a tree. A folder is read when it is opened. Texts and pictures are shown.
 
 import { get } from "./api.js";
 import { h } from "./dom.js";

@@ -1,4 +1,4 @@
-// What is known of a run, in sections: description, values, tags, properties, params, data, children.
+// The overview of a run, in sections: description, values, tags, properties, params, data, children.
 
 import { get } from "./api.js";
 import { h, icon } from "./dom.js";
@@ -27,7 +27,7 @@ export class RunOverview {
     this.stopped = true;
   }
 
-  // The run has been read; `anew` if its status is another one.
+  // The run was read. `anew` tells whether its status has changed.
   changed(anew) {
     const { state } = this.page;
     this.showDescription(state.description ?? "");
@@ -62,7 +62,7 @@ export class RunOverview {
 
   async watchMetrics() {
     do {
-      const final = this.page.state.final; // asked before, so that what was logged last is read
+      const final = this.page.state.final; // asked before reading, so that the last values are read after the end
       try {
         this.showMetrics(await get("runs/metrics", { run_id: this.page.id }));
       } catch (failure) {

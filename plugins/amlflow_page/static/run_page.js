@@ -1,4 +1,4 @@
-// What MLflow's page of a run gets: the fine status, Cancel, the logs, and which params are immutable.
+// Adds to MLflow's page of a run: v1's status, Cancel, the logs, and a mark on params that are immutable.
 
 import { h, icon, replaceContent } from "./dom.js";
 import { chip, mlflowRunLink } from "./format.js";
@@ -8,7 +8,7 @@ import { runAddress } from "./run_route.js";
 import { cancelButton, watchState } from "./run_state.js";
 
 const PROPERTY = "property.";
-const NOTE = /^property\.:u61:mlflow\./; // a note of amlflow's own, as trackers keep it
+const NOTE = /^property\.:u61:mlflow\./; // one of amlflow's own notes, as trackers store it
 const PACKAGES = "azureml-logs/30_environment_packages.txt";
 const ADDRESS = /^#\/experiments\/([^/?]+)\/runs\/([0-9a-f]{32})(?:\/([^?]*))?/;
 
@@ -71,7 +71,7 @@ export class RunPage {
     this.draw();
   }
 
-  // Called after every change of MLflow's page, which may have drawn over what is ours.
+  // Called after each change of MLflow's page, which may have removed the studio's parts.
   draw() {
     const header = document.querySelector(HEADER);
     if (!header || this.stopped) return;
@@ -105,7 +105,7 @@ export class RunPage {
     if (head.nextElementSibling === this.logs.element) return;
     head.after(this.logs.element);
     document.body.classList.add("amlflow-shows-logs");
-    // MLflow's tabs do not know that they are not shown, and would not change the address.
+    // MLflow's tab still counts as open while the logs are shown, so a click on it would not change the address.
     this.leave ??= (event) => {
       const other = event.target.closest?.("[role='tab']");
       if (other && other !== this.tab && this.showsLogs) {
@@ -136,7 +136,7 @@ export class RunPage {
     cell.append(chip(this.state.status));
   }
 
-  // A row below the status, which looks as MLflow's rows do.
+  // Draws a row below the status that looks like MLflow's rows.
   drawEnvironment() {
     const environment = this.state?.environment;
     const status = document.querySelector("main [data-testid='key-value-Status']");

@@ -1,13 +1,13 @@
-// The addresses of the studio's pages: of a run's own one #/amlflow/runs/ID/TAB?KEY=VALUE.
+// The addresses of the studio's pages. A run's page has the address #/amlflow/runs/ID/TAB?KEY=VALUE.
 
-export const OURS = "#/amlflow/"; // how all of them begin
+export const OURS = "#/amlflow/"; // all addresses of the studio begin with this
 export const ALL_RUNS = `${OURS}runs`;
 
 const ADDRESS = /^#\/amlflow\/runs\/([A-Za-z0-9_.-]{1,256})(?:\/([a-z]*))?(?:\?(.*))?$/;
 
 export const TABS = ["overview", "charts", "logs", "files"];
 
-// `{id, tab, query}` of an address of such a page; null for others.
+// Returns `{id, tab, query}` of the address of a run's page; null for other addresses.
 export function readRoute(hash) {
   const parts = ADDRESS.exec(hash);
   if (!parts) return null;
@@ -23,7 +23,7 @@ export function runAddress(id, tab = TABS[0], query = {}) {
 
 const DIFFERENCE = /^#\/amlflow\/difference\?(.*)$/;
 
-// The ids of the two runs that a page of differences is of; null for other addresses.
+// Returns the ids of the two runs in the address of a page of differences; null for other addresses.
 export function readDifference(hash) {
   const query = new URLSearchParams(DIFFERENCE.exec(hash)?.[1] ?? "");
   const ids = [query.get("left"), query.get("right")];

@@ -1,4 +1,4 @@
-// The state of a run on a page: read until the run has ended, and the button that cancels it.
+// Reads the state of a run for a page until the run has ended, and makes the button that cancels it.
 
 import { get } from "./api.js";
 import { cancel } from "./cancelling.js";
@@ -6,10 +6,10 @@ import { button } from "./dom.js";
 import { isFinal } from "./format.js";
 
 const LOOK_MS = 2000;
-const REFUSALS = [400, 403, 404]; // answers that stay as they are
+const REFUSALS = [400, 403, 404]; // statuses that would be the same if it tried again
 
 // Calls `page.set(state)` again and again until the run of `page.id` has ended or the page is `stopped`.
-// `tell(failure)` is called where it cannot be read.
+// `tell(failure)` is called if the state cannot be read.
 export async function watchState(page, tell = () => {}) {
   while (!page.stopped) {
     if (!document.hidden || !page.state) {
@@ -25,7 +25,7 @@ export async function watchState(page, tell = () => {}) {
   }
 }
 
-// Null where the run has ended, or is not for the user to cancel.
+// Returns the button; null if the run has ended, or if the user may not cancel it.
 export function cancelButton(page) {
   const { state } = page;
   if (state.final || !state.may_cancel) return null;

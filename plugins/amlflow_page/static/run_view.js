@@ -1,4 +1,4 @@
-// A run's own page: its state, why it failed, what it logged. It needs nothing of MLflow's page.
+// The studio's page of a run: its state, why it failed, what it logged. It uses no part of MLflow's page.
 
 import { get } from "./api.js";
 import { button, h, replaceContent, say } from "./dom.js";
@@ -129,7 +129,7 @@ export class RunView {
     }
   }
 
-  // The run's own charts: the metric that the address names, or the first ones.
+  // Returns the run's charts: a chart of the metric that the address names, or of the first metrics.
   charts(query) {
     const metric = query.get("metric");
     const charts = new Charts(
@@ -171,7 +171,7 @@ export class RunView {
     this.part.changed?.(changed);
   }
 
-  // What a page shows besides the run's row, read once for each status.
+  // Returns the details of the run, which are read once for each status.
   details() {
     if (this.detailsOf !== this.state.status) {
       this.detailsOf = this.state.status;
@@ -183,7 +183,7 @@ export class RunView {
     return this.reading;
   }
 
-  // Why it failed, on top of everything.
+  // Shows at the top why the run failed.
   async showFailure() {
     const { state } = this;
     this.failure.replaceChildren();
@@ -221,7 +221,7 @@ export class RunView {
   }
 }
 
-// Why a run failed, in one line, and below it all of a message that has more.
+// Returns why a run failed: one line, and the whole message below it if it is longer.
 function messageOf(failure, line) {
   const message = failure?.message?.trim();
   const reason = line || message || "The run does not say why it failed.";

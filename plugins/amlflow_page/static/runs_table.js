@@ -1,4 +1,4 @@
-// The table of runs: columns, order, selection and the keyboard. Only rows in sight are drawn.
+// The table of runs: columns, order, selection and the keyboard. Only visible rows are drawn.
 
 import { Branches, flatten } from "./branches.js";
 import { isMetric, longTitle, startsDescending, title, usualWidth } from "./cells.js";
@@ -10,14 +10,14 @@ import { drawRow, space } from "./table_rows.js";
 import { total } from "./tree_cells.js";
 
 const LEAST_WIDTH = 48;
-const STEP = 16; // pixels by which the keyboard makes a column wider
-const KEPT = 200; // rows between the focus and what is seen for which the focus is kept
+const STEP = 16; // pixels by which the keyboard makes a column wider or narrower
+const KEPT = 200; // the focus is kept if at most this many rows are between it and the visible rows
 
 export { title };
 
 export class RunsTable {
   // `on.sort(column)`, `on.select(rows)`, `on.open(row)`, `on.resize(column, width)`,
-  // `on.move(column, step)`, and `on.read(row, cursor, signal)`, which gives a page of what is below a row.
+  // `on.move(column, step)`, and `on.read(row, cursor, signal)`, which returns a page of the rows below a row.
   constructor(on) {
     this.on = on;
     this.rows = new Map();
@@ -42,7 +42,7 @@ export class RunsTable {
     this.window = new RowWindow(() => this.render());
   }
 
-  // `scroller` is what the table scrolls in.
+  // `scroller` is the element in which the table scrolls.
   attach(scroller) {
     this.window.attach(scroller, this.head);
   }
@@ -51,12 +51,12 @@ export class RunsTable {
     return [...this.selected].map(([id, row]) => this.find(id) ?? row);
   }
 
-  // A run's row, on top or in a branch.
+  // Returns a run's row, at the top level or in a branch.
   find(id) {
     return this.rows.get(id) ?? this.branches.find(id);
   }
 
-  // The runs that are shown, from top to bottom, without those of branches that are closed.
+  // Returns the shown runs from top to bottom. Runs in closed branches are not shown.
   shownRuns() {
     return this.nodes.filter((node) => node.kind === "run").map((node) => node.row);
   }
@@ -158,7 +158,7 @@ export class RunsTable {
     addEventListener("pointerup", end, { once: true });
   }
 
-  // The rows go; what is selected stays so, as it may come again in another order.
+  // Removes the rows. The selection is kept, since the same runs may come again in another order.
   clear() {
     this.rows.clear();
     this.arrange();
@@ -166,7 +166,7 @@ export class RunsTable {
     this.told();
   }
 
-  // Another choice of runs: what was open or selected says nothing any more.
+  // Forgets open branches and the selection, since other runs are shown from now on.
   forget() {
     this.branches.clear();
     this.selected.clear();
@@ -181,7 +181,7 @@ export class RunsTable {
     this.told();
   }
 
-  // Other rows in place of all; those that are alike stay as they are drawn.
+  // Replaces all rows. Rows that have not changed are not drawn again.
   replace(rows) {
     const kept = rows.map((row) => {
       const old = this.rows.get(row.id);
@@ -193,14 +193,14 @@ export class RunsTable {
     this.told();
   }
 
-  // What a branch shows is another; rows that are drawn stay where they are.
+  // A branch has changed: shows it. Other rows are not drawn again.
   branched() {
     this.arrange();
     this.render();
     this.told();
   }
 
-  // The rows and what is open below them, from top to bottom.
+  // Lists the rows and the open branches below them from top to bottom.
   arrange() {
     const before = new Map(this.nodes.map((node) => [node.id, node]));
     this.nodes = flatten(this.rows.values(), this.branches, (row) => row.isGroup || total(row.children) > 0);
@@ -213,7 +213,7 @@ export class RunsTable {
     if (!this.places.has(this.current)) this.current = this.nodes[0]?.id;
   }
 
-  // Has a row drawn anew at the next time.
+  // Lets a row be drawn again the next time.
   discard(id) {
     const element = this.elements.get(id);
     if (!element) return;
@@ -241,7 +241,7 @@ export class RunsTable {
     tick(this.body);
   }
 
-  // The rows in sight, of which only those are made that were not there.
+  // Shows the visible rows. Only rows that were not shown before are drawn.
   render() {
     const { nodes } = this;
     let [first, last] = this.window.range(nodes.length);
@@ -271,7 +271,7 @@ export class RunsTable {
     if (this.window.measure(rows[0])) this.render();
   }
 
-  // Puts elements into the body, leaving those where they are that are there already.
+  // Puts elements into the body. Elements that are there already are not moved.
   place(elements) {
     for (const each of [...this.body.querySelectorAll(".amlflow-space")]) each.remove();
     let next = this.body.firstElementChild;
@@ -281,7 +281,7 @@ export class RunsTable {
     }
   }
 
-  // All rows that are drawn are made again.
+  // Draws all rows again.
   draw() {
     for (const element of this.elements.values()) element.remove();
     this.elements.clear();
@@ -339,7 +339,7 @@ export class RunsTable {
     this.body.querySelector("[tabindex='0']")?.focus();
   }
 
-  // One row is a stop of the Tab key; arrows go on from there.
+  // Lets the Tab key stop at this row only. The arrow keys move on from there.
   rove(row) {
     if (!row?.dataset.id || row.dataset.id === this.current) return;
     this.elements.get(this.current)?.setAttribute("tabindex", "-1");
@@ -388,12 +388,12 @@ export class RunsTable {
   }
 }
 
-// The place that a key goes to; undefined for other keys. In a tree, the left arrow goes from what
-// is closed to its parent.
 function isSideways(key) {
   return key === "ArrowRight" || key === "ArrowLeft";
 }
 
+// Returns the index to which a key moves the focus; undefined for other keys. In a tree, the left arrow moves from a
+// closed row to its parent.
 function stepOf(key, index, node, table) {
   if (key === "ArrowLeft" && node.parent !== null && !node.isOpen) return table.places.get(node.parent);
   return {

@@ -1,4 +1,4 @@
-// Custom views: saved on the server for everybody, opened by link, edited by whoever may, each save a version.
+// Custom views: saved on the server for all users, opened by a link, edited by users who may. Each save is a version.
 
 import { get, post } from "./api.js";
 import { copy } from "./clipboard.js";
@@ -9,11 +9,12 @@ import { ALL_RUNS } from "./run_route.js";
 import { defaultView, readPerson, setDefaultView } from "./seen.js";
 import { timeElement } from "./times.js";
 
-const NONE = "all"; // the address of All runs without a view, where one is the default
+const NONE = "all"; // in the address: All runs without a view, although one is the default
 
 export class SavedViews {
-  // `page.definition()` is what is shown, `page.toSave()` the same with the charts that nobody has chosen;
-  // `page.opened(view, isStep)` shows a view; `page.kept()` shows that what is shown has been saved; `page.editNotes()`
+  // `page.definition()` returns what is shown, and `page.toSave()` the same with charts that the user has not chosen.
+  // `page.opened(view, isStep)` shows a view. `page.kept()` shows that everything is saved. `page.editNotes()` lets the
+  // user edit the notes.
   constructor(page) {
     this.page = page;
     this.current = null;
@@ -24,7 +25,7 @@ export class SavedViews {
     });
   }
 
-  // Opens the view that an address names, as it was in a version if that is named, too.
+  // Opens the view that an address names, or the version of it if the address names one.
   async open(query) {
     const id = query.get("view");
     const version = query.get("version");
@@ -34,28 +35,28 @@ export class SavedViews {
     }
     if (this.current?.id === id && String(this.current.version) === (version ?? String(this.current.newest))) return;
     try {
-      const reading = readPerson().catch(() => null); // the view is shown without it
+      const reading = readPerson().catch(() => null); // without it, the view is shown all the same
       ({ view: this.current, user: this.user } = await get("views/get", version ? { id, version } : { id }));
       await reading;
     } catch (failure) {
       this.current = null;
       const isGone = failure.status === 404;
-      if (isGone && id === defaultView()) setDefaultView(null).catch(() => null); // it is asked for again
+      if (isGone && id === defaultView()) setDefaultView(null).catch(() => null); // tried again at the next visit
       say(isGone ? "That view has been deleted, or is one that you may not see." : failure.message, true);
     }
   }
 
-  // The id of the view that this person sees where the address says nothing; null where there is none.
+  // Returns the id of the person's default view, which is shown if the address names none; null without a default.
   async usual() {
     try {
       this.user = await readPerson();
       return defaultView();
     } catch {
-      return null; // all runs are shown then, and the list says what is wrong
+      return null; // then all runs are shown, and the list says what is wrong
     }
   }
 
-  // Whether what is open is an older version of a view.
+  // Returns whether an older version of a view is open.
   isOld() {
     return this.current !== null && this.current.version !== this.current.newest;
   }
@@ -64,7 +65,7 @@ export class SavedViews {
     return this.current !== null && !same(this.current.definition, this.page.definition());
   }
 
-  // What an address says of the view.
+  // Returns the part of an address that names the view.
   address() {
     if (!this.current) return defaultView() ? { view: NONE } : {};
     const { id, version } = this.current;
@@ -150,8 +151,8 @@ export class SavedViews {
     }
   }
 
-  // Saves parts of the view. What somebody else has changed meanwhile stays where it is of another part; `conflict(view)`
-  // is called where it is of the same one. Returns whether it was saved.
+  // Saves parts of the view. If somebody else has changed other parts meanwhile, these changes are kept. If somebody
+  // else has changed the same part, `conflict(view)` is called. Returns whether the parts were saved.
   async save(parts, conflict) {
     const { id, version } = this.current;
     const isChanged = this.isChanged();
@@ -186,11 +187,12 @@ export class SavedViews {
       if (!choice) return;
       this.current = { ...theirs, newest: theirs.version };
       if (choice === "other") await this.saveChanges();
-      else this.page.opened(this.current, true); // Back goes to one's own
+      else this.page.opened(this.current, true); // Back shows the user's own changes
     });
   }
 
-  // Resolves to null when they are saved, to the other's view in a conflict, to undefined after another failure.
+  // Saves the notes. Resolves to null if they are saved, to the other person's view in a conflict, and to undefined
+  // after another failure.
   async saveNotes(notes) {
     let theirs;
     const isSaved = await this.save({ notes }, (view) => {
@@ -247,7 +249,7 @@ export class SavedViews {
     );
   }
 
-  // What an older version was is saved as the newest one.
+  // Saves the open older version as the newest one.
   bringBack() {
     const { name, definition, notes, newest } = this.current;
     this.current = { ...this.current, version: newest };
@@ -300,7 +302,7 @@ export class SavedViews {
   }
 }
 
-// A person's own views and those of others; all of them where there are no users.
+// Returns the person's own views as `mine`, and all others as `others`. Without users, all views are in `others`.
 export function groups(views, user) {
   return {
     mine: views.filter((view) => user !== null && view.owner === user),

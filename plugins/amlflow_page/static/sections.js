@@ -1,4 +1,4 @@
-// Sections of a run's page and of a page of differences: cards with tables of values.
+// The sections of a run's page and of a page of differences: cards with tables of values.
 
 import { h } from "./dom.js";
 
@@ -6,7 +6,7 @@ export function section(title, ...content) {
   return h("section", { class: "amlflow-card" }, h("h2", {}, title), ...content);
 }
 
-// `label` is what the table is called where it is read aloud. With `rowHeads` the first cells head the rows.
+// Returns a table. `label` is its name for screen readers. With `rowHeads`, the first cell of each row is its header.
 export function table(titles, rows, { kind = "", label = titles.join(", "), rowHeads = false } = {}) {
   const cell = (content, index) =>
     index === 0 && rowHeads ? h("th", { scope: "row" }, content) : h("td", {}, content);
@@ -24,7 +24,7 @@ export function table(titles, rows, { kind = "", label = titles.join(", "), rowH
 
 const SHORT = new Intl.NumberFormat("en", { maximumSignificantDigits: 6, useGrouping: false });
 
-// A number that fits a column; texts such as NaN stay.
+// Returns a number in few digits that fit into a column. Texts such as NaN are returned unchanged.
 export function number(value) {
   if (typeof value !== "number") return String(value);
   const size = Math.abs(value);

@@ -1,18 +1,18 @@
-// What is kept for each person about views: the default one, and when each was looked at last. A server with users
-// keeps it for each user; else the browser does, for a person without a name.
+// Keeps for each person the default view, and when the person last looked at each view. A server with users keeps this
+// for each user. Without users, the browser keeps it.
 
 import { get, post } from "./api.js";
 
 const DEFAULT = "amlflow.default-view"; // the view's id
 const VISITS = "amlflow.visits";
-const VISIT_MS = 30 * 60_000; // after which looking again is another visit
-const KEEP_MS = 5 * 60_000; // after which the server is told again that a visit goes on
+const VISIT_MS = 30 * 60_000; // after this time, looking again is a new visit
+const KEEP_MS = 5 * 60_000; // how often the server is told that a visit goes on
 const MAX_VISITS = 200;
 
-let kept = null; // what the server keeps of the user: {user, default, visits}; null where it keeps nothing
+let kept = null; // what the server keeps for the user: {user, default, visits}; null if it keeps nothing
 let isRead = false;
 
-// Reads what the server keeps, and gives the user's name, null on a server without users.
+// Reads what the server keeps. Returns the user's name, null on a server without users.
 export async function readPerson() {
   const person = await get("person");
   kept = person.user === null ? null : person;
@@ -33,11 +33,11 @@ function writeBrowser(name, content) {
   try {
     localStorage.setItem(name, JSON.stringify(content));
   } catch {
-    // A browser may keep nothing.
+    // The browser may not store anything.
   }
 }
 
-// The id of the person's default view, or null.
+// Returns the id of the person's default view, or null.
 export function defaultView() {
   const id = kept ? kept.default : readBrowser(DEFAULT).id;
   return typeof id === "string" ? id : null;
@@ -59,15 +59,15 @@ function visitOf(id) {
   return typeof visit?.from === "string" && typeof visit.until === "string" ? visit : null;
 }
 
-// The time from which on changes of a view are new to the person: when the visit before this one ended.
-// null where there was none.
+// Returns the time after which changes of a view are new to the person: the end of the visit before this one.
+// Returns null if there was no earlier visit.
 export function seenUntil(id, clock = Date.now()) {
   const visit = visitOf(id);
   if (!visit) return null;
   return clock - Date.parse(visit.until) > VISIT_MS ? visit.until : visit.from;
 }
 
-// The view is being looked at: `now` is the server's time, `from` what `seenUntil` returned.
+// Notes that the person looks at a view. `now` is the server's time, and `from` is what `seenUntil` returned.
 export async function noteVisit(id, from, now) {
   if (!isRead) await readPerson();
   const visit = { from: from ?? now, until: now };

@@ -1,4 +1,4 @@
-// The bar above the table that says how many runs are selected, and what can be done with them.
+// The bar above the table with the number of selected runs, and buttons for what can be done with them.
 
 import { MAX_TREES } from "./cancelling.js";
 import { button, h, replaceContent } from "./dom.js";
@@ -29,7 +29,7 @@ export class SelectionBar {
         "aria-keyshortcuts": "d",
         title: rows.length === 2 ? null : "Select two runs",
       }),
-      // Who may only read has no button for what he may not do.
+      // There are no buttons for actions that the user may not do.
       own.length &&
         button("Tags…", () => this.on.tag(own), {
           title: "Set or remove tags of these runs",

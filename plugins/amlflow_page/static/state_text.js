@@ -1,16 +1,17 @@
-// What All runs says below its rows: how many there are, or that they are being looked for.
+// The text below the rows of All runs: how many there are, or that the server is still searching.
 
 import { isUnfiltered } from "./definition.js";
 import { runs } from "./tree_cells.js";
 
 const STEP_S = 5;
 
-// For how long the list has been searching, in steps that are not read aloud too often.
+// Returns for how many seconds the list has been searching. It changes in steps, so that screen readers do not read it
+// aloud too often.
 export function searchSeconds({ searchSince }, now = Date.now()) {
   return Math.floor((now - searchSince) / 1000 / STEP_S) * STEP_S;
 }
 
-// `count` is the number of rows of the list.
+// Returns the text. `count` is the number of rows of the list.
 export function stateText(list, count) {
   const { search, lookedAt, value, total, grouped, done, shown } = list;
   if (search) {

@@ -1,4 +1,4 @@
-// Puts the studio's parts into MLflow's page, and takes them out again, as its address changes.
+// Adds the studio's parts to MLflow's page, or removes them, when the address changes.
 
 import { AllRuns } from "./all_runs.js";
 import { DifferenceView } from "./difference_view.js";
@@ -47,7 +47,7 @@ function moved() {
 
 function drawn() {
   const main = document.querySelector("main");
-  // MLflow knows no page of our addresses, and says so in the title.
+  // For the studio's addresses, MLflow's title says that the page was not found, so it is replaced.
   const title = runView ? runView.title() : TITLE;
   if (location.hash.startsWith(OURS) && document.title !== title) document.title = title;
   if (runView && main && runView.element.parentElement !== main) main.append(runView.element);
@@ -60,7 +60,7 @@ function drawn() {
   link();
 }
 
-// "All runs" in MLflow's side bar.
+// Adds the link "All runs" to MLflow's side bar.
 function link() {
   const list = document.querySelector("aside nav ul");
   if (!list) return;
@@ -70,7 +70,7 @@ function link() {
     { class: "amlflow amlflow-nav" },
     h("a", { href: ALL_RUNS, title: "All runs" }, icon("runs"), h("span", {}, "All runs")),
   );
-  // Behind the experiments, also when MLflow has drawn them anew.
+  // The link comes after "Experiments". It is added again if MLflow has drawn the side bar again.
   const experiments = [...list.children].find(
     (each) => each !== item && each.querySelector("a[href^='#/experiments']"),
   );
@@ -88,7 +88,7 @@ new MutationObserver(() => {
   waiting = true;
   requestAnimationFrame(() => {
     waiting = false;
-    // The router of MLflow's page changes the address without an event.
+    // MLflow's router changes the address without an event, so the address is compared.
     if (location.hash !== last) {
       last = location.hash;
       moved();

@@ -1,4 +1,4 @@
-// How the rows of All runs are drawn: runs, groups of runs, and the last row of a branch that has more.
+// Draws the rows of All runs: runs, groups of runs, and the last row of a branch of which more can be read.
 
 import { cell, isMetric, title } from "./cells.js";
 import { h } from "./dom.js";
@@ -59,7 +59,7 @@ function drawGroup(table, node) {
   );
 }
 
-// The last row of a branch that has more than was read.
+// Draws the last row of a branch of which more can be read.
 function drawMore(table, node) {
   const { branch, parent } = node;
   const content = branch.search

@@ -4,8 +4,8 @@ import { post } from "./api.js";
 import { ask, button, h, say } from "./dom.js";
 import { runs } from "./tree_cells.js";
 
-const MAX_RUNS = 1000; // of one request, as the server has it
-const MAX_NAMED = 20; // runs that are named if their tags did not change
+const MAX_RUNS = 1000; // runs of one request, which is the server's limit
+const MAX_NAMED = 20; // at most so many runs are named if their tags could not be changed
 
 // `changed(id, tags)` is called with each run's new tags.
 export async function changeTags(rows, changed) {
@@ -37,7 +37,7 @@ export async function changeTags(rows, changed) {
   );
 }
 
-// A run's tags after a change, in the order of their keys.
+// Returns a run's tags after a change, in the order of their keys.
 export function applied(tags, { set, remove }) {
   const all = Object.entries({ ...tags, ...set }).filter(([key]) => !remove.includes(key));
   return Object.fromEntries(all.sort(([one], [other]) => (one < other ? -1 : 1)));
@@ -118,7 +118,7 @@ export class TagsForm {
     return h("label", {}, box, text);
   }
 
-  // What is to be set and removed, as the server takes it. A tag without a value is null.
+  // Returns the tags to set and to remove, in the server's form. A tag without a value is null.
   change() {
     const pairs = [...this.lines.children].map((line) => [...line.querySelectorAll("input")].map((box) => box.value));
     const set = Object.fromEntries(pairs.map(([key, value]) => [key.trim(), value || null]).filter(([key]) => key));

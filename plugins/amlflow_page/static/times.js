@@ -1,4 +1,4 @@
-// How times are shown: how long ago, in the local time with its zone, or in UTC. The browser keeps the choice.
+// Shows times in one of three forms: how long ago, local time with its zone, or UTC. The browser keeps the choice.
 
 import { h } from "./dom.js";
 
@@ -30,12 +30,12 @@ export function onForm(listener) {
   listeners.push(listener);
 }
 
-// Shows all times that are in the page in another form.
+// Shows all times in the page in another form.
 export function setForm(name, page = document) {
   try {
     localStorage.setItem(KEPT, name);
   } catch {
-    // It holds until the page is left.
+    // The browser may not store it, so the choice is kept until the page is left.
   }
   tickTimes(page, name);
   for (const box of page.querySelectorAll("select.amlflow-times")) box.value = name;
@@ -50,7 +50,7 @@ function passed(time) {
 
 const formats = new Map();
 
-// The format of a zone, made once: to make one takes longer than to draw a row.
+// Returns the format for a zone. It is made only once, since that takes longer than drawing a row.
 function formatOf(zone) {
   if (!formats.has(zone)) {
     const format = new Intl.DateTimeFormat("en", {
@@ -64,7 +64,7 @@ function formatOf(zone) {
   return formats.get(zone);
 }
 
-// A date and time with its zone, such as 2026-11-26 14:02:03 GMT+1. `zone` is undefined for the browser's own.
+// Returns a date and time with its zone, such as 2026-11-26 14:02:03 GMT+1. Without `zone`, the browser's zone is used.
 export function absolute(time, zone) {
   const parts = formatOf(zone).formatToParts(new Date(time));
   const of = Object.fromEntries(parts.map(({ type, value }) => [type, value]));
@@ -76,12 +76,13 @@ export function timeText(time, name = form()) {
   return absolute(time, name === "utc" ? "UTC" : undefined);
 }
 
-// What is shown when the pointer is over a time: the local time and UTC.
+// Returns the text that is shown when the pointer is over a time: the local time and UTC.
 export function timeTitle(time) {
   return `${absolute(time)}\n${absolute(time, "UTC")}`;
 }
 
-// Its title is made when the pointer comes: a list draws many times, and two formats of each take longer than the rest.
+// Returns an element that shows a time. Its title is made only when the pointer is over it: a list shows many times,
+// and formatting each twice would take longer than the rest.
 export function timeElement(time) {
   const show = ({ currentTarget }) => {
     currentTarget.title = timeTitle(time);
@@ -96,7 +97,7 @@ export function tickTimes(element, name = form()) {
   }
 }
 
-// A box that chooses the form.
+// Returns the box in which the user chooses the form.
 export function timesBox() {
   const chosen = form();
   return h(

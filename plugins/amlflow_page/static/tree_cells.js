@@ -1,4 +1,4 @@
-// What rows of a tree show: the button that opens a row, numbers of children, values of groups.
+// The cells of a tree: the button that opens a row, the numbers of children, and the values of groups.
 
 import { short, title } from "./cells.js";
 import { h, icon } from "./dom.js";
@@ -7,12 +7,12 @@ import { kindOf, STATUSES } from "./format.js";
 const ENDS = ["Completed", "Failed", "Canceled"];
 const ORDER = [...ENDS, ...STATUSES.filter((status) => !ENDS.includes(status))];
 
-// Pairs of a status and a number in one order, so that rows below each other can be compared.
+// Returns pairs of a status and a number. The order is always the same, so that rows can be compared.
 function ordered(statuses) {
   return Object.entries(statuses).sort(([one], [other]) => ORDER.indexOf(one) - ORDER.indexOf(other));
 }
 
-// The numbers of runs by status, in words: "3 Completed, 1 Failed".
+// Returns the numbers of runs by status in words: "3 Completed, 1 Failed".
 export function statusText(statuses) {
   return ordered(statuses)
     .map(([status, count]) => `${count.toLocaleString("en")} ${status}`)
@@ -27,7 +27,7 @@ export function runs(count) {
   return `${count.toLocaleString("en")} run${count === 1 ? "" : "s"}`;
 }
 
-// The numbers of runs by status as dots with numbers; who reads it aloud is told in words.
+// Returns the numbers of runs by status as dots with numbers. Screen readers read them in words.
 export function statusCounts(statuses) {
   const text = statusText(statuses);
   return h(
@@ -39,7 +39,7 @@ export function statusCounts(statuses) {
   );
 }
 
-// `label` says what is opened.
+// Returns the button that opens or closes a row. `label` says what is opened.
 export function opener(isOpen, label, onclick) {
   const element = h(
     "button",
@@ -57,13 +57,13 @@ export function opener(isOpen, label, onclick) {
   return element;
 }
 
-// What the runs of a group have in common.
+// Returns the value that the runs of a group have in common.
 export function groupName(group) {
   if (!group.has) return `(no ${title(group.column)})`;
   return group.value ?? "(no value)";
 }
 
-// A group's cell in a column: runs by status, or the mean of a metric with the least and the largest number.
+// Returns a group's cell in a column: runs by status, or the mean, smallest and largest number of a metric.
 export function groupCell(column, group) {
   if (column === "status") return statusCounts(group.statuses);
   const numbers = group.numbers[column];

@@ -1,4 +1,4 @@
-// What is written in the one box: words, `key:value` or JMESPath.
+// Parses the text in the one box: words, `key:value` or JMESPath.
 
 import { KEYED, METRICS } from "./definition.js";
 import { STATUSES } from "./format.js";
@@ -9,7 +9,7 @@ const KEYS = ["status", "experiment", "by", "target", "name", "id", "since", "un
 const UNITS = { m: 60, h: 3600, d: 86400, w: 604800 };
 const COMPARISON = /^(.*?)(<=|>=|!=|=|<|>)(.*)$/s;
 
-// The words of a text, of which a part may be in double quotes: tag:"a b"=c.
+// Returns the words of a text. A part of a word may be in double quotes: tag:"a b"=c.
 function words(text) {
   return [...text.matchAll(/(?:"[^"]*"?|[^\s"])+/g)].map(([word]) => word);
 }
@@ -26,8 +26,8 @@ export function path(field, key) {
   return `${field}.${/^[A-Za-z_]\w*$/.test(key) ? key : JSON.stringify(key)}`;
 }
 
-// What is understood: `query` and `text` as the server takes them, `parts` in words, `hints` on
-// what may be meant otherwise, or `error`, why there is nothing to search for.
+// Returns what is understood: `query` and `text` in the server's form, `parts` that explain it in words, and `hints` on
+// what the user may have meant. If the text cannot be used for a search, `error` says why.
 export function understand(text, now = Date.now()) {
   const trimmed = text.trim();
   if (!trimmed || isJmespath(trimmed)) return { query: trimmed, text: "", parts: [], hints: [] };
@@ -72,7 +72,7 @@ function take(result, key, value, now) {
   return null;
 }
 
-// A tag, param, property or metric: there, equal to a value, or compared with a number.
+// Adds the condition on a tag, param, property or metric: it exists, equals a value, or is compared with a number.
 function takeEntry(add, key, value) {
   const [, name, operator, other] = (COMPARISON.exec(value) ?? [null, value, null, null]).map((each) =>
     each === null || each === undefined ? each : unquoted(each),
@@ -104,7 +104,7 @@ function moment(text, now) {
   return time && !Number.isNaN(time.getTime()) ? time.toISOString() : null;
 }
 
-// What the word that is being written may become, from the keys that runs have.
+// Returns completions of the word that the user is writing, made from the keys that runs have.
 export function completions(text, keys, experiments = []) {
   if (isJmespath(text.trim())) return [];
   const start = text.search(/[^\s]*$/);

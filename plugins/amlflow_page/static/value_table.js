@@ -1,9 +1,9 @@
-// The value of a query that is not a choice of runs: a table where it is rows, else JSON.
+// Shows the value of a query that does not choose runs: as a table if it has rows, else as JSON.
 
 import { short } from "./cells.js";
 import { button, h } from "./dom.js";
 
-// The names of the columns and the rows of a value; null where it is not rows.
+// Returns the column names and the rows of a value; null if it does not have rows.
 export function toRows(value) {
   if (!Array.isArray(value) || !value.length) return null;
   if (value.every(Array.isArray)) {
@@ -19,7 +19,7 @@ export function toRows(value) {
     : { names: ["Result"], rows: value.map((cell) => [cell]) };
 }
 
-// Comma-separated values. A text that a spreadsheet would take for a formula is made a text.
+// Returns comma-separated values. A text that a spreadsheet would read as a formula is marked as a text.
 export function toCsv({ names, rows }) {
   return [names, ...rows].map((row) => row.map(csvCell).join(",")).join("\r\n");
 }
