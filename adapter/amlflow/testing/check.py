@@ -1,4 +1,4 @@
-"""What ``amlflow plugins check`` runs: the suites on a plugin that is installed."""
+"""The tests that ``amlflow plugins check`` runs: the suites, for an installed plugin."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from amlflow.testing.tracker_suite import TrackerSuite
 
 
 class TestTracker(TrackerSuite):
-    """The tracker at the address that the plugin states."""
+    """The suite for the tracker at the address that the plugin states."""
 
     @pytest.fixture
     def uri(self, tmp_path_factory: pytest.TempPathFactory) -> str:
@@ -23,7 +23,7 @@ class TestTracker(TrackerSuite):
 
 
 class TestCompute(ComputeSuite):
-    """The compute target of the kind that the plugin states, with no settings."""
+    """The suite for a compute target of the kind that the plugin states, without settings."""
 
     @pytest.fixture
     def compute(self) -> Compute:
@@ -31,7 +31,7 @@ class TestCompute(ComputeSuite):
 
 
 class TestCluster(ClusterSuite):
-    """The cluster of the kind that the plugin states, with no settings."""
+    """The suite for a cluster of the kind that the plugin states, without settings."""
 
     start_seconds = 3.0
 

@@ -3,9 +3,10 @@
 Each test's docstring quotes the sentences of ``amlflow.spec`` that do not hold when it fails, as
 ``owner: sentence``.
 
-A plugin's tests inherit :class:`ClusterSuite` and give a fixture ``cluster``, which is empty enough
-for eight jobs of one node at once. Its nodes must be this machine: the tests' jobs write files into
-the tests' folders. Nobody else submits jobs of amlflow to it meanwhile.
+A plugin's tests inherit :class:`ClusterSuite` and define a fixture ``cluster``. The cluster must be
+empty enough for eight jobs of one node at once. Its nodes must be this machine, since the tests'
+jobs write files into the tests' folders. While the tests run, nobody else may submit amlflow's jobs
+to the cluster.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from amlflow.testing.suites.signatures import check_signatures
 
 
 class ClusterSuite(ClusterProcessTests, ClusterStateTests):
-    """What every cluster does."""
+    """The tests that every cluster must pass."""
 
     def test_arguments_by_position_and_by_name(self, cluster: Cluster) -> None:
         """
@@ -262,7 +263,7 @@ class ClusterSuite(ClusterProcessTests, ClusterStateTests):
 
 
 def command_lines(text: str) -> list[str]:
-    """The command lines of this machine's processes that hold a text."""
+    """Return the command lines of this machine's processes that contain a text."""
     lines = []
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []

@@ -3,8 +3,8 @@
 Each test's docstring quotes the sentences of ``amlflow.spec`` that do not hold when it fails, as
 ``owner: sentence``.
 
-A plugin's tests inherit :class:`ComputeSuite` and give a fixture ``compute``; the script that runs
-there is Python's, without packages.
+A plugin's tests inherit :class:`ComputeSuite` and define a fixture ``compute``. The tests run
+Python scripts there that need no packages.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MAX_RUNS = 10_000
 
 
 class ComputeSuite(ComputeSurroundingTests, ComputeEndTests):
-    """What every compute target does."""
+    """The tests that every compute target must pass."""
 
     def test_arguments_by_position_and_by_name(self, compute: Compute) -> None:
         """
@@ -152,7 +152,7 @@ class ComputeSuite(ComputeSurroundingTests, ComputeEndTests):
             tell.
         """
         _, run = started(f"raise SystemExit({code})")
-        assert ending(run) == Ending(code=code)  # which is not a signal, whatever a shell says
+        assert ending(run) == Ending(code=code)  # never a signal, unlike in a shell
         run.end(grace=1)
 
     def test_one_that_is_killed_says_so(self, started: Any) -> None:
@@ -210,7 +210,7 @@ class ComputeSuite(ComputeSurroundingTests, ComputeEndTests):
         assert words[3] == work.name
         # Work: folder is the working folder
         assert (work.folder / "left").read_text() == "here"
-        (work.folder / "left").unlink()  # it is the caller's
+        (work.folder / "left").unlink()  # the caller may remove it
 
     def test_it_reads_nothing(self, started: Any) -> None:
         """Work: Its standard input is empty."""
@@ -255,7 +255,7 @@ class ComputeSuite(ComputeSurroundingTests, ComputeEndTests):
         assert run.ending() is not None
         # Started.end: This includes processes
         assert is_silent(beats)
-        run.end(grace=0.5)  # once more is not an error
+        run.end(grace=0.5)  # ending it twice is not an error
 
     def test_clean_ends_what_an_agent_left(self, compute: Compute, started: Any) -> None:
         """

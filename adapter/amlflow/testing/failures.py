@@ -1,13 +1,13 @@
-"""What a failed test of a suite says: the sentence that is broken, and the smallest difference.
+"""Explains a failed test of a suite: the broken sentence, and the smallest difference.
 
-A comment in a test says which of the sentences that its docstring quotes the lines after it test,
-by how the sentence begins::
+The docstring of a test quotes sentences. A comment in the test names one of them by its beginning.
+The lines after the comment test this sentence::
 
     # transition: A run has an end time
     assert record.ended is None
 
-If a line after it fails, that sentence is named. Without such a comment, all of them are. A test
-that compares many cases at once raises :class:`BrokenSentence` instead.
+If one of these lines fails, this sentence is named. Without such a comment, all sentences of the
+docstring are named. A test that compares many cases at once raises :class:`BrokenSentence` instead.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from types import CodeType, TracebackType
 from typing import Any
 
 SHOWN = 200
-"""Characters of a value that are shown."""
+"""The most characters of a value that are shown."""
 AROUND = 20
-"""Characters that are shown around the first in which two long texts differ."""
+"""The number of characters that are shown on each side of the first difference of long texts."""
 ABSENT = object()
 _COMMENT = re.compile(r"\s*# (?=[\w.]+: )")
 
 
 class BrokenSentence(AssertionError):
-    """Raised by a test that finds out itself which of its sentences does not hold.
+    """An error of a test that knows which of its sentences does not hold.
 
-    ``beginning`` is how the sentence begins.
+    ``beginning`` is the beginning of the sentence.
     """
 
     def __init__(self, beginning: str, message: str) -> None:
@@ -41,7 +41,7 @@ class BrokenSentence(AssertionError):
 def broken_sentences(
     function: Any, traceback: TracebackType | None, error: BaseException | None = None
 ) -> list[str]:
-    """The sentences that a test names and that do not hold, where it failed."""
+    """Return the sentences of a failed test that do not hold, by the place where it failed."""
     sentences = quoted_sentences(function)
     if isinstance(error, BrokenSentence):
         return [each for each in sentences if each.startswith(error.beginning)] or sentences
@@ -53,7 +53,7 @@ def broken_sentences(
 
 
 def sentences_at(function: Any, index: int) -> list[str]:
-    """The sentences that are named if a test fails at a line, which is counted from its first."""
+    """Return the sentences that are named if a test fails at a line; its first line is 0."""
     sentences = quoted_sentences(function)
     if len(sentences) < 2:
         return sentences
@@ -63,19 +63,22 @@ def sentences_at(function: Any, index: int) -> list[str]:
 
 
 def quoted_sentences(function: Any) -> list[str]:
-    """What the docstring quotes: ``owner: sentence``, with indented lines that go on."""
+    """Return the sentences that a docstring quotes: ``owner: sentence``.
+
+    An indented line continues the sentence before it.
+    """
     lines = inspect.getdoc(function) or ""
     return [" ".join(each.split()) for each in re.split(r"\n(?=\S)", lines) if each]
 
 
 def comments_of(function: Any) -> list[str]:
-    """How the sentences begin that the comments of a test name."""
+    """Return the beginnings of sentences that the comments of a test name."""
     lines, _ = inspect.getsourcelines(function)
     return [_COMMENT.sub("", line).strip() for line in lines if _COMMENT.match(line)]
 
 
 def _failed_line(code: CodeType, traceback: TracebackType | None) -> int | None:
-    """The line of a test, or of a function within it, at which it failed."""
+    """Return the line at which a test failed, in the test or in a function within it, or None."""
     codes, failed = _codes(code), None
     while traceback is not None:
         if traceback.tb_frame.f_code in codes:
@@ -90,7 +93,10 @@ def _codes(code: CodeType) -> set[CodeType]:
 
 
 def _comment_above(lines: Sequence[str], index: int) -> list[str]:
-    """The nearest comment above a line that belongs to its block or to one around it."""
+    """Return the nearest comment above a line, in the same block or in a block around it.
+
+    It may have several lines, and each is the beginning of a sentence.
+    """
     depth = _depth(lines[index])
     beginnings: list[str] = []
     for line in reversed(lines[:index]):
@@ -108,7 +114,10 @@ def _depth(line: str) -> int:
 
 
 def explain_difference(actual: Any, expected: Any) -> list[str] | None:
-    """The smallest part in which two values differ, for pytest; None if pytest says it as well."""
+    """Return lines for pytest that show the smallest part in which two values differ.
+
+    Returns None if pytest's own explanation is as good.
+    """
     for path, one, other in _differences(actual, expected):
         if not path:
             return None
@@ -118,7 +127,7 @@ def explain_difference(actual: Any, expected: Any) -> list[str] | None:
 
 
 def _differences(one: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """The parts in which two values differ, each with its path."""
+    """Yield the parts in which two values differ, each with its path."""
     if one is ABSENT or other is ABSENT:
         yield path, one, other
     elif one == other:
@@ -144,7 +153,7 @@ def _differences(one: Any, other: Any, path: str = "") -> Iterator[tuple[str, An
 
 
 def _show(one: Any, other: Any) -> tuple[str, str]:
-    """Two values, of long texts what is around the first difference."""
+    """Return two values as texts. Of long texts, only the part around the first difference."""
     if isinstance(one, str) and isinstance(other, str) and max(len(one), len(other)) > SHOWN:
         pairs = zip(one, other, strict=False)
         at = next((n for n, pair in enumerate(pairs) if pair[0] != pair[1]), None)

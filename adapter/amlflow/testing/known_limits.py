@@ -1,4 +1,4 @@
-"""Known limits of a plugin in the suites: what may fail, and what is printed at the end."""
+"""Known limits of a plugin: tests of the suites that may fail, and the summary at the end."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import pytest
 
 MARKER = "known_limit"
 SUITES = "amlflow.testing."
-"""How the modules of the suites begin."""
+"""The beginning of the names of the suites' modules."""
 
 _used: set[str] = set()
-"""The limits, as ``switch: reason``, that have counted in the test that runs now."""
+"""The limits, as ``switch: reason``, that have applied in the current test."""
 
 
 def has_limit(plugin: Any, switch: str) -> bool:
-    """Whether a tracker or compute target declares a limit; it is printed at the end then.
+    """Return whether a tracker or compute target declares a limit. If so, the summary prints it.
 
-    For a case within a test. A whole test has its name as a switch, and may have the marker
-    ``known_limit(switch)``.
+    This is for a case within a test. The switch of a whole test is its name, or the one in its
+    marker ``known_limit(switch)``.
     """
     for limit in getattr(plugin, "known_limits", ()):
         if limit.switch == switch:
@@ -30,7 +30,7 @@ def has_limit(plugin: Any, switch: str) -> bool:
 def excuse(item: pytest.Item, report: pytest.TestReport) -> None:
     """Count a failure as expected if the plugin declares a limit with the test's name or switch.
 
-    A test that replaces one of the suite needs a limit with its name.
+    A plugin's test that replaces a test of the suite also needs a limit with the test's name.
     """
     name = name_of(item)
     arguments = getattr(item, "funcargs", {})
@@ -51,12 +51,12 @@ def excuse(item: pytest.Item, report: pytest.TestReport) -> None:
 
 
 def name_of(item: pytest.Item) -> str:
-    """The name of a test without its parameters."""
+    """Return the name of a test without its parameters."""
     return str(getattr(item, "originalname", None) or item.name)
 
 
 def replaced_tests(suite: type | None) -> set[str]:
-    """The tests of the suites that a subclass replaces or removes."""
+    """Return the names of the suites' tests that a subclass replaces or removes."""
     own: set[str] = set()
     replaced: set[str] = set()
     for part in getattr(suite, "__mro__", ()):

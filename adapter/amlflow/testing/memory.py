@@ -1,6 +1,7 @@
-"""The reference tracker: the contract in memory, as short as it can be and right.
+"""The reference tracker: a short and correct tracker in memory.
 
-``MemoryTracker()`` is one store for a process; nothing outlives it.
+Each ``MemoryTracker()`` is a store of its own within one process. Its data is lost when the process
+ends.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from amlflow.spec import (
 
 
 class MemoryTracker(spec.TrackerBase):
-    """Everything in dicts under one lock."""
+    """A tracker that keeps everything in dicts, with one lock for all of them."""
 
     features = frozenset(Feature) - {Feature.SHARED}
 
@@ -301,7 +302,7 @@ class MemoryTracker(spec.TrackerBase):
 
 
 def to_record(draft: RunDraft) -> RunRecord:
-    """The record of a new run."""
+    """Return the record of a new run."""
     run_id = uuid.uuid4().hex
     return RunRecord(
         id=run_id,

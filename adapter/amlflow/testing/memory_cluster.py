@@ -25,13 +25,13 @@ from amlflow.spec import (
 from amlflow.testing import memory_spread
 
 NODES = "AMLFLOW_MEMORY_NODES"
-"""The variable that tells a job how many nodes it has."""
+"""The environment variable that tells a job how many nodes it has."""
 
 
 class MemoryCluster(ClusterBase):
-    """A cluster of ``nodes`` nodes; each job takes as many as it asks for.
+    """A cluster of ``nodes`` nodes. Each job takes as many nodes as it asks for.
 
-    ``is_away`` lets it not answer, as a cluster whose controller is down.
+    With ``is_away``, it does not answer, like a cluster whose controller is down.
     """
 
     def __init__(self, nodes: int = 8) -> None:
@@ -84,7 +84,7 @@ class MemoryCluster(ClusterBase):
                     self._processes[name].send_signal(signal.Signals[NUDGE])
 
     def requeue(self, name: str) -> None:
-        """End a job that runs and let it wait again, as a cluster does for a more urgent one."""
+        """End a running job and put it back into the queue, as clusters do for urgent jobs."""
         with self._lock:
             _end(self._processes.pop(name))
 
@@ -127,7 +127,7 @@ class MemoryCluster(ClusterBase):
         )
 
     def _waiting(self) -> list[str]:
-        """The jobs that wait, in the order of their coming."""
+        """Return the waiting jobs in the order in which they were submitted."""
         return [n for n in self._works if n not in self._processes and n not in self._canceled]
 
     def _answer(self) -> None:
@@ -139,7 +139,7 @@ class MemoryCluster(ClusterBase):
         for name in self._waiting():
             work = self._works[name]
             if work.nodes > free:
-                return  # in the order of their coming
+                return  # later jobs do not overtake this one
             free -= work.nodes
             self._attempts[name] = self._attempts.get(name, 0) + 1
             own = {ATTEMPT: str(self._attempts[name]), NODES: str(work.nodes)}
@@ -175,7 +175,7 @@ class MemoryCluster(ClusterBase):
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a job with all its processes, which are of its session."""
+    """End all processes of a job, which are in one session."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

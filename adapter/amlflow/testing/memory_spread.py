@@ -1,10 +1,11 @@
-"""Starts the processes of a job of the reference cluster, as its ``spread`` says.
+"""Starts the processes of a job of the reference cluster: the command that its ``spread`` returns.
 
     python memory_spread.py VARIABLE NODES PROCESSES COMMAND…
 
-The first process of this script only waits for a second one. The second one starts the processes of
-the command, and ends them when the first one is gone, however that has ended. The variable VARIABLE
-tells each of them its number. The script imports nothing of amlflow, so that it starts fast.
+The first process of this script only waits for a second one. The second process starts the
+command's processes, and ends them when the first process has ended for any reason. The environment
+variable VARIABLE tells each of the command's processes its number. This script does not import
+amlflow, so it starts fast.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 from typing import IO
 
 NODE = "AMLFLOW_MEMORY_NODE"
-"""The variable that tells a process the number of its node."""
+"""The environment variable that tells a process the number of its node."""
 WATCHED = "--watched-by"
 PAUSE_S = 0.02
 
@@ -26,7 +27,7 @@ def main(words: Sequence[str]) -> int:
     if words[0] == WATCHED:
         watcher, variable, nodes, processes, *command = words[1:]
         return Spread(variable, int(nodes), int(processes), command).wait(int(watcher))
-    reading, writing = os.pipe()  # who reads is told when this process ends
+    reading, writing = os.pipe()  # reading ends when this process has ended
     watched = [sys.executable, "-I", __file__, WATCHED, str(reading), *words]
     with subprocess.Popen(watched, pass_fds=[reading]) as process:
         os.close(reading)
@@ -36,7 +37,7 @@ def main(words: Sequence[str]) -> int:
 
 
 class Spread:
-    """The processes of a command: node by node, the first nodes with one more if not even."""
+    """The processes of a command, node by node. If not even, the first nodes have one more."""
 
     def __init__(self, variable: str, nodes: int, processes: int, command: Sequence[str]) -> None:
         least, more = divmod(processes, nodes)
@@ -53,7 +54,7 @@ class Spread:
         ]
 
     def wait(self, watcher: int) -> int:
-        """Wait for all processes; the exit code of the first that failed, or 0."""
+        """Wait for all processes. Returns the exit code of the first that failed, or 0."""
         self._start(self._forward)
         self._start(self._end_with, watcher)
         readers = [self._start(self._relay, process.stdout) for process in self._processes]
@@ -83,11 +84,11 @@ class Spread:
             process.kill()
 
     def _end_with(self, watcher: int) -> None:
-        os.read(watcher, 1)  # nobody writes: it returns when the writer is gone
+        os.read(watcher, 1)  # nothing is written to it: it returns when the writer has ended
         self._end()
 
     def _forward(self) -> None:
-        """Give to all processes what comes from the standard input, and its end."""
+        """Copy the standard input to all processes, and close their inputs at its end."""
         while True:
             data = os.read(0, 1 << 16)
             for process in self._processes:
@@ -103,7 +104,7 @@ class Spread:
 
 
 def _write(stream: IO[bytes] | None, data: bytes) -> None:
-    """Write to a process, and close its input at the end; what has ended gets nothing more."""
+    """Write to a process; empty data closes its input. A process that has ended is ignored."""
     assert stream is not None
     try:
         if data:

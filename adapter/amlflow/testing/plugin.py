@@ -1,4 +1,4 @@
-"""What pytest says of a suite: the broken sentences of the contract, and what was not claimed."""
+"""pytest's plugin for the suites: names broken sentences of the contract and unclaimed features."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from amlflow.testing import known_limits, seeds
 from amlflow.testing.failures import broken_sentences, explain_difference
 
 NOT_CLAIMED = "not claimed: "
-"""How the reason of a skip begins that is due to a feature."""
+"""The beginning of the reason of a skip because of a feature that is not claimed."""
 
 pytest.register_assert_rewrite("amlflow.testing.suites", "amlflow.testing.compute_suite")
 
 
 BROKEN = "does not hold in amlflow.spec"
-"""The title of the sentences that a failed test names."""
+"""The title of the broken sentences in the report of a failed test."""
 DREW = "drawn"
-"""The marker of tests that draw their values."""
+"""The marker of tests that draw random values."""
 LEFT = "left"
-"""The name of the property of a report that says what a suite could not take away."""
+"""The name of the report's property that says what a suite could not remove."""
 SHOWN_LEFT = 5
-"""Addresses at which the summary says what is left: a suite may open a new one for each test."""
+"""The most trackers for which the summary says what is left. A suite may open one for each test."""
 RUNNING_ITEM = pytest.StashKey[pytest.Item]()
-"""The test that runs, in the session's stash."""
+"""The key of the current test in the session's stash."""
 THOROUGH = "thorough"
 """The marker of tests that take long; ``--quick`` leaves them out."""
 
@@ -50,7 +50,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what ``--quick`` or a suite's ``thorough_tests`` leaves out."""
+    """Leave out tests because of ``--quick`` or a suite's ``thorough_tests``.
+
+    Raises:
+        pytest.UsageError: a subclass of a suite removes a test.
+    """
     for suite in {getattr(item, "cls", None) for item in items if is_of_suite(item)}:
         for name in known_limits.replaced_tests(suite):
             if not callable(getattr(suite, name)):
@@ -74,13 +78,13 @@ def _is_left_out(item: pytest.Item, is_quick: bool) -> bool:
 
 
 def is_of_suite(item: pytest.Item) -> bool:
-    """Whether a test is one of the contract's."""
+    """Return whether a test belongs to a suite."""
     return hasattr(getattr(item, "cls", None), "amlflow_contract")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Explain comparisons in the suites' own way, and nobody else's."""
+    """Let :func:`explain_difference` explain failed comparisons in tests of the suites only."""
     global _explains
     item.session.stash[RUNNING_ITEM] = item
     _explains = is_of_suite(item)
@@ -94,7 +98,7 @@ _explains = False
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
-    """Show the one field in which records differ, and not both records."""
+    """Show only the first field in which two records differ."""
     return explain_difference(left, right) if _explains and op == "==" else None
 
 
@@ -102,9 +106,9 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Name the sentences that do not hold: each test of a suite has them in its docstring.
+    """Add the sentences that do not hold to the report of a suite's test.
 
-    Where a fixture fails, the test has not come to them.
+    If a fixture fails, no sentence is named, since the test itself has not run.
     """
     report = yield
     if report.when != "call" or not is_of_suite(item):
@@ -122,7 +126,7 @@ def pytest_runtest_makereport(
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """List unclaimed features, the known limits that counted and what is left; name the seed."""
+    """List unclaimed features, known limits that applied, and what is left; name the seed."""
     reports = [report for each in terminalreporter.stats.values() for report in each]
     features = sorted(
         {feature for reason in skips(terminalreporter) if (feature := unclaimed_feature(reason))}
@@ -149,17 +153,17 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 def collect_notes(reports: list[Any], name: str) -> list[str]:
-    """What tests have noted under a name: a limit that has counted, or what is left behind."""
+    """Return what tests have noted under a name: limits that applied, or what they left behind."""
     properties = [entry for report in reports for entry in getattr(report, "user_properties", ())]
     return sorted({str(value) for key, value in properties if key == name})
 
 
 def skips(terminalreporter: Any) -> list[str]:
-    """The reasons of all skips."""
+    """Return the reasons of all skips."""
     reports = terminalreporter.stats.get("skipped", [])
     return [report.longrepr[2] if isinstance(report.longrepr, tuple) else "" for report in reports]
 
 
 def unclaimed_feature(reason: str) -> str:
-    """The feature that a skip is due to; empty if it is due to something else."""
+    """Return the unclaimed feature in the reason of a skip; "" if the skip has another reason."""
     return reason.partition(NOT_CLAIMED)[2]

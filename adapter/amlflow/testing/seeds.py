@@ -1,4 +1,4 @@
-"""The seed of the values that the suites draw: a new one for each run, or the one that is given."""
+"""The seed of the suites' random values: a new one for each test run, or the one you give."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def add_option(parser: pytest.Parser) -> None:
 
 
 def choose_seed(config: pytest.Config) -> None:
-    """Draw a seed where none is given; the workers of pytest-xdist are given this one."""
+    """Draw a seed if none is given. The workers of pytest-xdist get the same seed."""
     if config.option.amlflow_seed is None:
         text = os.environ.get(SETTING, "")
         if text and not text.isdecimal():
@@ -30,6 +30,6 @@ def choose_seed(config: pytest.Config) -> None:
 
 
 def seed_of(config: pytest.Config) -> int:
-    """The seed of this run."""
+    """Return the seed of this test run."""
     seed: int = config.option.amlflow_seed
     return seed

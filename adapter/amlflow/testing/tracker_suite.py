@@ -1,13 +1,13 @@
-"""The contract as tests: a plugin inherits the suite and says where its tracker is.
+"""The conformance suite for trackers. A plugin's tests inherit it and say where the tracker is.
 
     class TestMine(TrackerSuite):
         @pytest.fixture
         def uri(self, tmp_path):
             return f"mine://{tmp_path}"
 
-Other experiments may be there already. The tracker is opened as amlflow opens it: the plugin is
-installed, and layers stand in for the features that it does not claim. One that lives in a single
-process gives the fixture ``tracker`` instead, and does not claim ``Feature.SHARED``.
+The tracker may already have other experiments. It is opened as amlflow opens it: the plugin is
+installed, and layers add the features that it does not claim. For a tracker that lives in a single
+process, define the fixture ``tracker`` instead of ``uri``; it must not claim ``Feature.SHARED``.
 """
 
 from __future__ import annotations
@@ -62,4 +62,7 @@ class TrackerSuite(
     RunTests,
     ExperimentTests,
 ):
-    """What every tracker does. pytest runs the tests of the last base first: the simplest ones."""
+    """The tests that every tracker must pass.
+
+    pytest runs the tests of the last base class first. These are the simplest ones.
+    """

@@ -1,4 +1,4 @@
-"""Other processes that use the same tracker."""
+"""Runs functions in other processes that use the same tracker."""
 
 from __future__ import annotations
 
@@ -18,20 +18,26 @@ from amlflow.spec import Tracker
 
 PROCESSES = 3
 TIMEOUT_S = 180
-"""That a busy machine may take."""
+"""How long a call may take on a busy machine."""
 T = TypeVar("T")
 
 Opener = Callable[[str], Tracker]
-"""Opens the tracker at a URI, one object for each process. Other processes import it by name."""
+"""A function that opens the tracker at a URI, with one object for each process.
+
+Other processes import it by its name.
+"""
 
 
 ROUNDS = 4
-"""How often a race is run: who looks and then acts does not lose each time."""
+"""How often a race is run: a tracker that reads and then writes does not fail each time."""
 
 
 @functools.cache
 def processes(method: str) -> tuple[Any, Any]:
-    """Processes for all tests, since each takes a while to start, and a barrier for them."""
+    """Return a pool of processes, and a barrier for them.
+
+    All tests share them, since starting the processes takes a while.
+    """
     context: Any = multiprocessing.get_context(method)
     barrier = context.Barrier(PROCESSES)
     pool = context.Pool(PROCESSES, _keep_barrier, [barrier])
@@ -40,7 +46,7 @@ def processes(method: str) -> tuple[Any, Any]:
 
 
 _barrier: Any = None
-"""In one of these processes: where all of them meet."""
+"""In one of these processes: the barrier at which all of them wait for each other."""
 
 
 def _keep_barrier(barrier: Any) -> None:
@@ -49,23 +55,27 @@ def _keep_barrier(barrier: Any) -> None:
 
 
 class Others:
-    """Other processes, each with a tracker of its own at one URI that it keeps open.
+    """Other processes. Each opens its own tracker at the same URI, and keeps it open.
 
-    ``method`` is how multiprocessing starts them.
+    ``method`` is the start method of multiprocessing.
     """
 
     def __init__(self, opener: Opener, uri: str, method: str = "spawn") -> None:
         self._opener, self._uri, self._method = opener, uri, method
 
     def at_once(self, work: Callable[..., T], *arguments: Any) -> list[T]:
-        """What each process returns for ``work(tracker, *arguments, me)``; all begin together."""
+        """Call ``work(tracker, *arguments, me)`` in all processes at once, and return the results.
+
+        ``me`` is the number of the process.
+        """
         [outcomes] = self.in_rounds(work, [arguments])
         return outcomes
 
     def in_rounds(self, work: Callable[..., T], rounds: Sequence[tuple[Any, ...]]) -> list[list[T]]:
-        """What each process returns in each round, whose arguments are given.
+        """Call ``work(tracker, *arguments, me)`` in all processes, once for each round.
 
-        All processes begin each round together.
+        ``rounds`` has the arguments of each round, which all processes begin together. Returns the
+        results of each round.
         """
         pool, barrier = processes(self._method)
         barrier.reset()  # a test that failed may have left it broken
@@ -76,26 +86,27 @@ class Others:
         return [list(of_round) for of_round in zip(*outcomes, strict=True)]
 
     def in_one(self, work: Callable[..., T], *arguments: Any) -> T:
-        """What ``work(tracker, *arguments)`` returns in one of the processes."""
+        """Call ``work(tracker, *arguments)`` in one of the processes, and return its result."""
         pool, _ = processes(self._method)
         call = (self._opener, self._uri, work, arguments)
         outcome: T = pool.apply_async(_in_process, call).get(TIMEOUT_S)
         return outcome
 
     def in_fork(self, work: Callable[..., object], *arguments: Any) -> int:
-        """Run ``work(tracker, *arguments)`` in a child that is forked where the tracker is open.
+        """Call ``work(tracker, *arguments)`` in a child, and return the child's exit code.
 
-        Returns the child's exit code.
+        The child is forked from a process in which the tracker is open.
         """
         return self.in_one(_fork, self._opener, self._uri, work, arguments)
 
     def killed_after(
         self, steps: int, part: float, work: Callable[..., object], *arguments: Any
     ) -> int:
-        """Kill a process that runs ``work(tracker, *arguments, report)``; how often it reported.
+        """Kill a process that runs ``work(tracker, *arguments, report)``.
 
-        It opens a tracker of its own, and calls ``report()`` after each step. It is killed within
-        the step after these ``steps``, when ``part`` of the time has passed that the last one took.
+        The process opens its own tracker, and calls ``report()`` after each step. It is killed
+        during the step after the first ``steps`` steps. ``part`` says when: 0.5 is after half the
+        time that the last step took. Returns how often the process has called ``report()``.
         """
         pool, _ = processes(self._method)
         call = (self._opener, self._uri, work, arguments, steps, part)
@@ -111,7 +122,7 @@ def _in_race(
     opener: Opener, uri: str, work: Callable[..., T], rounds: Sequence[tuple[Any, ...]], me: int
 ) -> list[T]:
     tracker = opener(uri)
-    next(iter(tracker.list_experiments()), None)  # all is loaded and connected
+    next(iter(tracker.list_experiments()), None)  # load and connect everything before the race
     outcomes = []
     for arguments in rounds:
         try:
@@ -121,7 +132,7 @@ def _in_race(
         try:
             outcomes.append(work(tracker, *arguments, me))
         except BaseException:
-            _barrier.abort()  # the others wait for this process no longer
+            _barrier.abort()  # the others must not wait for this process any more
             raise
     return outcomes
 

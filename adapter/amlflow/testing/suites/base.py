@@ -1,4 +1,4 @@
-"""What all parts of the suite share: fixtures, awkward texts, points and races.
+"""The base of all parts of the tracker suite: fixtures, awkward texts, points and races.
 
 Each test's docstring quotes the sentences of ``amlflow.spec`` that do not hold when it fails, as
 ``owner: sentence``.
@@ -38,7 +38,7 @@ T = TypeVar("T")
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 MILLISECOND = timedelta(milliseconds=1)
 UTC = timedelta(0)
-"""What a time in UTC is off it."""
+"""The offset of a time in UTC."""
 
 AWKWARD = [
     "plain",
@@ -82,13 +82,13 @@ AWKWARD = [
 
 
 def awkward_values() -> list[str]:
-    """Texts that a tracker must give back as they are, the empty one and a long one too."""
+    """Return texts that a tracker must return unchanged, among them "" and a long text."""
     like_json = ["1", "1.0", "true", "null", "nan", '{"a": 1}', "[1]"]
     return [*AWKWARD, *like_json, "", "\u200b", "\u200b\u200b", "long " * 1000]
 
 
 ALIKE = ["alike", "Alike", "alike ", "al\u00efke", "ali\u0308ke", "al_ke", "\uff41like"]
-"""Texts that some databases take for one."""
+"""Different texts that some databases treat as equal."""
 
 
 HARD = [
@@ -105,41 +105,41 @@ HARD = [
     "\\u0041",
     "x" * 256, "x" * 5_001, "ü" * 8_001, "long " * 13_200,
 ]  # fmt: skip
-"""Texts that a tracker returns as they are, or refuses: what databases, files and JSON change."""
+"""Texts that databases, files or JSON may change. A tracker returns them unchanged or refuses."""
 
 
 FEW = [
     string.punctuation, "it's", 'say "no"', "a//b", "größer 日本語 עברית", "😀", "line\nbreak",
     " blanks ", "mlflow.runName", "%41",
 ]  # fmt: skip
-"""The worst of them, for what takes a tracker a call for each."""
+"""The hardest of these texts, for tests that make one call for each text."""
 LONG = 10_000
-"""Characters that a tracker keeps or refuses."""
+"""The number of characters of a long text, which a tracker keeps or refuses."""
 
 
 class SuiteBase(Cleaning):
-    """What every tracker must do. A subclass gives the fixture ``uri``."""
+    """The base class of all tests for trackers. A subclass defines the fixture ``uri``."""
 
     amlflow_contract = True
     thorough_tests: Collection[str] | None = None
-    """The names of the tests that take long and are to run; None: all, unless with ``--quick``."""
+    """The names of the long tests to run. None: all of them, or none with ``--quick``."""
     more_than_a_page = 1300
-    """Runs; a tracker whose page is not 1,000 runs says another number."""
+    """A number of runs that fills more than one page. Change it if a page is not 1,000 runs."""
     patience = 20.0
-    """Seconds that a busy machine may take for one call."""
+    """How many seconds one call may take on a busy machine."""
 
     @pytest.fixture
     def uri(self) -> str:
-        """The address of a tracker, at which other processes open the same one."""
+        """Return the address of a tracker. Other processes open the same tracker with it."""
         raise NotImplementedError("a subclass of TrackerSuite gives the fixture `uri`")
 
     @pytest.fixture
     def tracker(self, uri: str) -> Tracker:
-        """The tracker as amlflow uses it: with the layers for what it does not claim."""
+        """Return the tracker as amlflow uses it: with layers for the features it does not claim."""
         return open_direct(uri)
 
     def needs(self, tracker: Tracker, feature: Feature) -> None:
-        """Skip the test where nothing can stand in for a feature that is not claimed."""
+        """Skip the test if a feature is not claimed and no layer can add it."""
         if feature not in tracker.features:
             pytest.skip(NOT_CLAIMED + feature.value)
 
@@ -158,21 +158,21 @@ class SuiteBase(Cleaning):
         return record
 
     made = create_run
-    """Its earlier name, which tests of plugins may still use."""
+    """An older name of ``create_run``, which tests of plugins may still use."""
 
     def draft(self, experiment: ExperimentRecord, **values: Any) -> RunDraft:
         return RunDraft(**{"experiment_id": experiment.id, "created": current(), **values})
 
     def quickly(self, tracker: Tracker, method: str, *arguments: object) -> Any:
-        """What a method of ``QuickSearch`` gives; None where the tracker does not have it."""
+        """Call a method of ``QuickSearch``. Returns None if the tracker does not have it."""
         function = getattr(tracker, method, None)
         return None if function is None else function(*arguments)
 
 
 def write_accepted(write: Callable[[list[T]], object], items: Sequence[T]) -> list[T]:
-    """Write the items in as few calls as the tracker allows; those that it has taken.
+    """Write the items in as few calls as possible, and return the items that were accepted.
 
-    A refused call changes nothing, so its halves are tried, down to the single item.
+    A refused call changes nothing, so both halves of its items are tried, down to single items.
     """
     if not items or not refuses(write, list(items)):
         return list(items)
@@ -183,7 +183,7 @@ def write_accepted(write: Callable[[list[T]], object], items: Sequence[T]) -> li
 
 
 def refuses(call: Callable[..., object], *arguments: object) -> bool:
-    """Whether a tracker refuses what is hard to keep."""
+    """Make a call, and return whether the tracker raises ``Refused``."""
     try:
         call(*arguments)
     except Refused:
@@ -221,7 +221,10 @@ def new_point(
 
 
 def race(threads: int, act: Callable[[int], object]) -> list[object]:
-    """What each thread's act returned or raised; all begin at the same moment."""
+    """Call ``act(number)`` in several threads at once.
+
+    Returns for each thread what the call returned, or the AzureMLException that it raised.
+    """
     barrier = threading.Barrier(threads)
 
     def enter(me: int) -> object:

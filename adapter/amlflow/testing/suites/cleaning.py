@@ -1,4 +1,4 @@
-"""Takes away what a suite has made in a tracker that outlives it."""
+"""Removes what a suite has created in a tracker that keeps its data after the tests."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from amlflow.spec import (
 from amlflow.testing.plugin import LEFT, RUNNING_ITEM
 
 MARK = uuid.uuid4().hex[:12]
-"""Is in the name of each experiment and model that this process makes in a suite."""
+"""A part of the name of each experiment and model that this process creates in a suite."""
 
 
 def new_name(kind: str = "suite") -> str:
-    """The name of an experiment or a model that nobody else uses."""
+    """Return a new unique name for an experiment or a model."""
     return f"{kind}-{MARK}-{uuid.uuid4().hex}"
 
 
 class Cleaning:
-    """A suite that takes away what it has made, after its last test."""
+    """A suite that removes what it has created after its last test."""
 
     cleans_up = True
-    """Whether it does; a store that is itself thrown away needs it not."""
+    """Whether to clean up. It is not needed if the store itself is thrown away."""
 
     @pytest.fixture(scope="class", autouse=True)
     def _trackers(
         self, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     ) -> Iterator[dict[str, Tracker]]:
-        """The trackers that the tests of this class have used, by URI."""
+        """Yield a dict for the trackers that the tests of this class use, by URI; clean them up."""
         trackers: dict[str, Tracker] = {}
         yield trackers
         if not request.cls.cleans_up:
@@ -65,7 +65,7 @@ class Cleaning:
 
 
 def outlives(tracker: Tracker, base: Path) -> bool:
-    """Whether a tracker's data is there after the tests, in another place than their own folder."""
+    """Return whether a tracker's data stays after the tests, since it is outside their folder."""
     if Feature.SHARED not in tracker.features:
         return False
     paths = Layer(tracker).own_paths()
@@ -73,7 +73,10 @@ def outlives(tracker: Tracker, base: Path) -> bool:
 
 
 def clean(tracker: Tracker) -> str:
-    """Delete the models and the empty experiments of a suite, archive the others; what is left."""
+    """Delete a suite's models and empty experiments, and archive its other experiments.
+
+    Returns a sentence that says what is left; "" if nothing is left.
+    """
     archived = 0
     try:
         with tried_once():
@@ -87,7 +90,7 @@ def clean(tracker: Tracker) -> str:
                     continue
                 try:
                     tracker.delete_experiment(experiment.id)
-                except Refused:  # it has runs, which the contract has no call to delete for good
+                except Refused:  # it has runs, and no call of the contract deletes them for good
                     archived += 1
                     if experiment.archived is None:
                         tracker.update_experiment(experiment.id, ExperimentChange(archived=True))

@@ -1,4 +1,4 @@
-"""What the parts of the suite for clusters share: fixtures, and how a job's end is waited for."""
+"""The base of all parts of the cluster suite: fixtures, and waiting for a job's end."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from amlflow.testing.suites.compute_base import until
 NOTE = "AMLFLOW_TEST_NOTE"
 OVER = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELED, JobState.UNKNOWN)
 HEAD = "import os, pathlib, sys, time; note = pathlib.Path(os.environ['AMLFLOW_TEST_NOTE']); "
-"""What the code of each work begins with."""
+"""The beginning of the code of each work."""
 
 
 class ClusterTestsBase:
-    """What a subclass gives, and what tests use."""
+    """The fixtures that a subclass defines, and those that tests use."""
 
     amlflow_contract = True
 
@@ -30,12 +30,12 @@ class ClusterTestsBase:
 
     @pytest.fixture
     def too_many_nodes(self) -> int:
-        """More nodes than the cluster has."""
+        """Return a number of nodes that is larger than the cluster."""
         return 100_000
 
     @pytest.fixture
     def work(self, tmp_path: Path) -> Callable[..., ClusterWork]:
-        """Make a work of some code, which knows the path ``note``."""
+        """Return a function that makes a work of some code. The code has the path ``note``."""
 
         def make(code: str = "pass", **values: Any) -> ClusterWork:
             name = uuid.uuid4().hex
@@ -55,7 +55,7 @@ class ClusterTestsBase:
     def submitted(
         self, cluster: Cluster, work: Callable[..., ClusterWork]
     ) -> Iterator[Callable[..., ClusterWork]]:
-        """Submit a work of some code; it is cancelled after the test."""
+        """Yield a function that submits a work of some code. It is cancelled after the test."""
         names = []
 
         def submit(code: str = "pass", **values: Any) -> ClusterWork:
@@ -69,7 +69,7 @@ class ClusterTestsBase:
 
 
 def end_of(cluster: Cluster, name: str) -> ClusterJob:
-    """The job once it is over."""
+    """Wait until a job is over, and return it."""
     job = until(
         lambda: (job := cluster.look([name], now=True)[name]).state in OVER and job, pause_s=0.5
     )

@@ -1,4 +1,4 @@
-"""The processes of a job on its nodes."""
+"""Tests of jobs with several processes on their nodes."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ new = note.with_name(note.name + ".new")
 new.write_text(json.dumps(told))
 new.replace(note)
 """
-"""What runs on the first node: ``course`` is what happens to the command."""
+"""The code that runs on the first node. ``course`` is the code that uses the started command."""
 
 _PROCESS = """
 import json, os, pathlib, sys, time
@@ -68,15 +68,15 @@ def write(kind, text):
     new.replace(note.with_name(f"{note.name}.{kind}.{number}"))
 
 """
-"""How the code of each process begins."""
+"""The beginning of the code of each process."""
 
 
 class ClusterProcessTests(ClusterTestsBase):
-    """What a cluster does for a job of several processes."""
+    """Tests of a job with several processes."""
 
     @pytest.fixture
     def opening(self) -> str | None:
-        """Code that sets ``cluster`` within a job; None if no job can open the cluster.
+        """Return code that sets ``cluster`` within a job; None if a job cannot open the cluster.
 
         For example::
 
@@ -87,14 +87,14 @@ class ClusterProcessTests(ClusterTestsBase):
 
     @pytest.fixture
     def node_variable(self) -> str | None:
-        """The variable in which the cluster gives a process the number of its node, if any."""
+        """Return the environment variable with the number of a process's node, if there is one."""
         return None
 
     @pytest.fixture
     def spread(
         self, cluster: Cluster, submitted: Callable[..., Any], tmp_path: Path, opening: str | None
     ) -> Callable[..., dict[str, Any]]:
-        """Run processes of some code on nodes; what their job tells of them."""
+        """Return a function that runs processes on nodes, and returns what their job has noted."""
         if not cluster.is_distributed:
             pytest.skip(f"{NOT_CLAIMED}jobs of several processes (`is_distributed`)")
         if opening is None:
@@ -107,7 +107,7 @@ class ClusterProcessTests(ClusterTestsBase):
             )  # fmt: skip
             script = tmp_path / "job.py"
             script.write_text(job)
-            # Not by -c: the processes' code would be on the job's command line, too.
+            # A file and not -c: else the processes' code would also be on the job's command line.
             item = submitted(arguments=[str(script)], nodes=NODES, processes_per_node=2)
             end = end_of(cluster, item.name)
             assert end.state is JobState.COMPLETED, end

@@ -1,4 +1,4 @@
-"""What a cluster tells of its queue and of its nodes."""
+"""Tests of what a cluster says about its queue and its nodes."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from amlflow.testing.suites.cluster_base import OVER, ClusterTestsBase
 from amlflow.testing.suites.compute_base import until
 
 MOST_JOBS = 64
-"""Jobs that are submitted until one of them waits."""
+"""The most jobs that are submitted until some of them wait."""
 PAUSE_S = 0.3
 
 
 class ClusterStateTests(ClusterTestsBase):
-    """Jobs that wait, and the nodes."""
+    """Tests of waiting jobs, and of the nodes."""
 
     start_seconds = 0.0
-    """How long a job may wait although there is a node for it: give it for a slow scheduler."""
+    """How long a job may wait although a node is free. Set it for a slow scheduler."""
 
     @pytest.fixture
     def queue(self, cluster: Cluster, submitted: Any) -> list[str]:
-        """The names of jobs; the last two of them wait, and the first of all runs."""
+        """Submit jobs until the last two wait, and return all names. The first job runs."""
         nodes = 1
         if cluster.is_distributed and (status := cluster.describe()) is not None:
             nodes = max(part.in_use + part.idle for part in status.partitions)
@@ -41,7 +41,7 @@ class ClusterStateTests(ClusterTestsBase):
         return names
 
     def _stay_queued(self, cluster: Cluster, names: list[str]) -> bool:
-        """Whether jobs wait, and still do when the scheduler has had its time."""
+        """Return whether jobs wait, and still wait after ``start_seconds``."""
         until_time = time.monotonic() + self.start_seconds
         while True:
             states = {job.state for job in cluster.look(names, now=True).values()}
@@ -132,7 +132,7 @@ class ClusterStateTests(ClusterTestsBase):
 
 
 def _settled_state(cluster: Cluster, name: str) -> JobState | None:
-    """The state of a job that runs or waits, which the cluster has decided by now."""
+    """Return the state of a job that waits or runs; else None. Gives the cluster time to decide."""
     job = cluster.look([name], now=True)[name]
     if job.state is JobState.QUEUED:
         time.sleep(PAUSE_S if job.reason else 3 * PAUSE_S)
@@ -145,7 +145,7 @@ def _state(cluster: Cluster, name: str) -> JobState:
 
 
 def _after(cluster: Cluster, **counts: int) -> ClusterStatus | None:
-    """What the cluster tells if it tells of so many jobs; its answer may be old."""
+    """Return the cluster's status if it has these counts; else None, since it may be old."""
     status = cluster.describe()
     is_after = all(getattr(status, name) == count for name, count in counts.items())
     return status if is_after else None

@@ -1,4 +1,4 @@
-"""What the parts of the suite for compute targets share: fixtures, and how a work is waited for."""
+"""The base of all parts of the compute suite: fixtures, and waiting for a work's end."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from amlflow.exceptions import ComputeTargetException
 from amlflow.spec import Compute, Ending, Started, Work
 
 TIMEOUT_S = 120
-"""That a busy machine may take for what is a matter of one or two."""
+"""How long something may take on a busy machine that usually takes one or two seconds."""
 
 SILENCE_S = 0.5
-"""Without a beat, of which there are twenty a second."""
+"""The time without a beat after which a process counts as silent. It beats every 0.05 s."""
 
 TREE = """
     import os, pathlib, signal, sys, time
@@ -36,11 +36,11 @@ TREE = """
             file.flush()
             time.sleep(0.05)
 """
-"""Three processes that ignore SIGTERM, one of them without parent and session, and each beats."""
+"""Three processes that ignore SIGTERM and beat. One of them has left its parent and session."""
 
 
 class ComputeBase:
-    """What a subclass gives, and what tests use."""
+    """The fixtures that a subclass defines, and those that tests use."""
 
     amlflow_contract = True
 
@@ -50,17 +50,17 @@ class ComputeBase:
 
     @pytest.fixture
     def image(self) -> str | None:
-        """The container image with Python, for targets that need one."""
+        """Return the container image with Python, for targets that need one."""
         return None
 
     @pytest.fixture
     def work(self, tmp_path: Path, image: str | None) -> Callable[..., Work]:
-        """Make a work of some code."""
+        """Return a function that makes a work of some code."""
 
         def make(code: str = "", **values: Any) -> Work:
             folder = tmp_path / "work"
             folder.mkdir(exist_ok=True)
-            # Replaced whole: a work that was started before may be about to read it.
+            # The file is replaced, not overwritten: an earlier work may just be reading it.
             new_script = tmp_path / "new_script"
             new_script.write_text(textwrap.dedent(code))
             new_script.replace(folder / "script.py")
@@ -82,7 +82,7 @@ class ComputeBase:
     def started(
         self, compute: Compute, work: Callable[..., Work]
     ) -> Iterator[Callable[..., tuple[Work, Started]]]:
-        """Start a work of some code; it is cleaned away after the test."""
+        """Yield a function that starts a work of some code. It is cleaned up after the test."""
         names = []
 
         def start(code: str = "", **values: Any) -> tuple[Work, Started]:
@@ -97,7 +97,7 @@ class ComputeBase:
 
 
 def refusal(compute: Compute, work: Work) -> str:
-    """Why a work cannot run: said when it is checked or started, or when it has ended."""
+    """Return why a work cannot run: the error of ``check`` or ``start``, or the end's reason."""
     try:
         compute.check(work)
         run = compute.start(work)
@@ -110,14 +110,14 @@ def refusal(compute: Compute, work: Work) -> str:
 
 
 def ending(run: Started) -> Ending:
-    """How a work ended, which is waited for."""
+    """Wait until a work has ended, and return how."""
     end = until(run.ending)
     assert isinstance(end, Ending)
     return end
 
 
 def until(holds: Callable[[], Any], pause_s: float = 0.05) -> Any:
-    """Wait for something to hold; what it gave is returned."""
+    """Wait until ``holds()`` returns a true value, and return the value."""
     deadline = time.monotonic() + TIMEOUT_S
     while True:
         value = holds()
@@ -128,7 +128,7 @@ def until(holds: Callable[[], Any], pause_s: float = 0.05) -> Any:
 
 
 def is_silent(beats: Path) -> bool:
-    """Whether nobody writes to a file, or makes it; each process would, twenty times a second."""
+    """Return whether no process writes to a file or creates it for :data:`SILENCE_S`."""
     size = beats.stat().st_size if beats.exists() else None
     deadline = time.monotonic() + SILENCE_S
     while time.monotonic() < deadline:

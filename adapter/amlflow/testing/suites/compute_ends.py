@@ -1,4 +1,4 @@
-"""How works are ended, with all their processes and no others."""
+"""Tests that all processes of a work are ended, and no others."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BEATS = """
             file.flush()
             time.sleep(0.05)
 """
-"""Writes to the file that its argument names, twenty times a second."""
+"""A process that beats: it writes to the file of its argument twenty times a second."""
 BACKGROUND = """
     import subprocess, sys
     code = "file = open('beats', 'a', 1)\\nwhile True: print(file=file); time.sleep(0.05)"
@@ -29,7 +29,7 @@ BACKGROUND = """
                      stderr=subprocess.DEVNULL, start_new_session=True)
     print("left", flush=True)
 """
-"""Starts a process that beats, and ends."""
+"""A process that starts another one, which beats, and then ends."""
 ASKED = """
     import os, signal, sys, time
     who = "child" if os.fork() == 0 else "parent"
@@ -58,7 +58,7 @@ STUBBORN = """
 
 
 class ComputeEndTests(ComputeBase):
-    """What ``end`` and ``clean`` do."""
+    """Tests of ``end`` and ``clean``."""
 
     def test_children_are_asked_to_end_too(self, started: Any) -> None:
         """
@@ -128,7 +128,7 @@ class ComputeEndTests(ComputeBase):
             process group; a script that is submitted from a submitted script has its own value.
         """
         name = uuid.uuid4().hex
-        # As if this process were itself a script of the work `name`, which submits another one.
+        # This process acts as a script of the work `name` that submits another work.
         monkeypatch.setenv(JOB, name)
         longer, shorter = f"{name}0", name[:-1]
         for me in (longer, shorter):

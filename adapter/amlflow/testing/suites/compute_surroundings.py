@@ -1,4 +1,4 @@
-"""What a work finds where it runs: its Python, its environment, and errors of its start."""
+"""Tests of a work's surroundings: its Python, its environment variables, errors of its start."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ WRAPPER = '#!/bin/sh\nWRAPPED="yes $WRAPPED" exec python3 "$@"\n'
 
 
 class ComputeSurroundingTests(ComputeBase):
-    """What a compute target gives to a work."""
+    """Tests of what a compute target gives to a work."""
 
     def run_and_show(self, started: Any, tmp_path: Path, **values: Any) -> dict[str, str]:
-        """The environment variables of a script."""
+        """Run a script, and return its environment variables."""
         work, run = started(SHOW, output=tmp_path / "shown", **values)
         end = ending(run)
         run.end(grace=1)

@@ -1,4 +1,4 @@
-"""Calls that are refused for one item, wherever it stands: then nothing of them is done."""
+"""Tests that a call that is refused because of one item changes nothing."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from amlflow.testing.suites.cleaning import new_name
 
 
 def arrangements(bad: Any, good: Sequence[Any]) -> list[list[Any]]:
-    """The bad item alone, first, in the middle and last."""
+    """Return lists of items with the bad item alone, first, in the middle and last."""
     half = len(good) // 2
     return [[bad], [bad, *good], [*good[:half], bad, *good[half:]], [*good, bad]]
 
 
 class ConflictTests(SuiteBase):
-    """What is left of a call that is refused: nothing."""
+    """Tests that nothing is left of a refused call."""
 
     def test_a_conflict_of_properties_anywhere(self, tracker: Tracker, run: RunRecord) -> None:
         """
@@ -163,7 +163,7 @@ class ConflictTests(SuiteBase):
             assert (caught.value.name, caught.value.run_id) == ("dir/m", run.id)
             assert tracker.list_files(run.id) == ["dir/m", "dir/other"]
         # page: A method does everything
-        # Nor is anything stored where a local file is missing, which is the caller's mistake.
+        # If a local file is missing, which is the caller's mistake, nothing is stored either.
         for names in arrangements("missing", good):
             paths = {name: tmp_path / name if name == "missing" else new for name in names}
             with pytest.raises((OSError, AzureMLException)):
@@ -217,7 +217,7 @@ class ConflictTests(SuiteBase):
         assert tracker.get_experiment(experiment.id) == before
         # ExperimentChange: A change to an experiment
         own = ExperimentChange(name=experiment.name, tags={"t": "x"})
-        tracker.update_experiment(experiment.id, own)  # its own name is not another's
+        tracker.update_experiment(experiment.id, own)  # an experiment may keep its own name
         assert tracker.get_experiment(experiment.id).tags == {"t": "x"}
         tracker.update_experiment(experiment.id, ExperimentChange(tags={"t": None}))
         assert tracker.get_experiment(experiment.id).tags == {"t": None}

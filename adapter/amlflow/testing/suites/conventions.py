@@ -1,4 +1,4 @@
-"""What holds for every method: times, numbers, names of files, repeats; and how runs begin."""
+"""Tests of rules for all methods: times, numbers, file names, repeated calls; and of new runs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def same_number(one: Any, other: Any) -> bool:
 
 
 class ConventionTests(SuiteBase):
-    """The conventions of the contract's first page."""
+    """Tests of the conventions on the contract's first page."""
 
     def test_times_are_kept_to_the_millisecond(
         self, tracker: Tracker, experiment: ExperimentRecord
@@ -157,7 +157,7 @@ class ConventionTests(SuiteBase):
             says; an argument that the contract does not have needs a default.
         """
         inner: Any = tracker
-        while inner is not None:  # the layers, and the plugin's own tracker within them
+        while inner is not None:  # each layer, and the plugin's own tracker inside them
             registry = [ModelRegistry] if Feature.MODELS in inner.features else []
             check_signatures(inner, Tracker, QuickSearch, *registry)
             inner = getattr(inner, "inner", None)

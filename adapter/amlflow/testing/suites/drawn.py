@@ -1,6 +1,6 @@
-"""Values that are drawn anew in each run, and made as small as they can be where a test fails.
+"""Tests with random values. If a test fails, hypothesis makes the values as small as possible.
 
-hypothesis draws them. ``--amlflow-seed`` draws those of an earlier run again.
+``--amlflow-seed`` draws the values of an earlier test run again.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from amlflow.testing.suites.transitions import STATUSES
 from amlflow.testing.suites.values import with_types
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20)
-"""What a tracker must be able to store."""
+"""Texts that a tracker must be able to store."""
 FEW_TEXTS = st.sampled_from(["", "a", "A", "a ", "ab", "\u00e4", "a\u0308", "%", "_", "a_", "0"])
-"""So few that drawn records and conditions meet, and that databases take some for others."""
+"""A few texts, so that conditions often match records. Some databases treat some as equal."""
 RESTART = "start-of-a-canceled-run"
-"""A known limit: a Canceled run does not start again with a given start time."""
+"""The switch of a known limit: a Canceled run does not start again with a given start time."""
 KEYS = st.sampled_from(["a", "b", "A", "\u00e4"])
 TIMES = st.integers(0, 10**7).map(lambda seconds: START + timedelta(seconds=seconds))
 CHANGES = st.builds(
@@ -79,18 +79,21 @@ VALUES = st.one_of(
 
 
 PHASES = (hypothesis.Phase.generate, hypothesis.Phase.shrink)
-"""Without the search for which values do not matter: it takes longer than finding the smallest."""
+"""hypothesis's phases without `explain`, which takes longer than finding the smallest values."""
 
 
 class DrawnTests(SuiteBase):
-    """What a tracker does with values that nobody has chosen."""
+    """Tests with random values."""
 
     drawn_cases = 15
-    """Cases that each of these tests draws."""
+    """The number of cases that each of these tests draws."""
 
     @pytest.fixture
     def draw(self, request: pytest.FixtureRequest) -> Callable[..., None]:
-        """Call a function with values of a strategy, and with smaller ones if it fails."""
+        """Return a function that calls another one with drawn values.
+
+        If the call fails, the smallest values that fail are found.
+        """
 
         def judge(strategy: st.SearchStrategy[Any], check: Callable[[Any], None]) -> None:
             @hypothesis.seed(seed_of(request.config))
@@ -259,7 +262,7 @@ class DrawnTests(SuiteBase):
 
 
 def comparable(run: RunRecord) -> dict[str, Any]:
-    """What of a record is the same on every tracker."""
+    """Return the part of a record that is the same on every tracker."""
     fields = ("status", "name", "description", "tags", "properties", "system", "experiment_id")
     values: dict[str, Any] = {field: getattr(run, field) for field in fields}
     values["tags"], values["system"] = dict(run.tags), dict(run.system)

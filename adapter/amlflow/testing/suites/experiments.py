@@ -1,4 +1,4 @@
-"""Experiments."""
+"""Tests of experiments."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from amlflow.testing.suites.cleaning import new_name
 
 
 class ExperimentTests(SuiteBase):
-    """What a tracker does with experiments."""
+    """Tests of experiments."""
 
     def test_ensure_experiment_makes_it_once(self, tracker: Tracker) -> None:
         """

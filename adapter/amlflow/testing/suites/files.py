@@ -1,4 +1,4 @@
-"""Files, snapshots and links."""
+"""Tests of files, snapshots and links."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from amlflow.testing.suites.base import SuiteBase, new_point, race, refuses
 
 
 class FileTests(SuiteBase):
-    """What a tracker does with files."""
+    """Tests of files, snapshots and links."""
 
     def test_files_come_back(self, tracker: Tracker, run: RunRecord, tmp_path: Path) -> None:
         """
@@ -187,7 +187,7 @@ class FileTests(SuiteBase):
         archive = tmp_path / "archive.zip"
         archive.write_bytes(b"PK")
         tracker.put_snapshot(uuid.uuid4().hex * 2, archive)
-        # By name, since others may make experiments on the same tracker meanwhile.
+        # Found by name, since others may create experiments on the same tracker meanwhile.
         assert not [
             record for record in tracker.list_experiments() if "snapshot" in record.name.lower()
         ]
@@ -238,7 +238,7 @@ class FileTests(SuiteBase):
         run_link: The address of the run's web page.
         experiment_link: The address of the experiment's web page.
         """
-        default = redacted(tracker.uri)  # of a tracker without pages
+        default = redacted(tracker.uri)  # for a tracker without pages
         # run_link: The address
         assert run.id in (link := tracker.run_link(run)) or link == default
         # experiment_link: The address
@@ -246,7 +246,7 @@ class FileTests(SuiteBase):
 
 
 def states(folder: Path) -> dict[Path, tuple[int, int]]:
-    """The files below a folder, with what changes when one is written."""
+    """Return the files below a folder, each with two numbers that change when it is written."""
     return {
         path: (status.st_size, status.st_mtime_ns)
         for path in folder.rglob("*")

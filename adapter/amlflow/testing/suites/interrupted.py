@@ -1,4 +1,4 @@
-"""Calls that an exception interrupts: in the middle of what they are given."""
+"""Tests of calls that an exception interrupts while they read their argument."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ from amlflow.testing.suites.cleaning import new_name
 T = TypeVar("T")
 
 TIMES = range(4)
-"""A call is interrupted when it looks through its argument for the first time, the second …"""
+"""A call is interrupted when it reads its argument for the first time, for the second time …"""
 
 
 class Interruption(KeyboardInterrupt):
-    """As if somebody had pressed Ctrl-C."""
+    """An exception that acts as if the user had pressed Ctrl-C."""
 
 
 class InterruptedMap(dict[str, T]):
-    """A dict that raises in the middle, when it is gone through for the nth time."""
+    """A dict that raises in the middle when it is iterated for the nth time."""
 
     def __init__(self, values: Mapping[str, T], time: int) -> None:
         super().__init__(values)
@@ -68,7 +68,7 @@ class InterruptedMap(dict[str, T]):
 
 
 class InterruptedList(list[T]):
-    """A list that raises in the middle, when it is gone through for the nth time."""
+    """A list that raises in the middle when it is iterated for the nth time."""
 
     def __init__(self, values: Sequence[T], time: int) -> None:
         super().__init__(values)
@@ -106,7 +106,7 @@ def _interrupt(values: Iterable[T], is_time: bool) -> Iterator[T]:
 
 
 class InterruptedTests(SuiteBase):
-    """A call that is interrupted changes nothing, and the next one works."""
+    """Tests that an interrupted call changes nothing, and that the next call works."""
 
     def test_changes_that_are_interrupted(
         self, tracker: Tracker, experiment: ExperimentRecord
@@ -151,7 +151,7 @@ class InterruptedTests(SuiteBase):
                     runs = in_thread(lambda: list(tracker.find_runs(query)), self.patience)
                     assert runs == before
                     continue
-                break  # all of them are there, and their ids are taken
+                break  # all of them exist, and their ids are taken
             else:
                 assert in_thread(lambda: tracker.create_runs(drafts), self.patience)  # noqa: B023
 
@@ -258,7 +258,7 @@ class InterruptedTests(SuiteBase):
 
 
 def is_interrupted(call: Callable[[], object]) -> bool:
-    """Whether a call was interrupted; else it has not gone through its argument so often."""
+    """Return whether a call was interrupted. If not, it has read its argument fewer times."""
     try:
         call()
     except Interruption:
@@ -267,7 +267,10 @@ def is_interrupted(call: Callable[[], object]) -> bool:
 
 
 def in_thread(call: Callable[[], T], patience_s: float) -> T:
-    """What a call returns in another thread, where it must not wait for what was interrupted."""
+    """Make a call in another thread, and return its result.
+
+    It fails if the call waits for longer than ``patience_s``, such as for an interrupted call.
+    """
     outcomes: list[T] = []
     thread = threading.Thread(target=lambda: outcomes.append(call()), daemon=True)
     thread.start()

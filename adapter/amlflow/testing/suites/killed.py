@@ -1,4 +1,4 @@
-"""Processes that are killed while they write."""
+"""Tests of processes that are killed while they write."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ from amlflow.testing.suites.cleaning import new_name
 from amlflow.testing.suites.process_base import ProcessBase, check_written, need_fork, write_one
 
 Create = Callable[[Tracker, str, int, Path], object]
-"""Creates the thing number N below a name, with the content of a file."""
+"""A function that creates thing number N below a name, with the content of a file."""
 
 PARTS = (0.2, 0.5, 0.8)
-"""Of the time that a call takes: when its process is killed."""
+"""When the process is killed, as a part of the time that a call takes."""
 BATCH = 3
-"""Runs that one call creates."""
+"""The number of runs that one call creates."""
 
 
 class KilledTests(ProcessBase):
-    """A process that is killed within a call leaves all of it, or nothing."""
+    """Tests that a process that is killed during a call has done either all of it or nothing."""
 
     @pytest.fixture
     def large_file(self, tmp_path: Path) -> Path:
-        """A file that takes a while to store."""
+        """Return a file that takes a while to store."""
         need_fork()
         path = tmp_path / "content"
         path.write_bytes(b"x" * 100_000)
@@ -60,13 +60,13 @@ class KilledTests(ProcessBase):
         page: A method does everything that its docstring says, or raises one of the contract's
             errors and changes nothing.
         """
-        # Each is killed elsewhere within a step. The first one is longer: it opens the tracker.
+        # Each process is killed at another time of a step. The first step also opens the tracker.
         for part in (0.0, 0.15, 0.3, 0.5, 0.7, 0.9):
             run = self.create_run(tracker, experiment)
             count = others.killed_after(2, part, _write_until_killed, run.id, str(large_file))
             assert count >= 2, "the writer failed before it was killed"
             check_written(tracker, run, count, large_file)
-            # The call that was under way can be made again, and others go on.
+            # The interrupted call can be made again, and other calls work.
             write_one(tracker, run.id, count, large_file, replace=True)
             check_written(tracker, run, count + 1, large_file)
 
@@ -198,7 +198,7 @@ class KilledTests(ProcessBase):
                         ({"t": "x"}, "new"),
                     )
                     assert tracker.list_model_files(name, 1) == ["model/a", "model/b"]
-            # Each call can be made again, also the one that was under way.
+            # Each call can be made again, also the interrupted one.
             for change in _changes(tracker, *things):
                 with contextlib.suppress(ExperimentNotFound, ModelNotFound):
                     change()
@@ -221,7 +221,7 @@ def _write_until_killed(
 def _changes(
     tracker: Any, experiment_id: str, empty_id: str, run_id: str, name: str
 ) -> list[Callable[[], object]]:
-    """One call for each method that changes or deletes what is there."""
+    """Return a call for each method that changes or deletes something."""
     rename = ExperimentChange(name=f"{name}-renamed")
     changes: list[Callable[[], object]] = [
         lambda: tracker.update_experiment(experiment_id, rename),
@@ -240,7 +240,7 @@ def _changes(
 
 def _change_until_killed(tracker: Tracker, *things: Any) -> None:
     *ids, report = things
-    tracker.update_run(ids[2], RunChange(tags={"first": "x"}))  # how long a call takes
+    tracker.update_run(ids[2], RunChange(tags={"first": "x"}))  # its time is measured
     report()
     for change in _changes(tracker, *ids):
         change()
@@ -252,7 +252,7 @@ def _find_models(tracker: Any, me: int) -> int:
 
 
 def _kill(others: Others, part: float, create: Create, name: str, content: Path) -> int:
-    """Kill a process within a call that creates a thing; how many it had created before."""
+    """Kill a process while a call creates a thing. Returns how many it had created before."""
     count = others.killed_after(2, part, _create_until_killed, create, name, str(content))
     assert count >= 2, "the process failed before it was killed"
     return count
@@ -283,7 +283,7 @@ def _create_batch(tracker: Tracker, experiment_id: str, n: int, content: Path) -
 
 
 def _batches(tracker: Tracker, experiment: ExperimentRecord) -> Counter[int]:
-    """How many runs of each batch there are, all of which are whole."""
+    """Count the runs of each batch, and check that each run is complete."""
     runs = list(tracker.find_runs(RunQuery(experiment_ids=[experiment.id])))
     expected_properties = {"p": "x"} if Feature.WRITE_ONCE in tracker.features else {}
     for run in runs:

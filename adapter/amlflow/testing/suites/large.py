@@ -1,4 +1,4 @@
-"""More than fits a page: points, files, and runs that change while they are read."""
+"""Tests of more data than fits into a page, and of runs that change while they are read."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from amlflow.testing.suites.base import (
 POINTS = 30_000
 FILES = 1_500
 BATCH = 10_000
-"""Points that the suite writes in one call."""
+"""The number of points that the suite writes in one call."""
 
 
 class LargeTests(SuiteBase):
-    """What a tracker does with a lot."""
+    """Tests of large numbers of points, files and runs."""
 
     @pytest.mark.thorough
     def test_30000_points(self, tracker: Tracker, run: RunRecord) -> None:
@@ -122,7 +122,7 @@ class LargeTests(SuiteBase):
         RunQuery: limit is a hint that at most this many runs will be read; 0 means no hint.
         """
         now = current()
-        # Seven at a time, so that pages end between runs of the same time.
+        # Seven runs have the same time, so that pages end between runs of the same time.
         drafts = [
             self.draft(experiment, created=now + n // 7 * MILLISECOND, tags={"kind": "old"})
             for n in range(self.more_than_a_page)
@@ -145,7 +145,7 @@ class LargeTests(SuiteBase):
         # RunQuery: limit is a hint
         assert [run.id for run in itertools.islice(tracker.find_runs(few), 10)] == run_ids[:10]
 
-        # Newer runs come while a part has been read: nothing is shifted.
+        # Newer runs are created when a part was read: they shift nothing.
         # find_runs: A run that is created meanwhile
         read_ids = []
         for run in tracker.find_runs(plain):
@@ -156,7 +156,7 @@ class LargeTests(SuiteBase):
         assert [run_id for run_id in read_ids if run_id in old_ids] == run_ids
         assert len(set(read_ids)) == len(read_ids)
 
-        # Runs that cease to match while a part has been read hide none of the others.
+        # Some runs do not match any more when a part was read: no other run is left out.
         # find_runs: The runs that match
         old = [Condition("tags", Op.EQ, "old", key="kind")]
         read_ids = []

@@ -1,4 +1,4 @@
-"""Tags, properties and state of runs."""
+"""Tests of tags, properties and the state of runs."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ from amlflow.testing.suites.base import (
 )
 
 TIMEOUT_S = 60
-"""That a busy machine may take for what is a matter of one or two."""
+"""How long something may take on a busy machine that usually takes one or two seconds."""
 
 
 class MetadataTests(SuiteBase):
-    """What a tracker keeps of a run."""
+    """Tests of what a tracker keeps of a run."""
 
     def test_awkward_keys(self, tracker: Tracker, run: RunRecord) -> None:
         """

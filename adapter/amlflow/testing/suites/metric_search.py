@@ -1,4 +1,4 @@
-"""Search by what runs have logged."""
+"""Tests of searches by metrics."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ SERIES: Sequence[Sequence[Any]] = (
     [0.25],
     [-math.inf],
 )
-"""What each run logs, the oldest run first."""
+"""The values that each run logs, the oldest run first."""
 
 
 class MetricSearchTests(SuiteBase):
-    """What the feature ``METRICS`` promises."""
+    """Tests of the feature ``METRICS``."""
 
     def test_numbers_of_metrics(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
@@ -104,7 +104,7 @@ class MetricSearchTests(SuiteBase):
     def read_only_run(
         self, tracker: Tracker, experiment: ExperimentRecord, *fields: str
     ) -> RunRecord:
-        """The only run, read with these fields."""
+        """Return the only run, read with these fields."""
         query = RunQuery(experiment_ids=[experiment.id], fields=frozenset(fields))
         [record] = tracker.find_runs(query)
         return record
@@ -161,7 +161,7 @@ class MetricSearchTests(SuiteBase):
             Order("params", "none"): [6, 5, 4, 3, 2, 1, 0],
         }
         for order, places in expected.items():
-            for limit in (0, 2):  # read on, also where only some were to be expected
+            for limit in (0, 2):  # read all runs, even if a limit says that only some are needed
                 query = RunQuery(experiment_ids=[experiment.id], order=order, limit=limit)
                 indexes = [run_ids.index(run.id) for run in tracker.find_runs(query)]
                 if order.field == "metrics":
@@ -224,7 +224,7 @@ class MetricSearchTests(SuiteBase):
             assert [numbers for _, *numbers in values][:4] == [*map(list, expected)]
 
     def log_all(self, tracker: Tracker, experiment: ExperimentRecord) -> list[str]:
-        """Make the runs of SERIES; the first three end."""
+        """Create the runs of SERIES, and return their ids. The first three runs end."""
         drafts = [
             self.draft(experiment, name=f"run {place}", created=START + place * MILLISECOND)
             for place in range(len(SERIES))
@@ -240,7 +240,7 @@ class MetricSearchTests(SuiteBase):
 
 
 def same(numbers: Any, others: Any) -> bool:
-    """Whether two are equal, also where both are NaN."""
+    """Return whether two values are equal; NaN equals NaN."""
     return {key: repr(value) for key, value in numbers.items()} == {
         key: repr(value) for key, value in others.items()
     }

@@ -1,4 +1,4 @@
-"""Metrics."""
+"""Tests of metrics."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from amlflow.testing.suites.base import (
 
 
 class MetricTests(SuiteBase):
-    """How a tracker keeps what runs log."""
+    """Tests of how a tracker keeps metrics."""
 
     def test_points_come_back(self, tracker: Tracker, run: RunRecord) -> None:
         """
@@ -123,7 +123,7 @@ class MetricTests(SuiteBase):
         """
         for name in ("", "n" * LONG):
             fine = f"fine {len(name)}"
-            # In the middle of others, so that a part of a call would show.
+            # It is in the middle of others, so that the test sees if a part of the call is done.
             batch = [new_point(text, 1.0, order=9) for text in (fine, name, f"{fine}, too")]
             if refuses(tracker.check_name, name):
                 # check_name: Raise Refused

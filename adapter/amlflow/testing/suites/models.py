@@ -1,4 +1,4 @@
-"""Models: versions, their fields and their files."""
+"""Tests of models: versions, their fields and their files."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ class ModelTracker(Tracker, ModelRegistry, Protocol):
 
 
 class ModelTests(SuiteBase):
-    """What a tracker does with models."""
+    """Tests of models."""
 
     @pytest.fixture
     def model(self) -> str:
-        """The name of a model that is not there yet."""
+        """Return the name of a model that does not exist yet."""
         return new_name("model")
 
     def register(self, tracker: ModelTracker, path: Path, name: str, **values: Any) -> ModelRecord:
-        """Register a local file as a version."""
+        """Register a local file as a version, and return the version."""
         path.write_text("content", encoding="utf-8")
         return tracker.register_model(
             ModelDraft(name=name, path="model.bin", files={"model.bin": path}, **values)
         )
 
     def content(self, tracker: ModelTracker, model: ModelRecord, folder: Path) -> dict[str, bytes]:
-        """All files of a version."""
+        """Return all files of a version: the content by the path."""
         names = tracker.list_model_files(model.name, model.version)
         files = {name: folder / str(index) for index, name in enumerate(names)}
         tracker.get_model_files(model.name, model.version, files)
@@ -361,4 +361,4 @@ class ModelTests(SuiteBase):
         """model_link: The address of the version's web page."""
         records = [self.register(tracker, tmp_path / "file", model) for _ in range(2)]
         links = {tracker.model_link(record) for record in records}
-        assert len(links) == 2 or links == {redacted(tracker.uri)}  # of a tracker without pages
+        assert len(links) == 2 or links == {redacted(tracker.uri)}  # a tracker without pages

@@ -1,4 +1,4 @@
-"""Each operator on each field, with values that databases take for one another."""
+"""Tests of each operator on each field, with values that databases may treat as equal."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ VALUES = [
     "\u00df", "ss",
     "\u0130", "i", "\u65e5\u672c\u8a9e", "\U0001f600",
 ]  # fmt: skip
-"""One run has each of them."""
+"""The values in the fields of runs. For each value, there is a run that has it."""
 PARTS = [
     "alike",
     "AL",
@@ -53,15 +53,15 @@ PARTS = [
     "",
     "s",
 ]
-"""What texts begin with and contain."""
+"""Texts for conditions on what a field begins with or contains."""
 SECOND = timedelta(seconds=1)
 
 
 class OperatorTests(SuiteBase):
-    """How a tracker judges conditions."""
+    """Tests of how a tracker evaluates conditions."""
 
     def various(self, tracker: Tracker, experiment: ExperimentRecord) -> list[RunRecord]:
-        """Runs with each of the values, and some that have none of them."""
+        """Create runs with each of the values, and some runs without them."""
         drafts = [
             self.draft(
                 experiment,
@@ -98,7 +98,7 @@ class OperatorTests(SuiteBase):
         conditions: Sequence[Condition],
         records: Sequence[RunRecord],
     ) -> None:
-        """Check what each condition finds, by itself."""
+        """Check which runs each condition finds."""
         wrong = []
         for condition in conditions:
             if difference := self.difference(tracker, experiment, [condition], records):
@@ -165,7 +165,7 @@ class OperatorTests(SuiteBase):
         conditions: Sequence[Condition],
         records: Sequence[RunRecord],
     ) -> str:
-        """What a search gives other than the contract's own evaluation; empty if it is the same."""
+        """Return how a search differs from the contract's own evaluation; "" if it does not."""
         query = RunQuery(experiment_ids=[experiment.id], conditions=conditions)
         run_ids = [run.id for run in tracker.find_runs(query)]
         expected = sorted(
@@ -207,7 +207,7 @@ class OperatorTests(SuiteBase):
             up = [run_ids.index(run.id) for run in tracker.find_runs(query)]
             query = RunQuery(experiment_ids=[experiment.id], order=Order(field, key, True))
             down = [run_ids.index(run.id) for run in tracker.find_runs(query)]
-            # Where a tracker sorts "" is its own affair, but it is one of the values.
+            # A tracker may sort "" anywhere, but it must count as a value.
             groups = [[3, 0], [5], [4, 1]]
             assert up in ([3, 0, 5, 4, 1, *lacking], [5, 4, 1, 3, 0, *lacking]), (field, up)
             groups.sort(key=lambda group: -up.index(group[0]))
@@ -232,7 +232,10 @@ class OperatorTests(SuiteBase):
 
 
 def of_all_fields(records: Sequence[RunRecord]) -> Iterator[Condition]:
-    """Each operator on each field: a value that is there, one in other case, one that is not."""
+    """Yield conditions with each operator on each field, and different values.
+
+    The values are one that a run has, the same one in other case, and one that no run has.
+    """
     values: dict[tuple[str, str | None], list[Any]] = {
         ("id", None): [records[3].id, records[3].id.upper() + "x", "never"],
         ("alias", None): ["asked-1", "ASKED-1", "asked"],
@@ -269,7 +272,7 @@ def of_all_fields(records: Sequence[RunRecord]) -> Iterator[Condition]:
 
 
 def of_texts() -> Iterator[Condition]:
-    """Each value under each operator, in the fields that hold any text."""
+    """Yield conditions with each value and each operator on the fields that may hold any text."""
     fields = (("name", None), ("description", None), ("tags", "key"), ("properties", "a key"))
     for field, key in fields:
         for op in (Op.EQ, Op.NE):

@@ -1,4 +1,4 @@
-"""What another process sees of snapshots, experiments, deletions and models."""
+"""Tests of what another process sees of snapshots, experiments, deletions and models."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from amlflow.testing.suites.process_base import ProcessBase, need_fork
 
 
 class OtherReaderTests(ProcessBase):
-    """Whoever reads sees what others have written, also after everybody has left."""
+    """Tests that a process sees what other processes have written, also after they have ended."""
 
     @pytest.fixture
     def file(self, tmp_path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""What a tracker says when its store does not answer."""
+"""Tests of a tracker whose store does not answer."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from amlflow.testing.suites.base import SuiteBase, new_point
 from amlflow.testing.suites.cleaning import new_name
 
 Outage = Callable[[], AbstractContextManager[object]]
-"""Inside it, the tracker's store does not answer."""
+"""A function that returns a context manager. Inside it, the tracker's store does not answer."""
 
 
 class OutageTests(SuiteBase):
-    """A subclass gives the fixture ``outage`` to have these tests."""
+    """Tests that run if a subclass defines the fixture ``outage``."""
 
     @pytest.fixture
     def outage(self) -> Outage | None:
-        """Make the tracker's store unavailable; None if the suite cannot do that."""
+        """Return a function that makes the store unavailable; None if the suite cannot do that."""
         return None
 
     def test_a_store_that_does_not_answer(
@@ -108,7 +108,7 @@ class OutageTests(SuiteBase):
         assert tracker.get_run(run.id) == before
         assert tracker.read_points(run.id) == []
         assert tracker.list_files(run.id) == ["there"]
-        for name, call in calls.items():  # it is back, and the same calls succeed
+        for name, call in calls.items():  # the store answers again, and the same calls succeed
             try:
                 call()
             except Unavailable as error:
@@ -121,7 +121,7 @@ class OutageTests(SuiteBase):
         assert sorted(aliases, key=str) == [None, "one"]
 
     def deletions(self, tracker: Tracker) -> dict[str, Callable[[], object]]:
-        """Calls that delete what is there for that, in this order."""
+        """Create things, and return the calls that delete them, in this order."""
         empty, other = (tracker.ensure_experiment(new_name()) for _ in range(2))
         calls: dict[str, Callable[[], object]] = {
             "delete_experiment": lambda: tracker.delete_experiment(empty.id)
@@ -133,7 +133,7 @@ class OutageTests(SuiteBase):
         return calls
 
     def calls_of_models(self, tracker: Any, path: Path) -> dict[str, Callable[[], object]]:
-        """Calls of the registry, in this order."""
+        """Return calls of the model registry, in this order."""
         if Feature.MODELS not in tracker.features:
             return {}
         name = new_name("model")

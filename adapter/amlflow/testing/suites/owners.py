@@ -1,4 +1,4 @@
-"""Files and models of runs that are there, and of those that are not."""
+"""Tests of files and models of runs that exist, and of runs that do not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from amlflow.testing.suites.models import ModelTracker
 
 
 class OwnerTests(SuiteBase):
-    """Which run has a file, and what a model is made of."""
+    """Tests of which run owns a file or a model."""
 
     @pytest.mark.thorough
     def test_names_of_models(self, tracker: ModelTracker, run: RunRecord, tmp_path: Path) -> None:

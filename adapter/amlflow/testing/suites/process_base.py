@@ -1,4 +1,4 @@
-"""What the tests of several processes share."""
+"""The base of all tests with several processes."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from amlflow.testing.suites.base import SuiteBase, new_point
 
 
 class ProcessBase(SuiteBase):
-    """Opens the tracker in other processes, too."""
+    """The fixtures for tests that also open the tracker in other processes."""
 
     @pytest.fixture
     def opener(self) -> Opener:
-        """How other processes open the tracker at the address ``uri``."""
+        """Return the function with which other processes open the tracker at ``uri``."""
         return open_direct
 
     @pytest.fixture
     def others(self, request: pytest.FixtureRequest, tracker: Tracker, opener: Opener) -> Others:
-        """Other processes that use the same tracker."""
+        """Return other processes that use the same tracker."""
         self.needs(tracker, Feature.SHARED)
         return Others(opener, request.getfixturevalue("uri"))
 
@@ -36,7 +36,7 @@ def need_fork() -> None:
 
 
 def write_one(tracker: Tracker, run_id: str, n: int, path: Path, *, replace: bool = False) -> None:
-    """Write a step of everything: properties with tags, points, a file."""
+    """Write step ``n``: properties with tags, points, and a file."""
     properties = {f"p{n}": "x", f"q{n}": "y"}
     tracker.update_run(run_id, RunChange(properties=properties, tags={f"t{n}": "x"}))
     points = [new_point("m", float(n), order=2 * n), new_point("m", f"text {n}", order=2 * n + 1)]
@@ -45,7 +45,7 @@ def write_one(tracker: Tracker, run_id: str, n: int, path: Path, *, replace: boo
 
 
 def check_written(tracker: Tracker, run: RunRecord, count: int, path: Path) -> None:
-    """All of the steps so far are there, and of the next one nothing that is half a thing."""
+    """Check that the first ``count`` steps are complete, and no call of the next is half done."""
     record = tracker.get_run(run.id)
     for n in range(count):
         assert {f"p{n}": "x", f"q{n}": "y"}.items() <= record.properties.items()

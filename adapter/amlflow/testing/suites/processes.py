@@ -1,4 +1,4 @@
-"""Several processes on one run."""
+"""Tests of several processes that use the same run."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from amlflow.testing.suites.process_base import (
 
 
 class ProcessTests(ProcessBase):
-    """What a tracker does that several processes share."""
+    """Tests of a tracker that several processes share."""
 
     @pytest.mark.thorough
     def test_one_of_many_processes_writes_a_property(
@@ -100,7 +100,7 @@ class ProcessTests(ProcessBase):
         # read_points: The points of all writers
         for me in range(PROCESSES):
             mine = [point.value for point in points if point.writer == f"process{me}"]
-            if mine:  # a tracker need not say who wrote a point
+            if mine:  # a tracker does not have to return who wrote a point
                 assert mine == [float(n) for n in range(20)]
 
     @pytest.mark.thorough
@@ -221,7 +221,7 @@ class ProcessTests(ProcessBase):
         query = RunQuery(experiment_ids=[experiment.id], conditions=tagged)
 
         def both() -> list[Any]:
-            """What this process and another one see, which must be the same."""
+            """Return what this process and another one see, which must be the same."""
             # page: Other processes and machines
             mine, theirs = _look(tracker, run.id, query), others.in_one(_look, run.id, query)
             # get_run: The run with this id
@@ -308,7 +308,7 @@ class ProcessTests(ProcessBase):
         run = self.create_run(tracker, experiment)
         path = tmp_path / "file"
         path.write_text("content")
-        # Each is a process that opens the tracker, writes, and is gone before the next.
+        # Each process opens the tracker, writes, and ends before the next one starts.
         for n in range(2):
             assert others.in_fork(write_one, run.id, n, path) == 0
         check_written(tracker, run, 2, path)
@@ -341,7 +341,7 @@ def _resend(tracker: Tracker, run_id: str, me: int) -> None:
 
 def _log(tracker: Tracker, run_id: str, me: int) -> None:
     for n in range(20):
-        # All at the same time and step, with the same value: only the writer tells them apart.
+        # The points have the same time, step and value. Only the writer is different.
         point = new_point("m", float(n), writer=f"process{me}", order=n)
         tracker.write_points(run_id, [point])
 
@@ -384,7 +384,7 @@ def _change_late(tracker: Tracker, run_id: str, status: str, me: int) -> None:
 
 
 def _end_or_change(tracker: Tracker, run_id: str, me: int) -> None:
-    """The first process ends the run, and the others ask it to end."""
+    """End the run in the first process, and request its end in the others."""
     status = Status.CANCEL_REQUESTED if me else Status.COMPLETED
     tracker.update_run(run_id, RunChange(status=status, tags={f"tag {me}": "x"}))
 
@@ -411,7 +411,7 @@ def _write(tracker: Tracker, run_id: str, points: list[Any]) -> None:
 
 
 def _look(tracker: Tracker, run_id: str, query: RunQuery) -> list[Any]:
-    """A run, the ids of those that match a query, the values of its points, and its files."""
+    """Return a run, the ids that match a query, the values of its points, and its files."""
     return [
         tracker.get_run(run_id),
         [run.id for run in tracker.find_runs(query)],

@@ -1,4 +1,4 @@
-"""Search without reading runs: what a tracker may offer beside ``find_runs``."""
+"""Tests of searches without reading runs, which a tracker may offer beside ``find_runs``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from amlflow.testing.suites.base import MILLISECOND, START, SuiteBase
 
 
 class QuickSearchTests(SuiteBase):
-    """What :class:`amlflow.spec.QuickSearch` promises."""
+    """Tests of :class:`amlflow.spec.QuickSearch`."""
 
     def test_quick_search(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """

@@ -1,4 +1,4 @@
-"""Making and finding single runs."""
+"""Tests of creating and finding single runs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from amlflow.testing.suites.cleaning import new_name
 
 
 class RunTests(SuiteBase):
-    """What a tracker does with runs."""
+    """Tests of creating and finding single runs."""
 
     def test_a_draft_comes_back(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
@@ -253,7 +253,7 @@ class RunTests(SuiteBase):
         # features: What the tracker does natively.
         assert tracker.features <= set(Feature)
         # Feature: A tracker is never asked
-        # Nothing can stand in for these.
+        # No layer can add these features.
         own = {Feature.DELETE, Feature.MODELS, Feature.ORDER, Feature.SHARED}
         assert set(Feature) - own <= tracker.features
         # uri: The absolute URI
@@ -337,7 +337,10 @@ class RunTests(SuiteBase):
 
     @staticmethod
     def _run_ids(tracker: Tracker, experiment: ExperimentRecord) -> list[str]:
-        """The ids of the runs that a search, a count and a search by a tag find; all agree."""
+        """Return the ids of an experiment's runs.
+
+        Checks that a search, a count and a search by a tag agree.
+        """
         query = RunQuery(experiment_ids=[experiment.id])
         run_ids = [run.id for run in tracker.find_runs(query)]
         count = cast(QuickSearch, tracker).count_runs(query)

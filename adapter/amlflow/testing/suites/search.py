@@ -1,4 +1,4 @@
-"""Search."""
+"""Tests of searches."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from amlflow.testing.suites.cleaning import new_name
 
 
 class SearchTests(SuiteBase):
-    """How a tracker finds runs."""
+    """Tests of how a tracker finds runs."""
 
     """A number of runs that the tracker reads in more than one page."""
 
@@ -258,12 +258,12 @@ class SearchTests(SuiteBase):
         fields += [("properties", "a: key"), ("system", "target")]
         expected: dict[tuple[str, str | None], tuple[list[int], list[int]]] = {
             **dict.fromkeys(fields, (up + lacking, down + lacking)),
-            ("name", None): (lacking + up, down + lacking),  # all have one
-            ("user", None): (newest_first, newest_first),  # it is one and the same
+            ("name", None): (lacking + up, down + lacking),  # all runs have a name
+            ("user", None): (newest_first, newest_first),  # all runs have the same user
         }
         for (field, key), orders in expected.items():
             for descending, places in zip((False, True), orders, strict=True):
-                # Read on, as far as there are runs, also where only some were to be expected.
+                # All runs are read, even if a limit says that only some are needed.
                 query = RunQuery(
                     experiment_ids=[experiment.id],
                     conditions=[Condition("status", Op.NE, Status.FAILED)],
@@ -349,7 +349,7 @@ class SearchTests(SuiteBase):
         # page: Other processes and machines
         begun = tracker.find_runs(query)
         newest = next(iter(begun))
-        # While one is read, and for good where nobody reads on, others change runs.
+        # Others change runs while a search is being read, even if it is never read to its end.
         change = threading.Thread(
             target=tracker.update_run, args=(newest.id, RunChange(tags={"a": "b"})), daemon=True
         )
@@ -369,7 +369,7 @@ def sentence_of(
     condition: Condition,
     records: Sequence[RunRecord],
 ) -> str:
-    """How the sentence begins that does not hold where a condition finds the wrong runs."""
+    """Return the beginning of the sentence that is broken if a condition finds the wrong runs."""
     query = RunQuery(experiment_ids=[experiment.id], conditions=[condition])
     run_ids = {run.id for run in tracker.find_runs(query)}
     wrong = [run for run in records if (run.id in run_ids) != condition.holds(run)]

@@ -1,4 +1,4 @@
-"""Whether the methods of a plugin's object take the arguments that the contract gives them."""
+"""Checks that the methods of a plugin's object take the arguments of the contract."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 def check_signatures(plugin: Any, *protocols: type) -> None:
     """Fail if a method does not take the contract's arguments by position and by name.
 
-    A method that is missing is left out: it may be optional.
+    Missing methods are ignored, since they may be optional.
     """
     for protocol in protocols:
         for name, method in inspect.getmembers(protocol, inspect.isfunction):

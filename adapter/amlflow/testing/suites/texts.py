@@ -1,4 +1,4 @@
-"""Texts in every place that takes one: stored as they are, or refused with nothing changed."""
+"""Tests of texts in every field: they are stored unchanged, or refused and nothing is changed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Texts = list[str]
 
 
 def as_values(texts: Texts) -> dict[str, str]:
-    """The texts as values, each under a key that tells which one it is."""
+    """Return the texts as values. The key of each says which text it is."""
     return {f"key{HARD.index(text)}": text for text in texts}
 
 
@@ -39,11 +39,11 @@ MAPS: Mapping[str, Callable[[Texts], dict[str, str]]] = {"values": as_values, "k
 
 
 SHORTENED = 256
-"""Characters of a text that was long, where a tracker has shortened it."""
+"""The least number of characters of a long text that a tracker has shortened."""
 
 
 def assert_same(stored: Mapping[Any, Any], expected: Mapping[Any, Any], what: str) -> None:
-    """Compare two maps, and show of each difference the first only, in escapes."""
+    """Compare two maps. If they differ, fail and show only the first difference, with escapes."""
     different = [
         key for key in {**stored, **expected} if stored.get(key, ...) != expected.get(key, ...)
     ]
@@ -63,7 +63,7 @@ def assert_same(stored: Mapping[Any, Any], expected: Mapping[Any, Any], what: st
 
 
 def texts_in(value: Any) -> Iterator[str]:
-    """All texts in a value: keys, and what is in lists and tuples, too."""
+    """Yield all texts in a value: also keys, and texts in lists and tuples."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
@@ -75,7 +75,7 @@ def texts_in(value: Any) -> Iterator[str]:
 
 
 class TextTests(SuiteBase):
-    """How a tracker keeps texts that are hard to keep."""
+    """Tests of texts that are hard to store."""
 
     @pytest.mark.thorough
     @pytest.mark.parametrize("place", MAPS)
@@ -302,7 +302,7 @@ class TextTests(SuiteBase):
 
         stored_names = []
         # page: Keys, names and values can be any text
-        for name in names:  # one by one: what collides with another is then FileInRun or Refused
+        for name in names:  # one by one: a name that collides raises FileInRun or Refused
             try:
                 stored_names += write_accepted(write, [name])
             except FileInRun as error:

@@ -1,4 +1,4 @@
-"""Every status after every other one."""
+"""Tests of every status after every other one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REST: dict[str, Any] = {"tags": {"with": "it"}, "system": {"note": "x"}, "proper
 
 
 class TransitionTests(SuiteBase):
-    """What a tracker makes of a new status."""
+    """Tests of changes of a run's status."""
 
     @pytest.mark.thorough
     def test_every_status_after_every_other(
@@ -145,7 +145,7 @@ class TransitionTests(SuiteBase):
                 if record.ended is not None and expected.ended is not None:
                     assert abs(record.ended - expected.ended) <= MILLISECOND
         # transition: Without a status, ended corrects
-        # What was ignored has no effect on how the run goes on.
+        # A change that was ignored has no effect later.
         tracker.update_run(run.id, RunChange(status=Status.RUNNING, started=later(1)))
         record = tracker.get_run(run.id)
         assert (record.status, record.ended) == (Status.RUNNING, None)

@@ -1,4 +1,4 @@
-"""The hardest values in each kind of metric."""
+"""Tests of values that are hard to store, in each kind of metric."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VALUES: list[Any] = [
 
 
 def with_types(value: Any) -> Any:
-    """The value so that 1, 1.0 and True differ, and NaN equals NaN."""
+    """Return a form of a value in which 1, 1.0 and True differ, and NaN equals NaN."""
     if isinstance(value, list):
         return [with_types(item) for item in value]
     if isinstance(value, dict):
@@ -30,7 +30,7 @@ def with_types(value: Any) -> Any:
 
 
 class ValueTests(SuiteBase):
-    """How a tracker keeps values."""
+    """Tests of how a tracker keeps values."""
 
     @pytest.mark.thorough
     @pytest.mark.parametrize("kind", [Kind.SCALAR, Kind.LIST, Kind.ROW, Kind.TABLE])
@@ -69,7 +69,7 @@ class ValueTests(SuiteBase):
         # read_points: Values keep their types
         assert not different, f"{len(different)} come back changed: {str(different[0])[:300]}"
         assert len(stored) == len(expected)
-        # A tracker may refuse what its database cannot hold, and takes what v1 code logs daily.
+        # A tracker may refuse values that its database cannot hold, but not common ones.
         assert len(expected) >= len(points) - 8
 
     def test_no_points(self, tracker: Tracker, run: RunRecord) -> None:
