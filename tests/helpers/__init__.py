@@ -1,1 +1,1 @@
-"""What several tests share: servers, processes, trackers that fail on demand."""
+"""Helpers that several tests share: servers, processes, trackers that fail on demand."""

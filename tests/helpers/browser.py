@@ -1,4 +1,4 @@
-"""A browser that shows the studio's pages, and waits for what is to be seen."""
+"""A browser that opens the studio's pages, and waits until something is shown."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from helpers.studio import PASSWORD, Server
 from helpers.tools import need
 
 SECONDS = 60
-"""For what a busy machine may take long for."""
+"""How long to wait for something on a busy machine."""
 
 THEMES = {"light": "false", "dark": "true"}
 
 
 def start(width: int = 1400, height: int = 900) -> webdriver.Chrome:
-    """Chromium without a window."""
+    """Start Chromium without a window."""
     options = Options()
     options.binary_location = need("chromium")
     for argument in (
@@ -43,13 +43,13 @@ def start(width: int = 1400, height: int = 900) -> webdriver.Chrome:
 
 
 class Page:
-    """One user's look at the server."""
+    """A browser with which one user looks at the server."""
 
     def __init__(self, driver: webdriver.Chrome, server: Server) -> None:
         self.driver, self.server = driver, server
 
     def sign_in(self, user: str | None) -> None:
-        """Send a user's name with every request, as a browser does that has asked for it."""
+        """Send a user's name with every request, as a browser does after it has asked for it."""
         self.driver.execute_cdp_cmd("Network.enable", {})
         headers = {}
         if user is not None:
@@ -58,7 +58,7 @@ class Page:
         self.driver.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": headers})
 
     def open(self, path: str, user: str | None, theme: str = "light") -> None:
-        """Open an address of the page as somebody who has never been there."""
+        """Open an address in a browser that has stored nothing, as at a first visit."""
         self.sign_in(user)
         self.driver.get(f"{self.server.uri}/health")
         self.driver.execute_script(
@@ -75,10 +75,10 @@ class Page:
             self.driver.get(f"{self.server.uri}/{path}")
 
     def _takes_input(self) -> bool:
-        """Whether the mouse reaches the page.
+        """Return whether the mouse reaches the page.
 
-        Chromium without a window on a busy machine has tabs that no click or key gets to, whatever
-        is opened in them.
+        On a busy machine, Chromium without a window sometimes has a tab that no click or key
+        reaches, whatever page is opened in it.
         """
         self.script("addEventListener('mousemove', () => window.moved = true, {capture: true})")
         deadline = time.monotonic() + 2
@@ -88,7 +88,7 @@ class Page:
             self.driver.execute_cdp_cmd("Input.dispatchMouseEvent", move)
             if self.script("return window.moved === true"):
                 return True
-            x = 3 - x  # one that stays where it is makes no event
+            x = 3 - x  # a mouse that does not move makes no event
             time.sleep(0.05)
         return False
 
@@ -101,7 +101,7 @@ class Page:
         self.driver.switch_to.window(new)
 
     def until(self, holds: Callable[[], Any], what: str, seconds: float = SECONDS) -> Any:
-        """Wait for something to be seen."""
+        """Wait until ``holds()`` returns a true value, and return it. The message has ``what``."""
         ignored = [StaleElementReferenceException]
         waiting = WebDriverWait(self.driver, seconds, 0.05, ignored_exceptions=ignored)
         try:
@@ -115,7 +115,7 @@ class Page:
         return self.driver.find_elements("css selector", selector)
 
     def see(self, selector: str, text: str = "", seconds: float = SECONDS) -> WebElement:
-        """The first shown element that a selector finds and that has the text in it."""
+        """Wait for a visible element of a selector that contains the text, and return it."""
 
         def find_shown() -> WebElement | None:
             for element in self.find_all(selector):
@@ -140,7 +140,7 @@ class Page:
         self.until(click, f"{selector} to click")
 
     def press(self, *keys: str) -> None:
-        """Press keys, wherever the focus is."""
+        """Press keys in the element that has the focus."""
         ActionChains(self.driver).send_keys(*keys).perform()
 
     def shift(self, key: str) -> None:
@@ -150,7 +150,7 @@ class Page:
         return self.driver.switch_to.active_element
 
     def write(self, selector: str, text: str) -> WebElement:
-        """Write a text into a box, in place of what is there."""
+        """Replace the text in a box, and return the box."""
         box = self.see(selector)
         box.send_keys(Keys.CONTROL, "a")
         box.send_keys(text)
@@ -160,7 +160,7 @@ class Page:
         return self.driver.execute_script(code, *arguments)
 
     def run_names(self) -> list[str]:
-        """The names in the All runs table once it has been searched."""
+        """Wait until All runs has finished its search, and return the names in the table."""
         self.until(
             lambda: self.find_all(".amlflow-scroller[aria-busy='false']"), "the end of the search"
         )

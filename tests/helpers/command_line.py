@@ -35,7 +35,7 @@ class Cli:
 
 
 def strict_json(text: str) -> Any:
-    """What a text says that is JSON for every parser: without NaN, and without halves of pairs."""
+    """Parse a text as JSON that every parser reads: without NaN and without lone surrogates."""
 
     def refuse(name: str) -> Any:
         raise AssertionError(f"{name} is not JSON")

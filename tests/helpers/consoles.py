@@ -1,7 +1,7 @@
-"""Runs ``console`` blocks: ``$ command`` lines, each with what it prints.
+"""Runs ``console`` blocks: ``$ command`` lines, each with its output.
 
-Commands of amlflow run in this process, which is what makes it quick; a command may be
-``NAME=$(amlflow …)``, hold ``$NAME`` and ``$(amlflow …)``, and end in ``| head -N``.
+To be quick, amlflow's commands run in this process. A command may be ``NAME=$(amlflow …)``, contain
+``$NAME`` and ``$(amlflow …)``, and end with ``| head -N``.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from masks import masked
 
 
 def commands(block: str) -> Iterator[tuple[str, str]]:
-    """Each command of a console block with the output that is shown for it."""
+    """Yield each command of a console block with the output in the block."""
     for shown in re.split(r"^\$ ", block, flags=re.M)[1:]:
         command, _, output = shown.partition("\n")
         yield command, output
 
 
 class Console:
-    """A shell that knows amlflow."""
+    """A small shell that runs amlflow's commands only."""
 
     def __init__(self) -> None:
         self.variables: dict[str, str] = {}
 
     def run(self, line: str) -> str:
-        """What a command prints on stdout and stderr."""
+        """Run a command, and return what it prints on stdout and stderr."""
         assigned = re.fullmatch(r"(\w+)=\$\((.*)\)", line)
         if assigned:
             self.variables[assigned[1]] = self.run(assigned[2]).strip()
@@ -52,7 +52,7 @@ class Console:
 
 
 def run_block(block: str, folder: Path, console: Console | None = None) -> None:
-    """Run the commands of a console block; each must print what the block shows for it."""
+    """Run the commands of a console block, and check that each prints the output in the block."""
     console = console or Console()
     for command, shown in commands(block):
         printed = console.run(command)

@@ -26,10 +26,10 @@ TABLES = {
 
 @contextmanager
 def copied(uri: str, experiment_id: str, losses: dict[str, list[float]]) -> Iterator[None]:
-    """Add runs by name to an experiment, with the values of their metric; remove them at the end.
+    """Add runs to an experiment, and remove them at the end.
 
-    ``uri`` is the database's, as SQLAlchemy writes it. The runs are in the order of their creation,
-    a second apart.
+    ``losses`` has the values of each run's metric by the run's name. The runs are created in this
+    order, one second apart. ``uri`` is the database's URI in SQLAlchemy's form.
     """
     rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in TABLES}
     ids = []
@@ -56,7 +56,7 @@ def copied(uri: str, experiment_id: str, losses: dict[str, list[float]]) -> Iter
         with database.transaction():
             for table, columns in TABLES.items():
                 _copy(database, table, columns, rows[table])
-        # PostgreSQL does so by itself, within a minute after so many runs have come.
+        # After so many new rows, PostgreSQL would do this by itself within a minute.
         database.execute("ANALYZE")
         try:
             yield

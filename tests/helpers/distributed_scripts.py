@@ -31,7 +31,7 @@ JOINED = """
     open(f"outputs/{rank}.txt", "w").write("x")
     print("process", rank, "on", os.environ["NODE_RANK"], os.environ["LOCAL_RANK"])
 """
-"""Processes that join by sockets, as those of PyTorch do, and log."""
+"""A script whose processes connect by sockets, as PyTorch's processes do, and then log."""
 SUM = """
     import ctypes, os
     mpi = ctypes.CDLL("libmpich.so.12")
@@ -44,7 +44,7 @@ SUM = """
     mpi.MPI_Finalize()
     print(f"{rank.value} of {size.value}: {total.value}, {os.environ['OMPI_COMM_WORLD_RANK']}")
 """
-"""A script whose processes add their numbers by MPI."""
+"""A script whose processes add up their numbers with MPI."""
 
 
 def process_log(run: Any, number: int) -> str:

@@ -1,4 +1,4 @@
-"""A Docker daemon of the tests' own, with an image that needs no registry."""
+"""A Docker daemon for tests only, with an image that does not come from a registry."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ SUITE = os.environ.get("AMLFLOW_TESTS_DEBIAN", "bookworm")
 
 
 def need_docker() -> None:
-    """All that a daemon and its image need, before anything is started."""
+    """Skip the test if a program is missing that the daemon or its image needs."""
     for name in ("dockerd", "docker", "debootstrap"):
         need(name)
     need_mounts()
 
 
 def start(folder: Path) -> Any:
-    """A daemon with its data in the folder, and the image in it: (its address, process)."""
+    """Start a daemon with its data and an image in the folder. Returns its address and process."""
     need_docker()
     without_network = ["--bridge=none", "--iptables=false", "--ip6tables=false"]
     address, process = _start(folder, ["unshare", "--mount"], without_network)
@@ -43,10 +43,10 @@ def start(folder: Path) -> Any:
 
 
 def start_networked(folder: Path) -> Any:
-    """A daemon whose containers have networks, in a network of its own: (its address, process).
+    """Start a daemon whose containers have networks. Returns its address and process.
 
-    What it publishes is reached in the network of its process, and nothing of this machine's
-    network is changed.
+    The daemon has a network namespace of its own. Ports that it publishes can be reached only in
+    this namespace, and this machine's network is not changed.
     """
     up = (
         "import fcntl, os, socket, struct, sys;"
@@ -61,7 +61,7 @@ def _start(folder: Path, wrapped: list[str], options: list[str]) -> Any:
     log = (folder / "dockerd.log").open("ab")
     process = subprocess.Popen(
         [
-            # Its mounts are its own, and gone with it.
+            # The daemon has its own mount namespace, so its mounts disappear with it.
             *wrapped, need("dockerd"), "--data-root", str(folder / "data"),
             "--exec-root", str(folder / "exec"), "--pidfile", str(folder / "pid"), "-H", address,
             *options,
@@ -84,7 +84,7 @@ def _docker(address: str, *arguments: str, check: bool = True) -> int:
 
 
 def debian_root() -> Path:
-    """A Debian with Python, made once a machine."""
+    """Return the folder with a Debian that has Python. It is made once on each machine."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "amlflow-tests"
     root = cache / f"debian-{SUITE}"
     if not root.exists():

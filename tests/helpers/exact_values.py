@@ -1,4 +1,4 @@
-"""Values that are equal only if their types are."""
+"""Compares values exactly: they are equal only if their types are equal, too."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ SCALARS = [
 
 
 def exactly(value: Any) -> Any:
-    """A value in a form in which equal means the same type, sign of zero and nan too."""
+    """Return a form of a value that equals another one only if the type is the same, too.
+
+    The sign of zero counts, and NaN equals NaN.
+    """
     if isinstance(value, dict):
         return {key: exactly(each) for key, each in value.items()}
     if isinstance(value, list):

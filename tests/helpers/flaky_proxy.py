@@ -1,4 +1,4 @@
-"""A proxy before an MLflow server that cuts, delays, doubles and refuses calls."""
+"""A proxy in front of an MLflow server that cuts off, delays, doubles and refuses calls."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from urllib.parse import urlsplit
 
 PASS = "pass"
 CUT_BEFORE, CUT_AFTER = "cut before", "cut after"
-"""Close the connection before the server hears of the call, or instead of its answer."""
+"""Close the connection before the call reaches the server, or before the answer is sent."""
 DOUBLE = "double"
 """Make the call twice."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer of the proxy's own, which the server never hears of.
+    """An answer that the proxy itself gives. The call does not reach the server.
 
-    ``announced`` is the length that it announces, where that is not the body's.
+    ``announced`` is the length in the header, if it is not the length of the body.
     """
 
     body: bytes = b""
@@ -59,11 +59,14 @@ FOREIGN = {
     "moved here": Reply(b"", None, 302, (("Location", "/login"),)),
     "moved away": Reply(b"", None, 307, (("Location", "http://127.0.0.1:9/login"),)),
 }
-"""Answers that say success and are not MLflow's, whatever was asked."""
+"""Answers to any call that say success, but do not come from MLflow."""
 
 Rule = Callable[[str, Any], Any]
-"""What to do with a call, from its path and content: one of the above, a number of seconds to wait
-before the answer, (status, headers) to answer with, or a :class:`Reply`."""
+"""A function that decides what to do with a call, by its path and content.
+
+It returns one of the constants above, a number of seconds to wait before the answer,
+(status, headers) to answer with, or a :class:`Reply`.
+"""
 
 
 def always_pass(path: str, content: Any) -> Any:
@@ -71,18 +74,18 @@ def always_pass(path: str, content: Any) -> Any:
 
 
 class Proxy:
-    """The proxy's address, and the rule that it follows now."""
+    """A proxy, and the rule that it follows now."""
 
     def __init__(self, uri: str) -> None:
         self.rule: Rule = always_pass
         self.calls: list[tuple[str, Any]] = []
-        """The path of each call that was not passed on just so, and what was done with it."""
+        """The path of each call to which the rule did something, and what it did."""
         self.hidden: set[str] = set()
-        """Headers, in lower case, that are taken from the server's answers."""
+        """Names of headers, in lower case, that are removed from the server's answers."""
         self._target = urlsplit(uri).netloc
 
     def down(self, path: str, content: Any) -> Any:
-        """A rule: nobody is there."""
+        """A rule for :attr:`rule`: the server is not there."""
         return CUT_BEFORE
 
     def forward(self, handler: BaseHTTPRequestHandler, body: bytes) -> tuple[int, Any, bytes]:
@@ -164,7 +167,7 @@ class Proxy:
 
 @contextlib.contextmanager
 def start_proxy(uri: str) -> Iterator[tuple[Proxy, str]]:
-    """A proxy before the server at a URI, and its own URI."""
+    """Start a proxy in front of the server at a URI. Yields the proxy and its own URI."""
     proxy = Proxy(uri)
 
     class Handler(BaseHTTPRequestHandler):

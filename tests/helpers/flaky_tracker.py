@@ -1,4 +1,4 @@
-"""A tracker that can be away, slow or unwilling, and runs and points for it."""
+"""A tracker that is away, is slow or refuses calls on demand, and runs and points for it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from amlflow.spec import TICK, Point, RunDraft, RunRecord, Unavailable
 START = datetime(2026, 1, 2, tzinfo=timezone.utc)
 URI = "memory://"
 MAX_WAIT_S = 60
-"""Ends a test that hangs; what is waited for takes milliseconds on an idle machine."""
+"""After this time, a test that hangs fails. On an idle machine, each wait takes milliseconds."""
 MAX_STALL_S = 10
-"""A call that does not wait is faster on any machine; one that waits for the tracker takes 20 s."""
+"""A call that takes longer has waited for the tracker, which would take 20 s."""
 
 
 class Moody(Layer):
-    """A tracker whose calls can raise: ``error`` is asked with the call's name and arguments."""
+    """A tracker whose calls can raise: ``error`` gets the name and the arguments of each call."""
 
     def __init__(self, inner: Any) -> None:
         super().__init__(inner)
@@ -76,10 +76,10 @@ def away(name: str, *_: object) -> BaseException:
 
 
 def die(journaled: Journaled) -> None:
-    """Leave the journal as a process does that is killed."""
+    """Leave the journal as a killed process leaves it."""
     sender = journaled.journal.sender()
     if journaled.journal._recovery is not None:
-        journaled.journal._recovery.join()  # or it would find what is left here
+        journaled.journal._recovery.join()  # else it would find the records that are left here
     sender.stop(5)
     sender.folder.release()
     journaled.journal.running_sender = None
@@ -104,12 +104,12 @@ def point(value: Any = 1.0, name: str = "m", **values: Any) -> Point:
 
 
 def values(tracker: Any, run: RunRecord, name: str = "m") -> list[object]:
-    """What is logged to a run under a name."""
+    """Return the values that were logged to a run under a name."""
     return [each.value for each in tracker.read_points(run.id, [name])]
 
 
 def until(true: Callable[[], Any], seconds: float = MAX_WAIT_S) -> None:
-    """Wait for what another thread brings about."""
+    """Wait until ``true()`` returns a true value, because of another thread."""
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, f"not true after {seconds} s"

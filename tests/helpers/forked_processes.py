@@ -1,4 +1,4 @@
-"""Processes that do something to one tracker at the same moment."""
+"""Runs code in several processes that use one tracker at the same moment."""
 
 from __future__ import annotations
 
@@ -30,16 +30,19 @@ for process in processes: process.join()
 assert not any(process.exitcode for process in processes)
 print(json.dumps(given))
 """
-"""Its children share what it has imported, which takes longest, and no connection or thread."""
+"""The code of the parent. It imports everything before it forks its children, since imports take
+longest. The children share no connection and no thread.
+"""
 
 
 def in_processes(
     code: str, count: int, *arguments: str, module: str = "amlflow_mlflow.tracker"
 ) -> list[Any]:
-    """What each of several processes gave, in any order.
+    """Run code in several processes at once, and return what each has given, in any order.
 
-    The code has ``place``, ``arguments`` and what amlflow exports. It calls ``ready()``, from
-    where on all go on together, and ``give(value)``. ``module`` is imported before they begin.
+    The code can use ``place``, which is the number of the process, ``arguments``, and the names
+    that the parent imports. It calls ``ready()`` to wait for all processes, and ``give(value)`` to
+    return a value. The parent imports ``module``.
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     done = subprocess.run(

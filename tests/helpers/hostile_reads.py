@@ -1,4 +1,4 @@
-"""Every read of the command line and of the page, of a damaged run and of the others."""
+"""Reads a damaged run and healthy ones with every command and every route of the studio."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def read_by_command(store: ThreeRuns) -> None:
 
 @contextlib.contextmanager
 def open_page(path: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The routes on a database, asked in this process."""
+    """Yield a client for the studio's routes on a database, in this process."""
     flask = pytest.importorskip("flask")
     from amlflow_page import routes
     from amlflow_page import server_workspace as page_store
@@ -57,11 +57,11 @@ def open_page(path: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("_MLFLOW_SERVER_FILE_STORE", f"sqlite:///{path}")
     monkeypatch.setattr(handlers, "_tracking_store", None)
     page_store.runs.cache_clear()
-    # As in the processes of a server, which open the tracker themselves.
+    # Each process of a server opens the tracker itself, so this one must not use an open tracker.
     monkeypatch.setattr(plugins, "_trackers", PerProcess())
     monkeypatch.setattr(stack, "_open_trackers", stack.OpenTrackers())
     app = flask.Flask("page")
-    app.testing = True  # an exception is raised, and not a 500
+    app.testing = True  # an exception is raised here, and not sent as status 500
     routes.add_routes(app, Everybody())
     processes = QueryProcesses(lambda: QueryProcess(f"sqlite:///{path}"))
     monkeypatch.setattr(routes, "PROCESSES", processes)
@@ -75,7 +75,7 @@ SORTS = ("", "created", "-ended", "duration", "name", "status", "-target", "subm
 
 
 def strictly(answer: Any) -> Any:
-    """An answer as a browser reads it."""
+    """Parse an answer as a browser does."""
 
     def refuse(constant: str) -> Any:
         raise AssertionError(f"{constant} is not JSON")
@@ -90,7 +90,7 @@ def read_by_page(store: ThreeRuns, page: Any) -> None:
         found = strictly(page.post(f"{BASE}/runs/search", json=asked))
         listed = {row["id"] for row in found["rows"]}
         assert {store.healthy.id, store.child.id} <= listed
-        # In another order, runs that begin after the first page was asked for are left out.
+        # If sorted in another order, runs that begin after the first page was read are left out.
         assert sort or store.damaged.id in listed
     for query in QUERIES:
         strictly(page.post(f"{BASE}/runs/search", json={"query": query}))

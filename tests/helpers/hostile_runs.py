@@ -1,4 +1,4 @@
-"""A damaged run among healthy ones, and every read of them."""
+"""A damaged run among healthy ones, and a function that reads them in every way of the SDK."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ QUERIES = (
 
 
 def read_all(store: ThreeRuns) -> None:
-    """Every read of the SDK, of the damaged run and of the others."""
+    """Read the damaged run and the others in every way of the SDK."""
     for name, read in READS.items():
         try:
             read(Run.get(store.workspace, store.damaged.id))
@@ -92,7 +92,7 @@ def read_all(store: ThreeRuns) -> None:
         assert healthy.number > 0
     assert store.child.id in store.damaged.get_metrics(recursive=True)
     listed = {run.id: run for run in store.experiment.get_runs(include_children=True)}
-    # A damaged run may have another id for users.
+    # The id that the damaged run shows to users may be damaged, too.
     assert {store.healthy.id, store.child.id} <= listed.keys()
     assert len(listed) == 3
     for query in QUERIES:

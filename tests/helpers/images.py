@@ -1,7 +1,7 @@
-"""Images that stand in for the ones that compose.yaml names, where no registry is at hand.
+"""Builds images in place of the ones in compose.yaml, for machines without a registry.
 
-They are a Debian with this machine's PostgreSQL, and with this interpreter and what the server
-needs of its packages. PostgreSQL's entrypoint does what the official image's does.
+The images have a Debian with this machine's PostgreSQL, or with this interpreter and the packages
+that the server needs. The entrypoint of PostgreSQL's image does the same as the official one's.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ from helpers import docker_daemon
 from helpers.servers import need_postgres
 
 HOME = "opt/python"
-"""Of the environment in the image, which is one as ``venv`` makes them."""
+"""The folder of the virtual environment in the image."""
 NEVER_IMPORTED = {"docker", "fonttools", "matplotlib", "pillow", "pyarrow", "scikit-learn", "scipy"}
-"""Large packages that MLflow asks for and its server does not import: pip finds them installed."""
+"""Large packages that MLflow requires but its server does not import. In the image, they are listed
+as installed, without their files.
+"""
 
 POSTGRES = r"""#!/bin/sh
 set -eu
@@ -50,7 +52,7 @@ exec "$@"
 
 
 def build(address: str, folder: Path, images: dict[str, str]) -> None:
-    """Make images for a daemon: ``images`` gives ``python``, ``postgres``, ``storage`` names."""
+    """Build images in a daemon. ``images`` names them: ``python``, ``postgres``, ``storage``."""
     root = folder / "root"
     shutil.copytree(
         docker_daemon.debian_root(), root, symlinks=True, copy_function=_link, dirs_exist_ok=True
@@ -61,7 +63,7 @@ def build(address: str, folder: Path, images: dict[str, str]) -> None:
     archive = subprocess.Popen(["tar", "-c", "-C", str(root), "."], stdout=subprocess.PIPE)
     subprocess.run([*docker, "import", "-", "standin"], stdin=archive.stdout, check=True,
                    stdout=subprocess.DEVNULL)  # fmt: skip
-    # 1: "file changed as we read it", as when another process has made a link to the same file.
+    # tar ends with 1 if "file changed as we read it": another process may link to the same file.
     assert archive.wait() in (0, 1)
     shutil.rmtree(root)
     python = (
@@ -75,7 +77,7 @@ def build(address: str, folder: Path, images: dict[str, str]) -> None:
         "STOPSIGNAL SIGINT\n"
         'CMD ["postgres", "-c", "listen_addresses=*"]\n'
     )
-    # Its own words, `posix /data`, are of no use to what keeps objects in memory.
+    # The arguments in compose.yaml, `posix /data`, are ignored: moto keeps objects in memory.
     storage = (
         f"FROM {images['python']}\n"
         'ENTRYPOINT ["sh", "-c", "exec python -m moto.server -H 0.0.0.0 -p ${VGW_PORT#:}"]\n'
@@ -86,7 +88,7 @@ def build(address: str, folder: Path, images: dict[str, str]) -> None:
 
 
 def _link(source: str, target: str) -> None:
-    """A hard link, or else a copy."""
+    """Make a hard link, or a copy if that is not possible."""
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError:
@@ -94,7 +96,7 @@ def _link(source: str, target: str) -> None:
 
 
 def _put(root: Path, source: Path, target: str | None = None) -> Path:
-    """Put a file into the image, where it is here or elsewhere."""
+    """Put a file into the image, at the path that it has here or at ``target``."""
     place = root / (target or str(source)).lstrip("/")
     place.parent.mkdir(parents=True, exist_ok=True)
     if not place.exists():
@@ -103,7 +105,7 @@ def _put(root: Path, source: Path, target: str | None = None) -> Path:
 
 
 def _python(root: Path) -> Iterator[Path]:
-    """The interpreter and its packages; what of it may need libraries."""
+    """Put the interpreter and its packages into the image. Yields files that may need libraries."""
     interpreter = Path(sys.executable).resolve()
     yield _put(root, interpreter)
     standard = Path(sysconfig.get_path("stdlib"))
@@ -111,7 +113,7 @@ def _python(root: Path) -> Iterator[Path]:
         _put(root, path)
         if path.suffix == ".so":
             yield path
-    # The folders above are the user's own here, and everybody's there.
+    # Here, the folders above belong to one user. In the image, all users need to read them.
     for folder in (*interpreter.parents, *standard.parents):
         (root / str(folder).lstrip("/")).chmod(0o755)
     home = root / HOME
@@ -129,8 +131,8 @@ def _python(root: Path) -> Iterator[Path]:
             metadata = any(part.endswith(".dist-info") for part in file.parts)
             if is_inside and path.exists() and (metadata or name not in NEVER_IMPORTED):
                 _put(root, path, f"{packages}/{file}")
-                # Its bytecode, which not every installer names: each process of the server would
-                # compile all of MLflow anew.
+                # Copy the bytecode, which not every installer lists. Without it, each process of
+                # the server would compile all of MLflow again.
                 compiled = Path(importlib.util.cache_from_source(str(path)))
                 if path.suffix == ".py" and compiled.exists():
                     _put(root, compiled, f"{packages}/{file.parent}/__pycache__/{compiled.name}")
@@ -147,7 +149,7 @@ def _normal(name: str) -> str:
 
 
 def _find_needed(wanted: Iterable[str]) -> Iterator[importlib.metadata.Distribution]:
-    """The installed packages that some need, amlflow itself left out."""
+    """Yield the installed packages that some requirements need, without amlflow itself."""
     waiting = [Requirement(each) for each in wanted]
     seen: set[tuple[str, str]] = set()
     given: set[str] = set()
@@ -168,7 +170,7 @@ def _find_needed(wanted: Iterable[str]) -> Iterator[importlib.metadata.Distribut
 
 
 def _postgres(root: Path) -> Iterator[Path]:
-    """PostgreSQL's programs and modules, which may need libraries, and what else it reads."""
+    """Put PostgreSQL into the image. Yields its programs and modules, which may need libraries."""
     home = Path(need_postgres("postgres")).parents[1]
     for path in _files(home, {"bitcode"}):
         if "llvmjit" not in path.name:
@@ -183,7 +185,7 @@ def _postgres(root: Path) -> Iterator[Path]:
 
 
 def _libraries(root: Path, programs: list[Path]) -> None:
-    """The shared libraries that programs need and the Debian in the image has not."""
+    """Put the shared libraries that programs need into the image, if its Debian lacks them."""
     said = subprocess.run(["ldd", *map(str, programs)], capture_output=True, text=True, check=False)
     for found in set(re.findall(r"=> (/\S+)", said.stdout)):
         if not any((root / place / Path(found).name).exists() for place in _library_folders(root)):

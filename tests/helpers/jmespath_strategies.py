@@ -1,4 +1,4 @@
-"""JMESPath expressions from the whole grammar, for hypothesis to draw."""
+"""hypothesis strategies that draw JMESPath expressions from the whole grammar."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ tails = st.one_of(
 
 
 def hit(field: str, key: str | None, value: str | None) -> st.SearchStrategy[str]:
-    """Conditions that hold for a document with this entry, or nearly."""
+    """Return conditions that are true, or nearly true, for a document with this entry."""
     path = field if key is None else f"{field}.{quote(key)}"
     if not value:
         return st.sampled_from([path, f"!({path})", f"{path} == `null`", f"{path} == ''"])
@@ -171,7 +171,7 @@ def hit(field: str, key: str | None, value: str | None) -> st.SearchStrategy[str
 
 
 def expressions(entries: list[tuple[str, str | None, str | None]]) -> st.SearchStrategy[str]:
-    """Expressions that often ask for these (field, key, value) entries of documents."""
+    """Return expressions that often use these (field, key, value) entries of documents."""
     hits = st.sampled_from(entries).flatmap(lambda entry: hit(*entry))
     asked = st.one_of(hits, hits, hits, conditions)
     several = st.recursive(

@@ -1,4 +1,4 @@
-"""A journaled tracker around the reference tracker, which can be away, slow or unwilling."""
+"""Fixtures: the reference tracker with a journal. It is away, slow or refuses calls on demand."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def settings(tmp_path: Path) -> JournalSettings:
 def opened(
     moody: Moody, settings: JournalSettings, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Journaled]]:
-    """Opens the moody tracker with a journal, with other settings if need be.
+    """Yield a function that opens the tracker with a journal. It may be given other settings.
 
-    The journal looks often at its folder and at held records, and waits little for more records and
-    between two tries, so that no test waits for it.
+    So that no test has to wait, the journal often looks at its folder and at held records, and
+    waits only a short time for more records and between two tries.
     """
     monkeypatch.setattr(sender, "BATCH_WINDOW_S", 0.02)
     monkeypatch.setattr(sender, "CHECK_INTERVAL_S", 0.05)
@@ -82,7 +82,7 @@ def place(settings: JournalSettings) -> Path:
 
 @pytest.fixture
 def left(opened: Callable[..., Journaled], moody: Moody) -> RunRecord:
-    """A run whose process has died while the tracker was away."""
+    """Return a run whose process has died while the tracker was away."""
     journaled = opened()
     run = start_run(journaled)
     moody.error = away

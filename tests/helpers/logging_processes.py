@@ -1,7 +1,7 @@
-"""Processes that log, and what of it is in the tracker.
+"""Starts processes that log, and reads what has arrived in the tracker.
 
-Call number k logs k: as a number, every fifth as a text. After a call has returned, the process
-adds a byte to a file, which outlives it.
+Call number k logs the number k; every fifth call logs it as a text. When a call has returned, the
+process adds a byte to a file. The file is there even if the process is killed.
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ class Count:
 def start(
     code: str, uri: str, *arguments: str, before: Sequence[str] = (), **environment: str
 ) -> subprocess.Popen[str]:
-    """A process that runs some code after HEAD; ``before`` is a command that starts others."""
+    """Start a process that runs some code after HEAD.
+
+    ``before`` is a command that starts the process, such as ``strace``.
+    """
     return subprocess.Popen(
         [*before, sys.executable, "-c", HEAD + code, *arguments],
         env=servers.clean_environment(MLFLOW_TRACKING_URI=uri, **environment),
@@ -52,14 +55,14 @@ def start(
 
 
 def wait_for_output(process: subprocess.Popen[str], seconds: float = 600) -> tuple[str, str]:
-    """What a process has printed, when it has ended well."""
+    """Wait for a process to end with exit code 0, and return its stdout and stderr."""
     out, err = process.communicate(timeout=seconds)
     assert process.returncode == 0, err
     return out, err
 
 
 def sync(uri: str, *arguments: str) -> subprocess.Popen[str]:
-    """``amlflow sync`` as a process."""
+    """Start ``amlflow sync`` as a process."""
     return subprocess.Popen(
         [sys.executable, "-m", "amlflow", "sync", *arguments],
         env=servers.clean_environment(MLFLOW_TRACKING_URI=uri),
@@ -70,12 +73,12 @@ def sync(uri: str, *arguments: str) -> subprocess.Popen[str]:
 
 
 def count_returned(count: Path) -> int:
-    """How many calls had returned."""
+    """Return how many calls have returned."""
     return count.stat().st_size if count.exists() else 0
 
 
 def read_stored(uri: str, run_id: str, name: str = "m") -> list[int]:
-    """The numbers of the calls whose values are in the tracker, in its order."""
+    """Return the numbers of the calls whose values are in the tracker, in the tracker's order."""
     return numbers(open_tracker(uri).read_points(run_id, [name]))
 
 

@@ -1,4 +1,4 @@
-"""Writes the schema of MLflow's database as the installed MLflow makes it, for amlflow's own."""
+"""Writes the database schema of the installed MLflow, which amlflow's own sqlite store creates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCHEMA = Path(__file__).parents[2] / "plugins" / "amlflow_mlflow" / "sqlite" / "
 
 
 def main() -> None:
-    """Make a database in a folder that is removed, and write what made its tables."""
+    """Let MLflow create a temporary database, and write the statements that created its tables."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "mlflow.db"
         upgrade = [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{path}"]

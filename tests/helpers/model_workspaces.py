@@ -1,4 +1,4 @@
-"""Workspaces with and without a tracker's own registry of models, and what is registered there."""
+"""Workspaces whose tracker has a model registry or lacks one, and objects to register there."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def write(path: str, text: str = "content") -> str:
 
 
 class Data:
-    """Something like a data set."""
+    """An object that looks like a data set."""
 
     def __init__(self, identity: str) -> None:
         self.id = identity

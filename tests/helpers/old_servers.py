@@ -1,4 +1,4 @@
-"""MLflow servers of the versions that teams have, each in an environment of its own by uv."""
+"""Starts MLflow servers of versions that teams use. uv makes an environment for each."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ PACKAGES = (
     "graphene<4", "gunicorn<24", "httptools", "huey", "numpy", "pandas", "querystring-parser<2",
     "setuptools<80", "uvloop",
 )  # fmt: skip
-"""What a server needs; the rest of what MLflow's package asks for is for training models."""
+"""The packages that a server needs. MLflow requires more packages, for training models."""
 
 
 def make_environment(folder: Path) -> Path:
-    """A new environment; its folder of packages."""
+    """Make an environment, and return its folder of packages."""
     uv = tools.find("uv") or tools.lack("uv (pip install uv)")
     subprocess.run([uv, "venv", "-q", "-p", "3.11", str(folder / "venv")], check=True)
     return folder / "venv" / "lib" / "python3.11" / "site-packages"
@@ -32,14 +32,14 @@ def install(folder: Path, *arguments: str) -> None:
 
 
 def make_packages(folder: Path) -> tuple[str, None]:
-    """The folder of the packages that all servers share, so that one of them compiles them."""
+    """Return the folder with packages that all servers share, so that they are compiled once."""
     packages = make_environment(folder)
     install(folder, *PACKAGES)
     return str(packages), None
 
 
 def start(version: str, folder: Path, packages: str) -> Any:
-    """A server of a version on sqlite, with the packages that all share: (uri, process)."""
+    """Start a server of a version on sqlite with the shared packages. Returns URI and process."""
     own = make_environment(folder)
     (own / "shared.pth").write_text(f"{packages}\n")
     parts = ["mlflow-skinny", "mlflow-tracing"][: 2 if version.startswith("3.") else 1]

@@ -1,4 +1,4 @@
-"""What tests of amlflow from outside need. It imports nothing of amlflow."""
+"""Helpers for tests that see amlflow from outside only. They do not import amlflow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import psutil
 
 
 def end_jobs(jobs: Path) -> None:
-    """End what a test has left running."""
+    """End the processes that a test has left running."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             if process.environ().get("AMLFLOW_JOBS") == str(jobs) and process.pid != os.getpid():
@@ -22,7 +22,7 @@ def end_jobs(jobs: Path) -> None:
 
 
 class Database:
-    """MLflow's database on SQLite, past amlflow."""
+    """MLflow's SQLite database, which is changed without amlflow."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -32,20 +32,20 @@ class Database:
             database.execute(statement, values)
 
     def tag(self, run: Any, **tags: str) -> None:
-        """Set tags of amlflow's own; ``__`` stands for a point."""
+        """Set amlflow's own tags. In their names, ``__`` stands for a dot."""
         for key, value in tags.items():
             name = f"mlflow.amlflow.{key.replace('__', '.')}"
             self.write("INSERT OR REPLACE INTO tags VALUES (?, ?, ?)", name, value, run.id)
 
     def claim(self, run: Any) -> None:
-        """Say that an agent has the run."""
+        """Note in the run that an agent has claimed it."""
         self.write(
             "INSERT INTO params VALUES (?, ?, ?)", "property.amlflow.agent", "nobody", run.id
         )
 
 
 def until(holds: Callable[[], Any], what: str) -> Any:
-    """Wait for something to hold; what it gave is returned."""
+    """Wait until ``holds()`` returns a true value, and return the value."""
     deadline = time.monotonic() + 60
     while not (value := holds()):
         assert time.monotonic() < deadline, f"not within a minute: {what}"

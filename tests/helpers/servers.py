@@ -1,4 +1,4 @@
-"""Real servers for the tests: started by the first that needs one, shared by all workers."""
+"""Real servers for tests. The first test that needs one starts it, and all workers share it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from helpers.tools import need
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
-    # A server would otherwise start a dozen processes for jobs that no test has.
+    # Without this, a server starts a dozen processes for jobs, which no test uses.
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
 }
 POSTGRES_USER = "postgres"
@@ -43,13 +43,13 @@ def free_port() -> int:
 
 
 def clean_environment(**more: str) -> dict[str, str]:
-    """This process's environment without what points to a tracking store or a run."""
+    """Return this process's environment without the variables of a tracking store or a run."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "AZUREML_"))}
     return {**kept, **QUIET, **more}
 
 
 def live(uri: str, *options: str, folder: Path | None = None, **environment: str) -> None:
-    """Check a run's whole life at a tracking URI, in a process of its own."""
+    """Check a run's whole life at a tracking URI, in another process."""
     done = subprocess.run(
         [sys.executable, str(WHOLE_LIFE), *options],
         env=clean_environment(MLFLOW_TRACKING_URI=uri, **environment),
@@ -87,14 +87,14 @@ def start_mlflow(
     python: str = sys.executable,
     **environment: str,
 ) -> Any:
-    """An MLflow server on a backend store, with its artifacts in the folder: (uri, process).
+    """Start an MLflow server with its artifacts in the folder. Returns its URI and process.
 
     ``python`` is the interpreter of the environment that has the server.
     """
     port = port or free_port()
     uri = f"http://127.0.0.1:{port}"
     log = (folder / "server.log").open("ab")
-    # It starts gunicorn or uvicorn by name.
+    # The server starts gunicorn or uvicorn by name, so its programs must be on the PATH.
     path = f"{Path(python).parent}:{os.environ.get('PATH', '')}"
     process = subprocess.Popen(
         [
@@ -118,12 +118,12 @@ def start_mlflow(
 
 
 def need_postgres(name: str) -> str:
-    """The path of one of PostgreSQL's programs, without links: it looks for files beside itself."""
+    """Return the path of a PostgreSQL program without links, since it looks for files beside it."""
     return os.path.realpath(need(name))
 
 
 def start_postgres(folder: Path) -> Any:
-    """A PostgreSQL server with some databases: (uri without a name, process)."""
+    """Start PostgreSQL with some databases. Returns its URI without a database, and the process."""
     # PostgreSQL refuses to run as root.
     user = POSTGRES_USER if os.geteuid() == 0 else None
     folder.chmod(0o755)
@@ -170,10 +170,10 @@ def _is_alive(pid: int) -> bool:
 
 @contextlib.contextmanager
 def _no_tests_own() -> Iterator[None]:
-    """Within it, processes are started that belong to no work of a test.
+    """Let processes that are started within the ``with`` block belong to no test.
 
-    The worker that starts a service is its parent, and a test may end what its worker has started,
-    or what has its folder of jobs.
+    A test may end all processes that its worker has started, or that use the test's folder of jobs.
+    A service is also started by a worker, but must not be ended.
     """
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv(JOB, "services")
@@ -182,7 +182,7 @@ def _no_tests_own() -> Iterator[None]:
 
 
 class Shared:
-    """Services that all workers of one test session share, by name."""
+    """The services that all workers of one test session share, by name."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -194,9 +194,10 @@ class Shared:
             yield
 
     def get(self, name: str, start: Callable[[Path], Any]) -> str:
-        """The URI of a service, or the path of what takes long to make; the first caller does it.
+        """Return the URI of a service, or the path of something that takes long to make.
 
-        ``start`` gives the process too, or None where none goes on.
+        The first caller starts or makes it with ``start``. ``start`` returns the URI or path, and
+        the process of the service or None.
         """
         with self._lock(name):
             note = self.folder / f"{name}.json"
@@ -207,17 +208,17 @@ class Shared:
                     with _no_tests_own():
                         uri, process = start(folder)
                 except BaseException:
-                    shutil.rmtree(folder, ignore_errors=True)  # the next caller tries it, too
+                    shutil.rmtree(folder, ignore_errors=True)  # the next caller tries again
                     raise
                 pid = None if process is None else process.pid
                 note.write_text(json.dumps({"uri": uri, "pid": pid}))
             return str(json.loads(note.read_text())["uri"])
 
     def stop(self) -> None:
-        """End all services and remove what they kept."""
+        """End all services, and remove their files."""
         notes = [json.loads(note.read_text()) for note in self.folder.glob("*.json")]
         groups = [note["pid"] for note in notes if note["pid"] is not None]
-        # Docker unmounts what it has mounted, if it is asked to end.
+        # SIGTERM comes first, so that Docker unmounts its file systems.
         for number, seconds in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 1.0)):
             deadline = time.monotonic() + seconds
             for group in groups:

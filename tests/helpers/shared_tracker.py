@@ -1,7 +1,7 @@
-"""The reference tracker in a file that several processes share: what ``MemoryTracker`` cannot be.
+"""The reference tracker in a file that several processes share, unlike ``MemoryTracker``.
 
-``open_shared("shared:<path>")`` opens it in any process that imports this module. Each call reads
-the file, does what the reference tracker does and replaces the file, all under one lock.
+``open_shared("shared:<path>")`` opens it in any process that imports this module. Each call takes a
+lock, reads the file, does what the reference tracker does, and replaces the file.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ WRITES = [
     "delete_model", "delete_run", "restore_run",
 ]  # fmt: skip
 WAIT_S = 20.0
-"""How long the lock is waited for, unless the call is tried once."""
+"""How long a call waits for the lock, unless it is to be tried only once."""
 T = TypeVar("T")
 
 
 class SharedTracker(MemoryTracker):
-    """The reference tracker with all features."""
+    """The reference tracker in a file, with all features."""
 
     features = frozenset(Feature)
 
@@ -60,7 +60,7 @@ class SharedTracker(MemoryTracker):
         self._depth = 0
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        """Do what the reference tracker does, on the file's content."""
+        """Call a method of the reference tracker on the file's content."""
         with self.open(is_write=name in WRITES):
             return getattr(MemoryTracker, name)(self, *args, **kwargs)
 
@@ -133,5 +133,5 @@ _open: PerProcess[SharedTracker] = PerProcess()
 
 
 def open_shared(uri: str) -> SharedTracker:
-    """The tracker of a URI, one for each process."""
+    """Return the tracker of a URI, one for each process."""
     return _open.get(uri, SharedTracker)

@@ -1,7 +1,7 @@
-"""A Slurm of the tests' own: munged, slurmctld and three slurmd on this machine, as root.
+"""A Slurm for tests only: munged, slurmctld and three slurmd on this machine, as root.
 
-It has the nodes n1 to n3 of four processors each, in the partition ``main``. Jobs of the partition
-``high`` preempt those of ``main``, which are put back into the queue.
+It has the nodes n1 to n3 with four processors each, in the partition ``main``. Jobs of the
+partition ``high`` preempt jobs of ``main``, which then go back into the queue.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ PartitionName=high Nodes=n1,n2,n3 MaxTime=INFINITE State=UP PriorityTier=10
 
 
 def start(folder: Path) -> Any:
-    """Start it below a folder: (the path of slurm.conf, the process that holds the daemons)."""
+    """Start Slurm below a folder. Returns the path of slurm.conf and the parent of the daemons."""
     for program in ("munged", "slurmctld", "slurmd", "sbatch"):
         need(program)
     if os.geteuid() != 0:
@@ -87,7 +87,7 @@ def start(folder: Path) -> Any:
             folder=folder,
             tracking=tracking,
             nodes="\n".join(nodes),
-            # The control groups of two Slurms on this machine are told apart by ids of jobs.
+            # Two Slurms on this machine need different ids of jobs, which name control groups.
             first_job=secrets.randbelow(10**7) + 1,
         )
     )
@@ -123,7 +123,7 @@ def start(folder: Path) -> Any:
 
 
 def commands(folder: Path) -> dict[str, list[str]]:
-    """How each daemon is started, by its name."""
+    """Return the command that starts each daemon, by its name."""
     munge = folder / "munge"
     munged = [
         "setpriv", "--reuid=munge", "--regid=munge", "--clear-groups", need("munged"), "-F",

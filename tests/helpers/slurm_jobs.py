@@ -1,4 +1,4 @@
-"""What tests of scripts on a real Slurm have in common."""
+"""Helpers for tests of scripts on a real Slurm."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def slurm_says(*command: str) -> str:
 
 
 def job_of(run: Any) -> list[str]:
-    """The id and the state of a run's job in Slurm."""
+    """Return the id and the state of a run's job in Slurm."""
     from amlflow.jobs.cluster.names import cluster_name_of
 
     record = run._reload()
@@ -52,7 +52,7 @@ def job_of(run: Any) -> list[str]:
 
 
 def left_by(run: Any) -> list[Path]:
-    """The folders that the run's job has left on nodes."""
+    """Return the folders that the run's job has left on nodes."""
     from amlflow.jobs.cluster.names import cluster_name_of
 
     name = cluster_name_of(run._reload())
@@ -60,9 +60,10 @@ def left_by(run: Any) -> list[Path]:
 
 
 def submit_and_be_killed(experiment: Any, place: str, count: int = 1) -> Any:
-    """Submit by a process that is killed when it calls a function of its own; the runs it left.
+    """Submit in a process that kills itself when it calls the function ``place``.
 
-    With more than one, a list is submitted of the script that is there.
+    Returns the run that it has left. If ``count`` is more than 1, it submits a list with the
+    existing script, and the list of runs is returned.
     """
     if count == 1:
         script("print('alone')")

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 @cache
 def python_files() -> list[Path]:
-    """All Python files in adapter/ and plugins/."""
+    """Return all Python files in adapter/ and plugins/."""
     folders = (ROOT / "adapter", ROOT / "plugins")
     return sorted(path for folder in folders for path in folder.rglob("*.py"))
 
@@ -28,10 +28,10 @@ def tree_of(path: Path) -> ast.Module:
 
 @cache
 def nodes_of(path: Path) -> list[ast.AST]:
-    """All nodes of a file's tree, in no particular order."""
+    """Return all nodes of a file's syntax tree, in no particular order."""
     return list(ast.walk(tree_of(path)))
 
 
 def name_of(path: Path) -> str:
-    """The path as seen from the project's folder."""
+    """Return the path relative to the project's folder."""
     return path.relative_to(ROOT).as_posix()

@@ -1,4 +1,4 @@
-"""A server with the studio, asked as one of its users."""
+"""Sends requests to a server with the studio as one of its users."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ADMIN, WRITER, READER, OTHER, DENIED = "ada", "willem", "reader", "other", "deni
 
 
 class Server:
-    """The server, asked as one of its users."""
+    """A client of the server that acts as one of its users."""
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
@@ -27,7 +27,7 @@ class Server:
         return self.call("POST", f"ajax-api/2.0/amlflow/{path}", user, json=content)
 
     def rows(self, user: str | None = ADMIN, /, **content: Any) -> list[dict[str, Any]]:
-        """All rows of a search, page by page."""
+        """Read all pages of a search, and return their rows."""
         found: list[dict[str, Any]] = []
         cursor = None
         while True:
@@ -65,5 +65,5 @@ def permit(studio: Server, user: str, experiment_id: str, permission: str = "EDI
             "permission": permission,
         },
     )
-    # Another test may have given it.
+    # Another test may have given the permission before.
     assert answer.status_code == 200 or "RESOURCE_ALREADY_EXISTS" in answer.text, answer.text

@@ -1,4 +1,4 @@
-"""What tests of submitted runs have in common."""
+"""Helpers for tests of submitted runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import psutil
 from amlflow.spec import JOB
 
 SOON = 60
-"""Seconds that a busy machine may take for what is a matter of one or two."""
+"""How many seconds something may take on a busy machine that usually takes one or two."""
 
 
 def new_experiment() -> Any:
@@ -33,7 +33,7 @@ def script(code: str, name: str = "script.py", folder: str = "src") -> None:
 
 
 def submit(experiment: Any, code: str, tags: Any = None, **config: Any) -> Any:
-    """Submit the code as a script."""
+    """Submit the code as a script, and return the run."""
     from azureml.core import ScriptRunConfig
 
     script(code)
@@ -42,7 +42,7 @@ def submit(experiment: Any, code: str, tags: Any = None, **config: Any) -> Any:
 
 
 def until(holds: Callable[[], Any], seconds: float = SOON, what: str = "") -> Any:
-    """Wait for something to hold; what it gave is returned."""
+    """Wait until ``holds()`` returns a true value, and return the value."""
     deadline = time.monotonic() + seconds
     while True:
         found = holds()
@@ -53,13 +53,13 @@ def until(holds: Callable[[], Any], seconds: float = SOON, what: str = "") -> An
 
 
 def wait_for_end(run: Any, seconds: float = SOON) -> str:
-    """The run's final status."""
+    """Wait until the run has ended, and return its status."""
     until(lambda: run.get_status() in ("Completed", "Failed", "Canceled"), seconds, "the end")
     return str(run.status)
 
 
 def log_of(run: Any) -> str:
-    """The run's log as the tracker has it."""
+    """Return the run's log from the tracker."""
     return str(run.get_details_with_logs()["logFiles"].get("user_logs/std_log.txt", ""))
 
 
@@ -68,7 +68,7 @@ def error_of(run: Any) -> str:
 
 
 def of_jobs(base: Path) -> list[psutil.Process]:
-    """The living processes of a folder's jobs, agents included."""
+    """Return the living processes of a folder's jobs, including agents."""
     found = []
     for process in psutil.process_iter(["status"]):
         if process.info["status"] == psutil.STATUS_ZOMBIE:
@@ -85,12 +85,12 @@ def agents(base: Path) -> list[psutil.Process]:
 
 
 def scripts(base: Path) -> list[psutil.Process]:
-    """The processes that are not agents."""
+    """Return the processes of a folder's jobs that are not agents."""
     return [process for process in of_jobs(base) if is_agent(process) is False]
 
 
 def is_agent(process: psutil.Process) -> bool | None:
-    """Whether a process is an agent, and None where it is gone, or about to be."""
+    """Return whether a process is an agent; None if it has ended or is about to end."""
     with contextlib.suppress(psutil.Error):
         words = process.cmdline()
         return "amlflow.jobs.agent" in words if words else None
@@ -111,19 +111,19 @@ def end_all(base: Path) -> None:
 def alive(pid: int) -> bool:
     try:
         process = psutil.Process(pid)
-        # A killed process has its files, and so its locks, until its last thread is gone.
+        # A killed process keeps its open files and its locks until its last thread has ended.
         return process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1
     except psutil.NoSuchProcess:
         return False
 
 
 def kill_agent(base: Path) -> None:
-    """Kill the one agent there is, and wait until it has let go of all it held."""
+    """Kill the only agent, and wait until it has released its locks."""
     [agent] = agents(base)
     agent.kill()
     until(lambda: not alive(agent.pid), what="the agent's end")
 
 
 def environment(**more: str) -> dict[str, str]:
-    """This process's environment, for another that is to find the same tracker and jobs."""
+    """Return an environment for a process that should use the same tracker and jobs as this one."""
     return {**os.environ, **more}

@@ -1,4 +1,4 @@
-"""Environments of a package that the tests build themselves."""
+"""Environments with a package that the tests build themselves."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def write_index(folder: Path, monkeypatch: pytest.MonkeyPatch, *versions: str) -> Path:
-    """A folder with these versions of amlflow-tiny, which is the only index."""
+    """Return a folder with these versions of amlflow-tiny. It is the only index that is used."""
     for version in versions:
         wheels.write_tiny(folder, "amlflow-tiny", version)
     monkeypatch.setenv("UV_NO_INDEX", "1")
@@ -22,7 +22,7 @@ def write_index(folder: Path, monkeypatch: pytest.MonkeyPatch, *versions: str) -
 
 
 def environment_of(links: Path, *packages: str) -> Environment:
-    """An environment of packages that are in a folder of wheels."""
+    """Return an environment with packages from a folder of wheels."""
     from azureml.core import Environment
     from azureml.core.conda_dependencies import CondaDependencies
 

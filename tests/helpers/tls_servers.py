@@ -1,4 +1,4 @@
-"""A server of MLflow's first calls, with TLS or without, and a proxy for it, in this process."""
+"""A small MLflow server for the first calls, with or without TLS, and a proxy, in this process."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ EXPERIMENT = (
 
 @dataclass
 class Heard:
-    """What a server or proxy has heard: its address, and the calls with their headers."""
+    """The address of a server or proxy, and the calls that it has received, with their headers."""
 
     uri: str
     calls: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
 
 def titled(headers: Message) -> dict[str, str]:
-    """Headers by their names as HTTP's standard writes them."""
+    """Return headers by their names, written as in HTTP's standard."""
     return {name.title(): value for name, value in headers.items()}
 
 
 @contextlib.contextmanager
 def serve(handler: type[BaseHTTPRequestHandler], tls: ssl.SSLContext | None) -> Iterator[str]:
-    """Serve requests on a free port: the address."""
+    """Serve requests on a free port. Yields the address."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a refused handshake
@@ -51,7 +51,7 @@ def serve(handler: type[BaseHTTPRequestHandler], tls: ssl.SSLContext | None) -> 
 
 
 class Answering(BaseHTTPRequestHandler):
-    """Answers as a server that has one experiment."""
+    """A request handler that answers like a server with one experiment."""
 
     protocol_version = "HTTP/1.1"
 
@@ -70,7 +70,7 @@ class Answering(BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def mlflow_server(tls: ssl.SSLContext | None = None) -> Iterator[Heard]:
-    """A server that says its version, and has one experiment."""
+    """Start a server that tells its version and has one experiment."""
 
     class Handler(Answering):
         def do_GET(self) -> None:
@@ -84,7 +84,7 @@ def mlflow_server(tls: ssl.SSLContext | None = None) -> Iterator[Heard]:
 
 @contextlib.contextmanager
 def forward_proxy() -> Iterator[Heard]:
-    """A proxy that opens tunnels (CONNECT), and passes other calls on to where they name."""
+    """Start a proxy that opens tunnels (CONNECT), and sends other calls to the host they name."""
 
     class Handler(Answering):
         def do_CONNECT(self) -> None:
@@ -93,7 +93,7 @@ def forward_proxy() -> Iterator[Heard]:
             with socket.create_connection((host, int(port))) as target:
                 self.send_response(200)
                 self.end_headers()
-                with selectors.DefaultSelector() as selector:  # select() takes small handles only
+                with selectors.DefaultSelector() as selector:  # select() needs small descriptors
                     selector.register(self.connection, selectors.EVENT_READ, target)
                     selector.register(target, selectors.EVENT_READ, self.connection)
                     while True:

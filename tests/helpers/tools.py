@@ -1,4 +1,4 @@
-"""The programs that some tests need beside Python, each found through :func:`need`."""
+"""Finds programs that some tests need beside Python: see :func:`need`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import NoReturn
 import pytest
 
 MISSING = "not on this machine: "
-"""How the reason of a skip begins that is due to a missing program."""
+"""The beginning of the reason of a skip because of a missing program."""
 
 DOCKER, BROWSER = "docker.io docker-compose debootstrap", "chromium chromium-driver"
 SLURM = "slurmctld slurmd slurm-client munge"
@@ -25,14 +25,14 @@ PACKAGES = {
     "munged": SLURM, "sbatch": SLURM, "scancel": SLURM, "scontrol": SLURM, "sinfo": SLURM,
     "slurmctld": SLURM, "slurmd": SLURM, "squeue": SLURM,
 }  # fmt: skip
-"""Debian's packages with each program, and with what else is needed to use it."""
+"""The Debian packages that have each program, and what else it needs."""
 
 ALSO = {"postgres": "/usr/lib/postgresql/*/bin", "initdb": "/usr/lib/postgresql/*/bin"}
-"""Where Debian has programs that are not on the PATH."""
+"""The folders in which Debian puts programs that are not on the PATH."""
 
 
 def find(name: str) -> str | None:
-    """The path of a program, or None."""
+    """Return the path of a program, or None."""
     folders = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
     found = shutil.which(name, path=folders)
     if found is None and name in ALSO:
@@ -42,7 +42,7 @@ def find(name: str) -> str | None:
 
 
 def need(name: str) -> str:
-    """The path of a program. Without it the test is skipped, and in CI it fails.
+    """Return the path of a program. If it is missing, skip the test; in CI, fail.
 
     The reason names the program and says how to install it.
     """
@@ -53,21 +53,21 @@ def need(name: str) -> str:
 
 
 def need_mounts() -> None:
-    """The right to mount file systems, which root has, but not in every container."""
+    """Skip the test unless this process may mount. In some containers, even root may not."""
     probe = [need("unshare"), "--mount", "true"]
     if subprocess.run(probe, capture_output=True, check=False).returncode != 0:
         lack("the right to mount (run pytest as root, in a container with --privileged)")
 
 
 def lack(reason: str) -> NoReturn:
-    """End the test for want of something: skipped, or failed in CI."""
+    """End the test because something is missing: skip it, or fail in CI."""
     if "CI" in os.environ:
         pytest.fail(MISSING + reason, pytrace=False)
     pytest.skip(MISSING + reason)
 
 
 def missing(reasons: Iterable[str]) -> dict[str, int]:
-    """What was missing and how to get it, with the number of tests that were skipped for it."""
+    """Return what was missing and how to install it, each with the number of skipped tests."""
     counts: dict[str, int] = {}
     for reason in reasons:
         _, is_missing, what = reason.partition(MISSING)

@@ -1,4 +1,4 @@
-"""The reference tracker with all features off: what a feature stands for is really gone."""
+"""The reference tracker without features: it really cannot do what a feature is for."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KNOWN = FINAL | {Status.NOT_STARTED, Status.RUNNING}
 
 
 class BareTracker(MemoryTracker):
-    """Fails on whatever it does not claim, or does not do it."""
+    """A tracker that fails if a feature is used that it does not claim, or ignores it."""
 
     features = frozenset()
 

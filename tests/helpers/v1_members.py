@@ -1,7 +1,7 @@
-"""The public members of v1's classes, and what amlflow says where it does not have one.
+"""The public members of v1's classes, and a check of what amlflow says about members it lacks.
 
-``v1_members.json`` holds facts about azureml-core 1.61: the public members of classes, and those
-that their objects have beside them.
+``v1_members.json`` holds facts about azureml-core 1.61: the public members of classes, and further
+members that only objects have.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SENTENCE = re.compile(r"\S.*: .+ .+\.", re.DOTALL)
 
 
 def class_of(path: str) -> type | None:
-    """amlflow's class, or None where importing it says why amlflow does not have it."""
+    """Return amlflow's class, or None if importing it raises the reason why it is not there."""
     module, _, name = path.rpartition(".")
     refusal = None
     try:
@@ -34,7 +34,7 @@ def class_of(path: str) -> type | None:
 
 
 def check_member(owner: Any, name: str) -> None:
-    """The member is there, or reading it says the nearest way and ``hasattr`` is False."""
+    """Check that a member exists, or that its error names the nearest way and hasattr is False."""
     refusal = None
     try:
         getattr(owner, name)

@@ -1,4 +1,4 @@
-"""Wheels, and environments to install them in."""
+"""Builds wheels, and makes environments to install them in."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run(*command: str | Path, folder: Path, **environment: str) -> subprocess.Co
 
 
 def copy_project(project: Path, target: Path, names: tuple[str, ...] = ()) -> None:
-    """Copy a project, or some of its files, to a folder that is made."""
+    """Copy a project, or some of its files, to a new folder."""
     target.mkdir(parents=True)
     for path in [project / name for name in names] if names else project.iterdir():
         if path.is_dir():
@@ -35,8 +35,8 @@ def copy_project(project: Path, target: Path, names: tuple[str, ...] = ()) -> No
 
 
 def build_wheel(project: Path, target: Path, names: tuple[str, ...] = ()) -> Path:
-    """The wheel of a project, or of some of its files."""
-    # A copy, so that builds at the same time do not meet in the checkout.
+    """Build the wheel of a project, or of some of its files, and return its path."""
+    # A copy is built, so that builds at the same time do not write to the same folder.
     source = target / "source"
     copy_project(project, source, names)
     done = run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", folder=source)
@@ -46,7 +46,10 @@ def build_wheel(project: Path, target: Path, names: tuple[str, ...] = ()) -> Pat
 
 
 def make_environment(target: Path, *, with_pip: bool = False) -> Path:
-    """An empty virtual environment. :func:`pip` works without one in it, which takes seconds."""
+    """Make a virtual environment without pip, since installing pip takes seconds.
+
+    :func:`pip` works without it.
+    """
     options = [] if with_pip else ["--without-pip"]
     subprocess.run([sys.executable, "-m", "venv", *options, str(target)], check=True)
     return target
@@ -66,7 +69,10 @@ def site_packages(environment: Path) -> Path:
 
 
 def lend_packages(environment: Path) -> None:
-    """Let an environment use what is installed here, after its own; editable projects are not."""
+    """Let an environment also use the packages that are installed here, except editable projects.
+
+    Its own packages come first.
+    """
     lent = site_packages(environment) / "lent.pth"
     lent.write_text("\n".join(site.getsitepackages()) + "\n")
 
@@ -80,7 +86,7 @@ def write_tiny(
     content: str = "",
     programs: Mapping[str, str] | None = None,
 ) -> Path:
-    """A wheel with one module that has ``VERSION``, written without a build."""
+    """Write a wheel with one module that has ``VERSION``, without building it. Returns its path."""
     folder.mkdir(parents=True, exist_ok=True)
     module = name.replace("-", "_")
     wheel = folder / f"{module}-{version}-{tag}.whl"

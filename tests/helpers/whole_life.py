@@ -1,7 +1,7 @@
-"""A run's life through the SDK, as a script: for a process that has no MLflow, or an old server.
+"""A script that uses a run through the SDK from start to end, on old servers or without MLflow.
 
-It says what does not hold, and ends with 0 if all holds. Its first argument may be
-``--without-mlflow``: then nothing of MLflow can be imported.
+It prints the first check that fails, and ends with 0 if none fails. With the first argument
+``--without-mlflow``, MLflow cannot be imported.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from azureml.core import Dataset, Environment, Experiment, Model, Run, Workspace
 from azureml.exceptions import AzureMLException, WebserviceException
 
 NAME = f"whole-life-{uuid.uuid4().hex[:8]}"
-"""Of models, data sets and environments: another process may be at its own life there."""
+"""The name of models, data sets and environments. It is unique: other processes run this, too."""
 
 
 def check(name: str, holds: object) -> None:
-    """Tell what does not hold."""
+    """End with a message unless something holds."""
     if not holds:
         raise SystemExit(f"{name}: does not hold")
 
@@ -43,7 +43,7 @@ def check_refused(
 
 
 def check_models(workspace: Workspace, run: Run) -> None:
-    """Models of a run's folder and of local files: registered, looked for, changed, deleted."""
+    """Check models of a run's folder and of local files: register, find, change, delete."""
     model = run.register_model(NAME, "outputs/model", tags={"kind": "a: b"})
     check("model", Model(workspace, NAME).version == model.version)
     check("model of a run", (model.run_id, model.experiment_name) == (run.id, "whole-life"))
@@ -99,7 +99,7 @@ def check_models(workspace: Workspace, run: Run) -> None:
 
 
 def check_data(workspace: Workspace) -> None:
-    """Files of the default datastore, and data sets: registered, read, changed, unregistered."""
+    """Check files of the default datastore, and data sets: register, read, change, unregister."""
     datastore = workspace.get_default_datastore()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.csv"
@@ -131,7 +131,7 @@ def check_data(workspace: Workspace) -> None:
 
 
 def check_environments(workspace: Workspace) -> None:
-    """An environment: registered, and found with what it has."""
+    """Check that a registered environment is found with its definition."""
     environment = Environment(NAME)
     environment.environment_variables = {"größe: ː": "7"}
     version = environment.register(workspace).version
@@ -141,7 +141,7 @@ def check_environments(workspace: Workspace) -> None:
 
 
 def check_commands(experiment: Experiment, runs: list[Run]) -> None:
-    """Several runs are tagged and cancelled at once, one is deleted, and all are listed."""
+    """Check commands that tag and cancel several runs at once, delete one, and list all."""
     where = ["-e", experiment.name, "-o", "none"]
     ids = [run.id for run in runs]
 
@@ -153,7 +153,7 @@ def check_commands(experiment: Experiment, runs: list[Run]) -> None:
     check("tagged at once", several == set(ids))
     command("run", "cancel", "-r", *ids)
     check("cancelled at once", {run.get_status() for run in runs} == {"Canceled"})
-    if not os.environ.get("MLFLOW_TRACKING_URI", "").startswith("trackio:"):  # which keeps all
+    if not os.environ.get("MLFLOW_TRACKING_URI", "").startswith("trackio:"):  # which keeps all runs
         command("run", "delete", "-r", ids[0])
         check("deleted run", ids[0] not in {run.id for run in experiment.get_runs()})
         command("run", "restore", "-r", ids[0])
@@ -166,7 +166,7 @@ def check_commands(experiment: Experiment, runs: list[Run]) -> None:
 
 
 def main() -> None:
-    """A whole life, with what people log, ask for and change."""
+    """Use a run from start to end, with everything that people log, read and change."""
     workspace = Workspace("s", "g", "w")
     experiment = Experiment(workspace, "whole-life")
     run = experiment.start_logging(snapshot_directory=None)

@@ -1,8 +1,8 @@
-"""Has this process behave as on Windows, as far as what amlflow calls there is concerned.
+"""Makes this process behave like Windows, as far as amlflow calls the system.
 
-Modules and functions that Windows lacks are away, and ``msvcrt`` is there. Open files are neither
-removed nor renamed, nor are the folders that they are in, and ``os.open`` opens files as text and
-opens no folders. Paths, drive letters and consoles stay those of this system.
+Modules and functions that Windows lacks are removed, and ``msvcrt`` is added. Open files and their
+folders cannot be removed or renamed. ``os.open`` opens files as text, and does not open folders.
+Paths, drive letters and consoles stay as on this system.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ ABSENT = (
     "pwrite", "pwritev", "register_at_fork", "sched_getaffinity", "setsid", "statvfs", "sysconf",
     "uname", "wait", "waitid",
 )  # fmt: skip
-"""What ``os`` lacks on Windows."""
+"""Names that ``os`` lacks on Windows."""
 OTHERS_OWN = (
     "asyncio", "concurrent.futures.thread", "ctypes", "filelock", "getpass", "http.client",
     "multiprocessing.connection", "multiprocessing.util", "platformdirs", "psutil", "rich.console",
     "socket", "sqlite3", "subprocess", "tempfile", "tqdm", "urllib.request", "urllib3", "uuid",
     "webbrowser",
 )  # fmt: skip
-"""Modules that have their own ways for each system, and keep those of this one."""
+"""Modules with other code for each system. They keep using this system's code."""
 BINARY = 1 << 29
 
 
 def install() -> None:
-    """Turn this process into one of Windows, before amlflow is imported."""
+    """Make this process behave like Windows. Call it before amlflow is imported."""
     assert not any(name.startswith("amlflow.") for name in sys.modules)
     for name in OTHERS_OWN:
         importlib.import_module(name)
@@ -139,4 +139,4 @@ def _keep_open_files() -> None:
 
 
 class _Open(Exception):
-    """A path, or a file below it, is open."""
+    """An error: a path, or a file below it, is open."""

@@ -1,4 +1,4 @@
-"""Has each Python that finds this file do without what macOS lacks."""
+"""Makes each Python that finds this file behave like macOS: removes functions that macOS lacks."""
 
 import fcntl
 import os
@@ -10,14 +10,14 @@ from typing import Any
 import psutil
 
 OTHERS_OWN = (psutil, urllib.request)
-"""Modules that choose their way for a system when they are imported, and keep that of this one."""
-sysconfig.get_config_vars()  # which are read from a file named after the system
+"""Modules that choose their code for a system on import. They must see this system, not macOS."""
+sysconfig.get_config_vars()  # read now, since the file that holds them is named after the system
 
 ABSENT = (
     "fdatasync", "memfd_create", "pipe2", "posix_fadvise", "posix_fallocate", "sched_getaffinity",
     "sched_setaffinity", "waitid",
 )  # fmt: skip
-"""What ``os`` lacks on macOS (of Python 3.12 and before)."""
+"""Functions that ``os`` lacks on macOS, up to Python 3.12."""
 GETPATH = 50
 
 _fcntl = fcntl.fcntl
