@@ -1,4 +1,4 @@
-"""The part of v1's ``azureml._restclient`` that scripts import."""
+"""The names of v1's ``azureml._restclient`` that scripts import."""
 
 from amlflow.dropin import stand_aside as _stand_aside
 

@@ -35,7 +35,7 @@ __all__ = [
     "SynapseCompute",
 ]
 
-__path__: list[str] = []  # so that importing one of v1's submodules says where its names are
+__path__: list[str] = []  # so that the error of v1's submodules says where their names are
 
 
 def __getattr__(name: str) -> _Any:

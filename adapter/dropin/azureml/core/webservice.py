@@ -13,7 +13,7 @@ from amlflow.core.absent.serving import (
 
 __all__ = ["AciWebservice", "AksEndpoint", "AksWebservice", "LocalWebservice", "Webservice"]
 
-__path__: list[str] = []  # so that importing one of v1's submodules says where its names are
+__path__: list[str] = []  # so that the error of v1's submodules says where their names are
 
 
 def __getattr__(name: str) -> _Any:

@@ -1,4 +1,4 @@
-"""v1's ``azureml.opendatasets``: each name says where its files are."""
+"""v1's ``azureml.opendatasets``: each name raises an error that says where its files are."""
 
 from typing import Any as _Any
 

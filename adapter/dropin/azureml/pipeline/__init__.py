@@ -1,4 +1,4 @@
-"""v1's ``azureml.pipeline``: its names refuse where they are used."""
+"""v1's ``azureml.pipeline``: its names raise an error when they are used."""
 
 from amlflow.dropin import stand_aside as _stand_aside
 

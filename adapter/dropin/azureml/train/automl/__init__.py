@@ -1,4 +1,4 @@
-"""v1's ``azureml.train.automl``: its names can be imported, and refuse where they are used."""
+"""v1's ``azureml.train.automl``: its names can be imported, but raise an error when used."""
 
 from typing import Any as _Any
 
