@@ -1,4 +1,4 @@
-"""A workspace, an experiment and a run on a database of the test's own."""
+"""Fixtures: a workspace, an experiment and a run. Each test has its own database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What v1 has and amlflow has not, asked of objects on a real store and of fresh processes."""
+"""Names that v1 has and amlflow lacks, used on objects of a real store and in new processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An argument in the wrong place: one sentence with the right call, and nothing is recorded."""
+"""For an argument in the wrong place, the error shows the right call, and nothing is recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many calls to MLflow an operation costs: exact, where times are not."""
+"""The number of calls to MLflow for each operation. Unlike times, it is exact."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_run_from_start_to_end(experiment: Experiment, calls: Counter[str]) ->
     run = start(experiment)
     run.log("loss", 1.0)
     run.complete()
-    # get_run: somebody else may have ended the run meanwhile, and what has ended stays so.
+    # get_run: somebody else may have ended the run meanwhile, and then it must stay ended.
     assert calls == {"create_run": 1, "log_batch": 1, "get_run": 1, "update_run_info": 1}
 
 
@@ -193,8 +193,8 @@ def test_descendants_cost_pages_and_not_runs(experiment: Experiment, calls: Coun
     calls.clear()
     found = list(root.get_children(recursive=True))
     assert len(found) == 5 + 45 + 450
-    # One search below this root, one for runs that other clients nested: 500 runs are one page.
-    # Finding none of the latter, MLflow is asked whether the experiment is archived.
+    # One search below this root, since a page has 500 runs, and one for runs that other clients
+    # nested. The second one finds nothing, so MLflow is asked whether the experiment is archived.
     assert calls == {"search_runs": 2, "get_experiment": 1}
 
 

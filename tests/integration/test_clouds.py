@@ -1,6 +1,7 @@
 """Datastores in clouds, on emulators of this machine: Azurite, Google's and Amazon's storage.
 
-They and fsspec's clients are not among the tests' packages, so these tests run when they are named:
+The emulators and fsspec's clients are not installed with the tests' packages, so these tests run
+only if you name them:
 
     npm install --prefix /tmp/azurite azurite
     pip install -e '.[azure,gcs,s3]' gcp-storage-emulator

@@ -1,4 +1,4 @@
-"""Data at web addresses: what is read, and what is said of an address that gives nothing."""
+"""Data at web addresses: what is read, and the error for an address without data."""
 
 from __future__ import annotations
 

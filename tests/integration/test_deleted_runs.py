@@ -1,4 +1,4 @@
-"""Deleted runs of an experiment that is archived and comes back, on the SQLite store."""
+"""Deleted runs of an experiment that is archived and then reactivated, on the SQLite store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The registry of environments on real trackers, as v1's code uses it."""
+"""The registry of environments on real trackers, used as in v1."""
 
 from __future__ import annotations
 

@@ -220,7 +220,7 @@ def test_runs_by_status(tagged: Experiment) -> None:
 def test_get_runs_is_a_lazy_generator(tagged: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = tagged.get_runs()
     assert isinstance(runs, Generator)
-    # A run that starts before the first is asked for is found: nothing was asked until now.
+    # The search begins with the first `next`, so a run that starts before it is found.
     tagged.start_logging(run_id="late", snapshot_directory=None)
     assert next(runs).id == "late"
 

@@ -1,4 +1,4 @@
-"""File names that lead out of the folder, in an artifact folder of MLflow's."""
+"""Names of files that lead out of the folder, in a run's artifact folder of MLflow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where calls and credentials go, and what HTTP statuses become, in each client of a server."""
+"""Each client of a server: where calls and credentials are sent, and errors of HTTP statuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections that close, answers that are cut off, and servers that change."""
+"""Connections that are closed, answers that are cut off, and servers that change."""
 
 from __future__ import annotations
 

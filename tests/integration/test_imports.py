@@ -1,4 +1,4 @@
-"""A process forked while a thread of amlflow's imports something can import it, too."""
+"""If a process forks while a thread of amlflow imports a module, the child can import it, too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The logic of the studio's JavaScript, by node's own test runner."""
+"""Tests of the studio's JavaScript, which node's own test runner runs."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def test_the_pages_javascript() -> None:
     done = subprocess.run(
         [node, "--test", "--test-reporter=tap"],
         cwd=TESTS, capture_output=True, text=True, check=False,
-        # A node that runs tests tells its children so, and they report to it.
+        # If node itself runs these tests, it sets this variable, and the child would report to it.
         env={name: value for name, value in os.environ.items() if name != "NODE_TEST_CONTEXT"},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    # To node it is a success when there are no tests.
+    # node also ends with success if it finds no tests.
     assert "\n# pass 0" not in done.stdout

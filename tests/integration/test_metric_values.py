@@ -1,4 +1,4 @@
-"""Values of metrics: what is logged comes back with its type, whatever object it is."""
+"""Values of metrics: objects of any type are logged, and come back with their type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each failure of MLflow's becomes one error of the contract, by MLflow's own code and words."""
+"""Each failure of MLflow becomes an error of the contract, chosen by MLflow's code and message."""
 
 from __future__ import annotations
 

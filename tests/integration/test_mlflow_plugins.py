@@ -1,4 +1,4 @@
-"""Tracking URIs of packages that add a store to MLflow."""
+"""Tracking URIs of packages that add a store to MLflow as a plugin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The private names of MLflow that amlflow uses are there in each MLflow that it supports."""
+"""The private names of MLflow that amlflow uses exist in each MLflow that it supports."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def test_tables_in_a_notebook(
     red = [output for outputs in cells for output in outputs if output.get("name") == "stderr"]
     assert red == []
     printed, run, experiment, workspace = map(shown, tables)
-    # The kernel may send the warning on first contact and this line together.
+    # The kernel may send the warning of the first contact and this line in one message.
     run_id, experiment_id = printed.text.splitlines()[-1].split()
     texts = [output.data["text/html"] for output in (run, experiment, workspace)]
     assert heads(texts[0]) == ["Experiment", "Id", "Type", "Status", "Details Page", "Docs Page"]
@@ -83,13 +83,13 @@ def test_tables_in_a_notebook(
     assert page in links(texts[0])
     assert f"{server_uri}/#/experiments/{experiment_id}" in links(texts[1])
     assert server_uri in links(texts[2])
-    # The page's address is the server's own page, and its data are this run's.
+    # The address is a page of the server, and the data belong to this run.
     with urllib.request.urlopen(page.partition("#")[0]) as answer:
         assert b'id="root"' in answer.read()
     address = f"{server_uri}/ajax-api/2.0/mlflow/runs/get?run_id={run_id}"
     with urllib.request.urlopen(address) as answer:
         assert json.load(answer)["run"]["info"]["experiment_id"] == experiment_id
-    # RunDetails: ipywidgets, then HTML that was drawn again when the run ended; nothing in red.
+    # RunDetails shows ipywidgets, then HTML that is drawn again when the run has ended. No red.
     assert [list(output.data) for output in widget] == [
         ["text/plain", "application/vnd.jupyter.widget-view+json"]
     ]

@@ -1,4 +1,4 @@
-"""What an offline run and a real one have in common."""
+"""Members that an offline run and a run in a tracker have in common."""
 
 from __future__ import annotations
 

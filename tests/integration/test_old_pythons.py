@@ -1,7 +1,7 @@
-"""A script on a Python that amlflow does not run on uses v1's names.
+"""A script uses v1's names on a Python version that amlflow itself does not support.
 
-It runs on the oldest such Python of this machine. Where there is none it runs on this one, which
-then sees nothing but its standard library and the client.
+The script runs on the oldest such Python of this machine. If there is none, it runs on this Python,
+which then has only its standard library and the client.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""A whole life on the trackers that teams have: MLflow servers of several versions, PostgreSQL and
-trackio."""
+"""A run from start to end on trackers that teams use: old MLflow versions, PostgreSQL, trackio."""
 
 from __future__ import annotations
 
@@ -86,7 +85,7 @@ def test_the_database_of_an_older_version_is_opened_without_mlflow(
     with contextlib.closing(database), contextlib.closing(sqlite3.connect(copy)) as target:
         database.backup(target)  # the server goes on
         [revision] = database.execute("SELECT version_num FROM alembic_version").fetchone()
-        # Their files are behind the server.
+        # The files of these experiments can be read only through the server, so new ones are made.
         target.execute("UPDATE experiments SET name = 'old ' || name WHERE experiment_id <> 0")
         target.commit()
     servers.live(f"sqlite:///{copy}", "--without-mlflow", folder=tmp_path)

@@ -1,4 +1,4 @@
-"""Logging, files, queries and commands without what Windows and macOS lack."""
+"""Logging, files, queries and commands without the functions that Windows and macOS lack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a tracker keeps on this machine is in no snapshot, and a database in use is never opened."""
+"""A snapshot never contains the tracker's own files, and never opens a database that is in use."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_the_journal_and_the_jobs_are_left_out(
         (folder / name / "deep" / "file").write_text("x")
     own = snapshot.own_paths(MemoryTracker())
     assert packed(folder, own, tmp_path / "archive") == ["train.py"]
-    # A script works below the folder of jobs itself.
+    # A submitted script itself runs in a folder below the folder of jobs.
     (folder / "k" / "work").mkdir()
     (folder / "k" / "work" / "train.py").write_text("print(1)")
     assert packed(folder / "k" / "work", own, tmp_path / "inner") == ["train.py"]
@@ -237,7 +237,7 @@ def test_four_runs_in_a_row(own_store: Path, tmp_path: Path) -> None:
         run = within_seconds(experiment.start_logging)
         run.log("loss", number)
         run.upload_file("model", "train.py")
-        if number == 0:  # whoever closes a database last removes its WAL
+        if number == 0:  # the last process that closes a database removes its WAL
             subprocess.run([sys.executable, "-c", CHILD, run.id], check=True, timeout=SECONDS)
         run.flush()
         runs.append(run)

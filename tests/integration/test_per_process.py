@@ -1,4 +1,4 @@
-"""A value is made once for each process, and again in the child of a fork."""
+"""A value is made once in each process. The child of a fork makes its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A query's result is what jmespath gives on the full list, whatever was pushed down."""
+"""A query returns the same as jmespath on the full list, whatever the tracker has filtered."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class Reference:
             Scope(tracker, self.experiments, [Condition("parent_id", Op.LACKS)]),
         ]
         self.documents = [self._all(scope, numbered=False) for scope in self.scopes]
-        # Where numbers have to be counted, documents have them if the expression names them.
+        # If numbers must be counted, documents have them only if the expression names them.
         self.numbered = [self._all(scope, numbered=True) for scope in self.scopes]
 
     def _all(self, scope: Scope, *, numbered: bool) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What a query that is wrong is told, by the SDK, the command line and a shell."""
+"""The message for a wrong query, in the SDK and on the command line, also through a shell."""
 
 from __future__ import annotations
 

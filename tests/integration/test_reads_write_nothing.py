@@ -1,4 +1,4 @@
-"""A read of the SDK, of the command line and of the page writes, starts and removes nothing."""
+"""Reading with the SDK, the command line or the page writes nothing and starts no process."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def _note(event: str, arguments: tuple[Any, ...]) -> None:
 def watching() -> Iterator[None]:
     """Note the processes that this thread starts, and the files that it removes."""
     if not hasattr(_watches, "on"):
-        sys.addaudithook(_note)  # for good: Python takes no hook away
+        sys.addaudithook(_note)  # it stays: Python cannot remove a hook
     seen.clear()
     _watches.on = True
     try:
@@ -242,7 +242,7 @@ def test_a_look_starts_no_process_and_removes_nothing(
     mine = (str(jobs), str(folder.parent / "trackio"), str(folder.parent / "mlruns"))
     assert [event for event in seen if event[0] in REMOVES and event[1].startswith(mine)] == []
     assert work.is_dir()
-    with watching():  # what this would have seen
+    with watching():  # check that the hook sees such calls
         subprocess.run(["true"], check=True)
         work.rmdir()
     assert {event for event, _ in seen} >= {"subprocess.Popen", "os.rmdir"}

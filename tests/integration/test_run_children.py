@@ -1,4 +1,4 @@
-"""Runs within runs: made one by one or many at once, found again, each with a state of its own."""
+"""Child runs: created one by one or many at once, and found again. Each has its own state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of a run: uploads, downloads, what ends with the run, snapshots, models."""
+"""Files of a run: uploads, downloads, files stored at the run's end, snapshots, models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Life cycle: how runs start and end, and what they say of it."""
+"""Life cycle: how runs start and end, and what they tell about it."""
 
 from __future__ import annotations
 

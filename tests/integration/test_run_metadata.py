@@ -1,4 +1,4 @@
-"""Tags, properties, names and looks of a run, and how runs are found again."""
+"""Tags, properties, names and representation of a run, and how runs are found again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics: what is logged comes back in v1's shapes, with its types."""
+"""Metrics: logged values come back in v1's form, with their types."""
 
 from __future__ import annotations
 
@@ -280,7 +280,7 @@ def test_points_are_handed_on_in_the_order_of_their_stamps(
 
     def hand_on(run_id: str, points: list[Any]) -> None:
         assert inside.acquire(blocking=False), "two threads hand on at once"
-        time.sleep(0)  # to another thread, if one may come in
+        time.sleep(0)  # let another thread run, if there is one
         handed_on.append(points[0].order)
         inside.release()
 

@@ -1,4 +1,4 @@
-"""What is written to sqlite without MLflow is, row by row, what MLflow itself writes."""
+"""amlflow's own sqlite store writes the same rows as MLflow itself."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def test_searches_give_what_mlflow_gives(twins: tuple[Twin, Twin]) -> None:
     draw = random.Random(1)
     [experiment] = {store.store.create_experiment("searched", {}) for store in twins}
     for number in range(30):
-        # In order of time, since what is alike comes in the order of ids, which are drawn.
+        # Sorted by time, since equal rows would come in the order of their random ids.
         tags = {key: draw.choice(TEXTS) for key in ("a", "a b") if draw.random() < 0.7}
         for twin in twins:
             run = twin.store.create_run(experiment, "", number, tags, f"a name {number % 3}")
@@ -276,7 +276,7 @@ def _schema(path: Path) -> dict[str, Any]:
     with sqlite3.connect(path) as connection:
         rows = connection.execute("SELECT name, tbl_name, sql FROM sqlite_master").fetchall()
         schema: dict[str, Any] = {
-            # alembic writes a table's constraints in any order.
+            # alembic writes the constraints of a table in any order.
             name: (table, sorted((statement or "").replace(",", " ").split()))
             for name, table, statement in rows
         }

@@ -1,4 +1,4 @@
-"""MLflow's default database without MLflow."""
+"""amlflow's own store for MLflow's default database, which does not import MLflow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What amlflow stores of metrics beside MLflow's own points."""
+"""What amlflow stores about metrics in addition to MLflow's own points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A user's long query in a process of its own, while others open their pages."""
+"""One user's long query runs in another process, while other users open their pages."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_others_open_their_pages_while_a_long_query_runs(client: Client) -> None
             assert (status, len(page["rows"])) == (200, 50)
             pages += 1
         assert pages == 5
-        # The same tab asks for something else, and does not wait for the first query.
+        # The same tab sends another query, and does not wait for the first one.
         status, page = client.post("runs/search", query="[?name=='run-8' || name=='']", tab="1")
         assert (status, len(page["rows"])) == (200, 1)
         assert query.result(30)[0] == 409

@@ -1,4 +1,4 @@
-"""Certificates, proxies and credentials on the way to a server, by MLflow's settings."""
+"""Connections to a server: certificates, proxies and credentials follow MLflow's settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workspaces on a real store: their names, experiments, targets and runs."""
+"""Workspaces on a real store: their names, experiments, compute targets and runs."""
 
 from __future__ import annotations
 

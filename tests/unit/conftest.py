@@ -1,8 +1,7 @@
-"""A test here uses nothing outside its process: no other process, no server, no database file.
+"""A unit test uses nothing outside its process: no other process, no server, no database file.
 
-That is what lets all of them run in seconds, on a machine that has nothing but Python. For the same
-reason none of them imports MLflow, which takes seconds. A test that needs more is in
-tests/integration.
+So all unit tests together run in seconds, on a machine that has only Python. For the same reason,
+they do not import MLflow, which takes seconds. Put a test that needs more into tests/integration.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What v1 has and amlflow has not says why, and what is near, wherever it is asked for."""
+"""If amlflow lacks a name of v1, the error says why and names the nearest way, for each access."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The base classes have a default for all that may be left out, and layers pass all of it on."""
+"""The base classes have defaults for all optional members, and layers pass all members on."""
 
 from __future__ import annotations
 

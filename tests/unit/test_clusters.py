@@ -1,4 +1,4 @@
-"""Clusters that v1's code creates become declared targets of this machine."""
+"""Clusters that v1 code creates become declared compute targets of this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The packages that v1 code names: kept as v1 keeps them."""
+"""CondaDependencies keeps the packages that v1 code names in the same way as v1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What version 1 of the contract must not change: which arguments its methods take by position."""
+"""Version 1 of the contract must not change which arguments its methods take by position."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables at the top of the contract's modules name each method and error, and no others."""
+"""The tables at the top of the contract's modules name all methods and errors, and no others."""
 
 from __future__ import annotations
 

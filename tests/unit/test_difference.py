@@ -1,4 +1,4 @@
-"""What differs between two runs: values, and lines of the files of their snapshots."""
+"""Differences between two runs: values, and lines of the files in their snapshots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The processes of a distributed run: what a configuration asks for, and what each is told."""
+"""Processes of a distributed run: how many there are, and the variables that each one gets."""
 
 from __future__ import annotations
 

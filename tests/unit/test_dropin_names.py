@@ -1,4 +1,4 @@
-"""The modules of the drop-in have v1's names, and none that they use themselves."""
+"""The drop-in's modules export v1's names, but no names that they only use themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The registry of environments: versions by content, labels, removal, and what others write."""
+"""The registry of environments: versions by content, labels, removal, and definitions by others."""
 
 from __future__ import annotations
 

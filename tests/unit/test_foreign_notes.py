@@ -121,7 +121,7 @@ def test_arbitrary_environments_break_no_read(
     definition: dict[str, Any],
     tag: str,
 ) -> None:
-    # Nobody writes these 70, and each list would make all of them.
+    # Nobody writes the 70 curated environments, and each list would make all of them.
     monkeypatch.setattr("amlflow.core.environments.curated.curated_definitions", dict)
     registry = Registry(tracker)
     registry.register("good", {"name": "good", "python": {}})
@@ -142,7 +142,7 @@ def test_arbitrary_environments_break_no_read(
     assert "good" in Environment.list(workspace)
     with contextlib.suppress(AzureMLException):
         repr(Environment.get(workspace, name))
-    with contextlib.suppress(AzureMLException):  # or each example would read all before it
+    with contextlib.suppress(AzureMLException):  # else each example would read all before it
         tracker.delete_run(record.id)
 
 

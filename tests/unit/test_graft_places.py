@@ -1,4 +1,4 @@
-"""What MLflow's page has no place for is known when a server starts."""
+"""When a server starts, it knows which parts of the studio MLflow's page has no place for."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""File names that lead out of the folder, from a tracker that lists them: nothing is written there.
+"""File names of a tracker that lead out of the folder: nothing is written there.
 
-A batch leaves such a file out and names it, and writes the others.
+If many files are downloaded, such a file is left out and named. The others are written.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def test_a_batch_leaves_them_out_and_names_them(
     around = sorted(os.listdir(folder.parent))
     try:
         DOWNLOADS[download](hostile, folder)
-    except SystemExit as end:  # the command's
+    except SystemExit as end:  # raised by the command
         assert not end.code  # noqa: PT017
     check_nothing_escaped(folder, around)
     listed = [name for name in hostile.get_file_names()

@@ -1,4 +1,4 @@
-"""What the client of a server needs: few packages, of few MB."""
+"""A client of a server needs few packages, which are small."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The layout's rules that import-linter does not know: no circles, private stays private."""
+"""Rules of the layout that import-linter does not check: no cycles, private stays private."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_private_members_are_used_in_their_own_module_only() -> None:
     foreign = []
     for path in python_files():
         if path.name == "private.py":
-            continue  # has the private names of MLflow that a plugin uses, so that they are known
+            continue  # this file lists the private names of MLflow that a plugin uses
         if not FOREIGN_PRIVATE.search(text_of(path)):
             continue
         attributes = [

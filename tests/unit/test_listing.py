@@ -1,4 +1,4 @@
-"""Lists of runs, experiments and models: what v1 returns, as tables and data frames, too."""
+"""Lists of runs, experiments and models have v1's form, and can be tables and data frames."""
 
 from __future__ import annotations
 

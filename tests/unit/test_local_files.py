@@ -1,4 +1,4 @@
-"""The files below a folder: which links count as what they lead to, and which are left out."""
+"""The files below a folder: which links are followed, and which are left out."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_link_inside_counts_as_what_it_leads_to(work: Path) -> None:
     assert list(files) == ["outputs/best", "outputs/latest/model"]
     assert {path.read_text() for path in files.values()} == {"model"}
     assert left_out == []
-    # With the folder itself as the root, they lead out of it.
+    # If the folder itself is the root, these links lead out of it.
     assert files_below(work / "outputs") == ({}, ["best", "latest"])
 
 

@@ -50,7 +50,7 @@ def test_the_lines_before_it_come_too():
     assert answer["context"]["line"] == 1503 - CONTEXT
     assert text_at(answer["context"]) == LINES[1502 - CONTEXT]
     assert find(number="3")["context"] == {"offset": 0, "line": 1}
-    # It may begin in the piece before, and is then as near as that.
+    # If the lines before are in an earlier piece, the context begins about as near.
     for piece in (7, 1000):
         context = find(text="cuda", piece=piece)["context"]
         assert context["line"] <= 1503

@@ -1,4 +1,4 @@
-"""What a tracking server says of a run does not lead to any path of this machine."""
+"""The answers of a tracking server about a run never lead to a path of this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an MLflow server is sent, by its version."""
+"""The requests that are sent to an MLflow server depend on its version."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_what_a_server_can_do_that_hides_its_version(
     assert find_least_version(ask) == least
     abilities = Abilities(None, "http://server", least)
     assert (abilities.takes_colons, abilities.filters_null) == (colons, null)
-    # What it may be able to do is not refused.
+    # A call that the server may be able to do is not refused.
     abilities.check_removes_experiment_tags()
     abilities.check_tags({"key": "v" * (SHORT_TAG + 1)})
     assert abilities.known_limits == ()

@@ -1,4 +1,4 @@
-"""Models as JSON, and what of v1's serving is refused."""
+"""Models as JSON, and the parts of v1's serving that are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files, folders and names of code that the pages name are there."""
+"""The files, folders and names of code that the documentation names exist."""
 
 from __future__ import annotations
 

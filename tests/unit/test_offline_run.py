@@ -1,4 +1,4 @@
-"""An offline run as real scripts look at it, and what it prints."""
+"""An offline run, used as real scripts use it, and what it prints."""
 
 from __future__ import annotations
 

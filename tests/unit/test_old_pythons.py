@@ -1,4 +1,4 @@
-"""Scripts on Pythons that amlflow does not run on: what needs no process.
+"""Scripts on Python versions that amlflow does not support: tests that start no process.
 
 tests/integration/test_old_pythons.py runs such scripts.
 """

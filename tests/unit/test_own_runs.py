@@ -1,4 +1,4 @@
-"""Runs that amlflow keeps in an experiment of its own."""
+"""Runs in the experiments that amlflow keeps for itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading runs page by page reads few runs, whatever the number there is."""
+"""Reading a page of runs reads only few runs, however many there are."""
 
 from __future__ import annotations
 

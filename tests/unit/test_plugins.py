@@ -1,4 +1,4 @@
-"""Plugins are loaded and called through pluggy, and one that fails is named."""
+"""Plugins are loaded and called through pluggy. A plugin that fails is named."""
 
 from __future__ import annotations
 

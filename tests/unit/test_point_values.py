@@ -1,4 +1,4 @@
-"""NaN and infinities are stored as JSON that every parser reads; what was stored bare is read."""
+"""NaN and infinities are stored as JSON that every parser reads. Older, bare ones are read, too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wheels that a workspace keeps: the address is the content."""
+"""Wheels that a workspace keeps: the address of a wheel contains the hash of its content."""
 
 from __future__ import annotations
 

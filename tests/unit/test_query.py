@@ -1,4 +1,4 @@
-"""What queries push down, when they stop, and what they return."""
+"""Queries: which part the tracker filters, when reading stops, and what is returned."""
 
 from __future__ import annotations
 

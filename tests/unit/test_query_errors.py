@@ -1,4 +1,4 @@
-"""What a query that is wrong is told: in terms of runs, without any run's content."""
+"""The message for a wrong query: it speaks of runs, and contains nothing from any run."""
 
 from __future__ import annotations
 

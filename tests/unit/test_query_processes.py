@@ -1,4 +1,4 @@
-"""Which questions go to a process of their own, and how several users share the processes."""
+"""Which questions are answered by another process, and how several users share the processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""v1's form of a run's error keeps the end of what is too long."""
+"""v1's form of a run's error: if a text is too long, its end is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many searches of MLflow's it takes to find runs."""
+"""How many searches in MLflow are needed to find runs."""
 
 from __future__ import annotations
 

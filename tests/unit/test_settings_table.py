@@ -1,4 +1,4 @@
-"""Every setting of a run configuration is in the file, under one key, and comes back from it."""
+"""Each setting of a run configuration has one key in the file, and is read back from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What amlflow reads of Slurm's answers, and which settings it takes, without a Slurm."""
+"""How amlflow parses Slurm's answers, and the settings that it accepts. No Slurm is needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How works that are alike become a job array of Slurm, without a Slurm."""
+"""How similar works become a job array of Slurm. No Slurm is needed."""
 
 from __future__ import annotations
 

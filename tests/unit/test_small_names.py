@@ -1,4 +1,4 @@
-"""Names that many v1 scripts import or set, and that do little here."""
+"""Names that many v1 scripts import or set, but that do little in amlflow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the contract's page does by itself, and the ticks of what the facade logs."""
+"""Functions of the contract itself, and the order of values that the facade logs."""
 
 from __future__ import annotations
 

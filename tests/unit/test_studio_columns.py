@@ -1,4 +1,4 @@
-"""Metrics and params as columns of All runs: shown, sorted, filtered, and what keys there are."""
+"""Metrics and params as columns of All runs: values, order, filters, and the list of keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What "Copy as" of All runs copies gives the runs that the page lists, in the same order."""
+"""The code that "Copy as" copies returns the runs that the page lists, in the same order."""
 
 from __future__ import annotations
 

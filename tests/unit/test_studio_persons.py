@@ -1,4 +1,4 @@
-"""What the studio keeps on the server for each user: the default view, and the visits."""
+"""The studio keeps for each user on the server: the default view, and the visits of views."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the studio's pages of runs show: why runs failed, their values, curves for charts."""
+"""The contents of the studio's pages: why runs failed, their values, curves for charts."""
 
 from __future__ import annotations
 
@@ -338,7 +338,7 @@ def test_a_part_of_a_curve_has_all_its_points(store: Store) -> None:
     [curve] = curves(store.tracker, whole)
     assert len(curve["steps"]) <= 10
     [part] = curves(store.tracker, replace(whole, low=500, high=504.5))
-    # One beside it on each side, so that the line leads out of the part.
+    # One more point on each side, so that the line leads to the edges of the chart.
     assert part["steps"] == [499, 500, 501, 502, 503, 504, 505]
     assert (part["count"], part["start"]) == (1000, START.timestamp())
     [later] = curves(store.tracker, replace(whole, axis="time", low=998.5))

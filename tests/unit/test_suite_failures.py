@@ -1,4 +1,4 @@
-"""What a failed test of the contract's suites says."""
+"""The report of a failed test of the contract's suites."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every public member of v1's classes is there, with v1's parameters.
+"""Every public member of v1's classes exists in amlflow, with v1's parameters.
 
 ``v1_surface.json`` holds facts about azureml-core 1.61: names, order, kinds and defaults (as
 ``repr`` shows them) of parameters, ancestors of exceptions, and the statuses.
@@ -27,7 +27,7 @@ OWN = {"Workspace": {"query"}, "Experiment": {"query"}}
 """What amlflow has beside v1's, and says so."""
 
 DELIBERATE = {
-    # Clusters in Azure are not made here, so there is no configuration of a default one.
+    # amlflow does not create clusters in Azure, so there is no configuration of a default cluster.
     ("Workspace", "DEFAULT_CPU_CLUSTER_CONFIGURATION"): None,
     ("Workspace", "DEFAULT_GPU_CLUSTER_CONFIGURATION"): None,
 }
@@ -86,10 +86,10 @@ def test_exception(name: str) -> None:
     assert theirs <= {each.__name__ for each in ours.__mro__}
     assert name in amlflow.exceptions.__all__
     if name == "ServiceException":
-        # v1's is made from a response of Azure's; ours is an AzureMLException as well.
+        # v1 makes this error from a response of Azure. amlflow's error is also an AzureMLException.
         assert issubclass(ours, AzureMLException)
         return
-    # Ours may take more than v1's, after what v1's takes.
+    # amlflow's method may have more parameters, after those of v1.
     named = [each for each in wanted["init"] if each["kind"] != "VAR_KEYWORD"]
     assert parameters(ours.__init__)[: len(named)] == named
     assert parameters(ours.__init__)[-1] == wanted["init"][-1]

@@ -1,4 +1,4 @@
-"""What a terminal would act on does not reach it from a run's names and logs."""
+"""Control characters in names and logs of a run are not printed to a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Times as numbers and texts."""
+"""Conversion of times to numbers and texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a tracker gives back is parsed against a type with limits, and never raises."""
+"""Values from a tracker are parsed against a type with limits. Reading them never raises."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ class TestMoments:
     def test_is_the_nearest_that_python_has(self, count: int) -> None:
         moment = times.from_milliseconds(count)
         assert moment == (times.LATEST if count > 0 else times.EARLIEST)
-        # In every zone it can be shown, and as a text of the same length.
+        # Such a time can be shown in every zone, as a text of the same length.
         assert len(moment.isoformat()) == 25
         for zone in (timezone(timedelta(hours=14)), timezone(timedelta(hours=-14))):
             moment.astimezone(zone)

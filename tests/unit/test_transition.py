@@ -1,4 +1,4 @@
-"""What becomes of a run's record when the run changes."""
+"""The record of a run after a change."""
 
 from __future__ import annotations
 

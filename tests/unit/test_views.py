@@ -1,4 +1,4 @@
-"""Saved views: their versions, what two people change at once, and what has changed since."""
+"""Saved views: versions, changes by two people at once, and runs changed since a visit."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_two_people_change_different_parts_and_both_are_kept(
     view: dict[str, Any], ada: Views, ben: Views
 ):
     ada.save(view["id"], 1, {"definition": {"text": "elm"}})
-    # The page sends all parts; those that are as they were opened are not a change.
+    # The page sends all parts. A part with the value that was opened is not a change.
     saved = ben.save(view["id"], 1, {**view, "notes": "ben's"})
     assert (saved["definition"], saved["notes"], saved["version"]) == ({"text": "elm"}, "ben's", 3)
 
@@ -98,7 +98,7 @@ def test_of_two_who_change_the_same_part_the_second_is_told(
     with pytest.raises(ViewChanged, match="ada has changed the view 'best' meanwhile") as failure:
         ben.save(view["id"], 1, {"notes": "ben's"})
     assert failure.value.current["notes"] == "ada's"
-    # Once ben has seen it, his is a version after hers, which stays.
+    # Ben has opened her version now, so his becomes the next version. Hers is kept.
     assert ben.save(view["id"], 2, {"notes": "ben's"})["version"] == 3
     assert ben.get(view["id"], 2)["notes"] == "ada's"
 

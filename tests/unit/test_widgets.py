@@ -1,4 +1,4 @@
-"""What RunDetails shows of a run, and that it follows the run until it ends."""
+"""RunDetails shows a run, and updates what it shows until the run has ended."""
 
 from __future__ import annotations
 

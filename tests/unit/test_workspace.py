@@ -1,4 +1,4 @@
-"""Workspace: which one is opened, on which tracking store, and what it says of itself."""
+"""Workspace: which one is opened, which tracking store it uses, and its members."""
 
 from __future__ import annotations
 

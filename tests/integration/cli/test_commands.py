@@ -1,4 +1,4 @@
-"""The commands: words, flags and what they do."""
+"""Tests of commands: their words, their flags and what they do."""
 
 from __future__ import annotations
 

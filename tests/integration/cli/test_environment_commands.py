@@ -1,4 +1,4 @@
-"""`amlflow environment …`: what is registered, what is made here, and what a run had."""
+"""`amlflow environment …`: registered environments, those made on this machine, those of runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is logged is printed and stored as JSON that every parser reads."""
+"""Logged values are printed and stored as JSON that every parser reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests here submit: each has a database and jobs of its own."""
+"""Fixtures for tests that submit. Each test has its own database and its own folder of jobs."""
 
 from __future__ import annotations
 

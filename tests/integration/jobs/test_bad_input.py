@@ -1,4 +1,4 @@
-"""What cannot be submitted, and that nothing is left of the attempt."""
+"""Scripts that cannot be submitted: nothing is left of the attempt."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_source_directory_that_is_none(experiment: Any) -> None:
 def test_a_snapshot_that_is_too_large(experiment: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     script("pass")
     with open("src/data.bin", "wb") as file:
-        file.truncate(301 << 20)  # a hole, which takes no room
+        file.truncate(301 << 20)  # a hole, which takes no space on the disk
     message = refused(experiment, SnapshotException)
     assert "301.0 MB" in message
     assert "data.bin (301.0 MB)" in message

@@ -1,4 +1,4 @@
-"""Ending a submitted run from outside: who may ask, and what is left."""
+"""A submitted run is ended from outside: who can request it, and what is left."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_the_run_outlives_its_submitter(
         command = [sys.executable, "-c", CANCELLER, experiment.name, run_id]
         subprocess.run(command, env=environment(), check=True)
     elif signal_number is signal.SIGHUP:
-        # Another machine: nothing in common but the tracker.
+        # Another machine, which shares nothing but the tracker.
         monkeypatch.setenv("AMLFLOW_JOBS", str(jobs.parent / "elsewhere"))
         run.cancel()
     else:

@@ -1,4 +1,4 @@
-"""Runs of jobs that wait in a cluster, the reference one."""
+"""Runs whose jobs wait in the queue of the reference cluster."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_run_takes_its_jobs_place_in_the_queue(run: tuple[MemoryTracker, RunRe
         ("Running", 3600, "NotResponding"),
         ("Finalizing", 3600, "NotResponding"),
         ("Running", 0, "Running"),
-        ("Queued", 3600, "Queued"),  # the heartbeat is that of an earlier attempt
+        ("Queued", 3600, "Queued"),  # the heartbeat comes from an earlier attempt
         ("Preparing", 3600, "Preparing"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The words that a run executes."""
+"""The words of the command that a run executes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from helpers.submitted_jobs import log_of, submit, wait_for_end
     [
         ("python train.py --rate 'a b'", ["python", "train.py", "--rate", "a b"]),
         (["python", "train.py", 1, "a b"], ["python", "train.py", "1", "a b"]),
-        # The words of a program are its own, unless they are what a shell's line splits into.
+        # The words of a list stay as they are, unless a shell has to run them.
         (["bash", "-c", "for i in 1 2; do echo $i; done"], None),
         (["awk", "{print $1}", "f"], None),
         ("make && ./run", ["sh", "-c", "make && ./run"]),

@@ -1,4 +1,4 @@
-"""Environments of what only conda has, made by a program that stands in for conda."""
+"""Environments with packages that only conda has. A small program takes the place of conda."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data in submitted scripts: inputs, outputs, and what the run says of both."""
+"""Data in submitted scripts: inputs, outputs, and what the run tells about them."""
 
 from __future__ import annotations
 

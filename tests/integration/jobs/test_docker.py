@@ -1,4 +1,4 @@
-"""Runs in containers, on a real daemon."""
+"""Runs in containers, on a real Docker daemon."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_a_killed_agents_container_ends(
     )
     running(run)
     kill_agent(jobs)
-    # A look removes nothing; its submitter's command does.
+    # A look removes nothing. A command of the submitter removes the container.
     run.wait_for_completion(raise_on_error=False)
     assert run.status == "Failed"
     assert container(run) is None
@@ -216,7 +216,7 @@ def test_gpus_are_asked_for(experiment: Any, target: str, image: Any) -> None:
         assert (asked.count, asked.capabilities) == (count, [["gpu"]])
     configured("  gpus: all\n")
     run = submit(experiment, "pass", compute_target=target, environment=image)
-    assert wait_for_end(run) == "Failed"  # there is none here, and docker says so
+    assert wait_for_end(run) == "Failed"  # there is none here, and Docker's message says so
     assert "could not be started" in error_of(run)
 
 

@@ -1,4 +1,4 @@
-"""Images that are made of what an environment names, on a real daemon."""
+"""Images that are built from an environment's definition, on a real Docker daemon."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_packages_are_added_to_an_image(
     environment = environment_of(links, "amlflow-tiny==1.0", "azureml-defaults")
     environment.docker.base_image = docker_image
     run = submit(experiment, code, compute_target=target, environment=environment)
-    assert wait_for_end(run) == "Failed"  # of the submitter's packages, such as pip, it has none
+    assert wait_for_end(run) == "Failed"  # it has none of the submitter's packages, such as pip
     assert error_of(run).endswith("No module named 'pip'")
     assert run.get_metrics() == {"version": "1.0"}
     assert "amlflow-tiny==1.0" in run.get_details_with_logs()["logFiles"][BUILD_LOG]

@@ -1,4 +1,4 @@
-"""What a run tells of its environment: while it is made, when that fails, and afterwards."""
+"""What a run tells about its environment while it is made, if that fails, and afterwards."""
 
 from __future__ import annotations
 

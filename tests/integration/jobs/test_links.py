@@ -1,4 +1,4 @@
-"""Links that a script puts into its outputs and logs."""
+"""Symbolic links that a script creates in its outputs and logs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A log that takes long to store goes on in parts."""
+"""A log that takes long to store is continued in parts."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Sending:
 
 @pytest.fixture
 def sending(store: str, jobs: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Sending]:
-    # Whole files are sent and fetched once only, as if that had taken long.
+    # The whole file is sent and fetched only once, as if that had taken long.
     monkeypatch.setattr(report, "SHARE", NEVER)
     monkeypatch.setattr(log_reader, "SHARE", NEVER)
     monkeypatch.setattr(log_reader, "MIN_INTERVAL_S", 0.0)
@@ -78,7 +78,7 @@ def test_parts_and_wholes_overlap(sending: Sending, monkeypatch: pytest.MonkeyPa
     for number in range(5):
         sending.send(b"line %d\n" % number)
     late = sending.reader()
-    sending.report._next_log = 0.0  # a whole one again, which the reader gets first
+    sending.report._next_log = 0.0  # the whole log is sent again, and the reader reads it first
     sending.send(b"line 5\n")
     text = "".join(late.new(False))
     sending.send(b"line 6\n")

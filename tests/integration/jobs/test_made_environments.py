@@ -1,4 +1,4 @@
-"""A submitted script runs in an environment that is made of what its definition names."""
+"""A submitted script runs in an environment that is made from its definition."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_a_script_runs_on_the_old_python_that_it_asks_for(experiment: Any, links
     python, warnings = run.get_tags()["python"], run.get_details().get("warnings", [])
     if choose("3.7")[0].minor == (3, 7):
         assert (python, warnings) == ("3.7", [])
-    else:  # there is none on this machine
+    else:  # this machine has no such Python
         assert "asks for Python 3.7, but gets Python" in str(warnings)
 
 
@@ -163,7 +163,7 @@ def test_what_a_killed_maker_leaves_is_no_hindrance(links: Path, kept: Path) -> 
     lines = (f"--find-links {links}", "amlflow-tiny==1.0")
     key = ensured(*lines).key
     (kept / key).rename(kept / f".making-{key}-killed")
-    (kept / key).mkdir()  # one that was not whole
+    (kept / key).mkdir()  # an incomplete environment
     environment = ensured(*lines)
     assert environment.is_new
     assert sorted(path.name for path in kept.iterdir()) == [".locks", key]

@@ -1,4 +1,4 @@
-"""Scripts submitted from a folder that holds the tracker's own store: no hang, no growth."""
+"""Scripts from a folder with the tracker's own store: nothing hangs, and snapshots do not grow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run configurations, submitted."""
+"""Run configurations that are submitted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a submitted script runs in: its submitter's Python, and a tracker that others use, too."""
+"""Where a submitted script runs: in its submitter's Python, with a tracker that others also use."""
 
 from __future__ import annotations
 

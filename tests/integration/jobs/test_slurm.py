@@ -92,7 +92,7 @@ def test_a_script_that_runs_is_cancelled_with_all_its_processes(
     )
     until(lambda: note.exists() and len(note.read_text().splitlines()) == 2)
     assert run.get_status() == "Running"
-    with monkeypatch.context() as colleague:  # whose jobs squeue and scancel are asked for
+    with monkeypatch.context() as colleague:  # squeue and scancel are asked for this user's jobs
         colleague.setattr("os.getuid", lambda: 65534)
         Run(experiment, run.id)._open_cluster().look([], now=True)
         assert Run(experiment, run.id).get_status() == "Running"
@@ -134,7 +134,7 @@ def test_a_job_that_is_put_back_runs_again(experiment: Any, tmp_path: Path) -> N
     slurm_says("scontrol", "requeue", job_id)
     until(lambda: run.get_status() == "Queued")
     until(lambda: "(attempt 2)" in str(run.get_detailed_status()["details"]))
-    # Slurm lets a job that was put back wait for a while; it does not have to here.
+    # Slurm lets a requeued job wait for a while. The test skips this wait.
     until(lambda: "PENDING" in job_of(run) or "RUNNING" in job_of(run))
     slurm_says("scontrol", "update", f"JobId={job_id}", "StartTime=now")
     assert wait_for_end(run, 300) == "Completed"

@@ -1,4 +1,4 @@
-"""Lists of scripts that are job arrays of a real Slurm."""
+"""Lists of scripts that become job arrays in a real Slurm."""
 
 from __future__ import annotations
 

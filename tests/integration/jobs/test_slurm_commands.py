@@ -1,4 +1,4 @@
-"""How amlflow calls Slurm's commands, with programs in their places that note the calls."""
+"""How amlflow calls Slurm's commands. Small programs take their places and note the calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the agent on a job's first node makes of the messages of all processes."""
+"""How the agent on a job's first node handles the messages of all processes."""
 
 from __future__ import annotations
 

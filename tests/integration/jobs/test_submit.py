@@ -1,4 +1,4 @@
-"""Submitting a script: what the run knows, what the script finds, and how it ends."""
+"""Submitting a script: the run's record, the script's surroundings, and the end."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_mlflows_page_shows_no_status_of_before_the_end(experiment: Any, killed:
     wanted = "Canceled" if killed else "Completed"
     assert wait_for_end(run) == wanted
     until(lambda: client.get_run(run.id).data.tags["amlflow.status"] == wanted)
-    # Another client may take up what has ended.
+    # Another client may continue a run that has ended.
     client.update_run(run.id, status="RUNNING")
     assert Run(experiment, run.id).get_status() == "Running"
 

@@ -1,4 +1,4 @@
-"""Compute targets: how they are declared, and how many runs they take at once."""
+"""Compute targets: how they are declared, and how many runs each runs at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a tracker keeps relative to a script's working folder outlives the job."""
+"""Files that a tracker keeps relative to a script's working folder are there after the job."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_what_a_script_logs_with_trackio_itself(
     assert run.get_metrics() == {"loss": 0.5}
     with sqlite3.connect(folder / "tracked/own.db") as database:
         tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master")]
-        # trackio only warns, in the log, of what it could not write in time.
+        # If trackio could not write something in time, it only warns in the log.
         assert "metrics" in tables, log_of(run)
         logged = [json.loads(text) for (text,) in database.execute("SELECT metrics FROM metrics")]
     [picture] = [row["picture"]["file_path"] for row in logged if "picture" in row]

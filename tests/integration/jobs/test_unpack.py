@@ -1,4 +1,4 @@
-"""The largest snapshot that may be packed may be unpacked."""
+"""The largest snapshot that can be packed can also be unpacked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A journaled tracker around one that can be away, slow or unwilling."""
+"""Fixtures: a tracker with a journal. The tracker is away, slow or refuses calls on demand."""
 
 from __future__ import annotations
 

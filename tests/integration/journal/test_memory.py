@@ -1,4 +1,4 @@
-"""What waits in the journal takes no memory."""
+"""Records that wait in the journal take no memory."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def test_memory_stays_flat_while_records_wait(
             if value == 1000:
                 until(lambda: journaled.away)
                 before = tracemalloc.get_traced_memory()[0]
-        # At most the window that is sent and the one that is read, two thirds of what the ninety
-        # thousand would take.
+        # At most two windows are in memory: the one that is sent and the one that is read. That is
+        # two thirds of what ninety thousand records would take.
         assert tracemalloc.get_traced_memory()[0] - before < 90_000_000
     finally:
         tracemalloc.stop()

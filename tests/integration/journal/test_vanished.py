@@ -1,4 +1,4 @@
-"""A journal that somebody removes, replaces or cuts under a process: nothing is lost."""
+"""A journal that is removed, replaced or cut off while a process uses it: nothing is lost."""
 
 from __future__ import annotations
 

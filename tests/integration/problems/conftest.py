@@ -1,4 +1,4 @@
-"""Fixtures of tests that see amlflow from outside only: azureml.core, the command line, HTTP.
+"""Fixtures for tests that use amlflow from outside only: azureml.core, the command line, HTTP.
 
 Nothing here imports amlflow, so that the same files run against an older version. The first version
 fails each test::

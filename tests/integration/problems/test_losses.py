@@ -1,4 +1,4 @@
-"""What was acknowledged arrives, whatever is between a process and the server."""
+"""A value arrives in the tracker once its call has returned, even over a bad connection."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ def test_what_the_agent_sends_for_a_script_is_no_alarm(submit: Any) -> None:
     from azureml.core.runconfig import RunConfiguration
 
     settings = RunConfiguration()
-    # The script's process does not wait at its end for what it has logged.
+    # The script's process ends without waiting until its values are sent.
     settings.environment_variables = {"AMLFLOW_EXIT_SECONDS": "0"}
     run = submit(
         """

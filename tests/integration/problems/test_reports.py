@@ -1,4 +1,4 @@
-"""What people reported of code that works with v1, each as a user sees it."""
+"""Problems that users have reported: code that works with v1. Each test does what the user did."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What somebody could do to others by what a run says, as the others see it."""
+"""Attacks on other users through the contents of a run, as these users see them."""
 
 from __future__ import annotations
 

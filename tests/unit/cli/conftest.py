@@ -1,4 +1,4 @@
-"""The command line in this process, on a tracker of this process."""
+"""Fixtures: the command line in this process, with a tracker in memory."""
 
 from __future__ import annotations
 

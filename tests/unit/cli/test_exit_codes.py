@@ -1,5 +1,7 @@
-"""Wrong usage ends with exit code 2 and what does not exist with 3, in a sentence without names of
-classes; a wrong word names the right one."""
+"""Exit codes: 2 for wrong usage, and 3 for something that does not exist.
+
+The message is a sentence without names of classes. For a wrong word, it names the right one.
+"""
 
 from __future__ import annotations
 
@@ -222,7 +224,7 @@ def test_synonyms_name_commands() -> None:
     flags = {flag for entry in ARGUMENTS.values() for flag in entry["options_list"]}
     assert {flag for meant in FLAGS.values() for flag in meant} <= {*flags, *GLOBAL}
     assert set(FLAGS) >= SWITCHES | OTHER_VALUES
-    assert set(ALONE.values()) - {"ui"} <= set(COMMANDS)  # the page's plugin adds it
+    assert set(ALONE.values()) - {"ui"} <= set(COMMANDS)  # the studio's plugin adds "ui"
 
 
 def test_a_wrong_output_format_of_the_environment_is_named(

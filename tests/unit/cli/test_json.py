@@ -1,4 +1,4 @@
-"""What every command prints and writes is JSON that every parser reads."""
+"""Every command prints and writes JSON that every parser reads."""
 
 from __future__ import annotations
 

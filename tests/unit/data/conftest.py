@@ -1,4 +1,4 @@
-"""A workspace whose tracker is in memory and whose datastores are folders."""
+"""Fixtures: a workspace whose tracker is in memory and whose datastores are folders."""
 
 from __future__ import annotations
 

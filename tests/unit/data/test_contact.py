@@ -1,4 +1,4 @@
-"""The first contact with clouds' storages: an answer within seconds, and no secret in its words."""
+"""The first contact with a cloud's storage fails within seconds, and the message has no secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Datastores: which there are, what is stored in them, and what is refused."""
+"""Datastores: listing them, storing files in them, and what is refused."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_a_large_file_takes_little_memory(datastore: Any, folder: Path) -> None:
     size = 64 << 20
     with open("large.bin", "wb") as file:
         file.truncate(size)
-    datastore.upload_files([], show_progress=False)  # what is imported at first use
+    datastore.upload_files([], show_progress=False)  # imports what is imported at the first use
     tracemalloc.start()
     datastore.upload_files(["large.bin"], target_path="to", show_progress=False)
     files = Dataset.File.from_files((datastore, "to"))

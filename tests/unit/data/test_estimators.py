@@ -1,4 +1,4 @@
-"""v1's estimators: which configuration and environment their arguments make."""
+"""v1's estimators: the configuration and the environment that their arguments make."""
 
 from __future__ import annotations
 

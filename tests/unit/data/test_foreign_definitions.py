@@ -221,9 +221,9 @@ def test_arbitrary_registrations_break_no_read(
         repr(dataset)
         describe(workspace, dataset)
         is_local = all(source.store for source in registration.definition.sources)
-        if is_local:  # no test here asks a server
+        if is_local:  # unit tests do not call a server
             read = getattr(dataset, "to_pandas_dataframe", None) or dataset.to_path
             with contextlib.suppress(AzureMLException):
                 read()
     assert workspace.datasets is not None
-    tracker.delete_run(record.id)  # or each example would read all before it
+    tracker.delete_run(record.id)  # else each example would also read the ones before it

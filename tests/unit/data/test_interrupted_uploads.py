@@ -1,4 +1,4 @@
-"""Uploads that break off in the middle: nothing is registered, and a second try is whole."""
+"""Uploads that fail in the middle: nothing is registered, and a second try is complete."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def breaks(
 
 def resume(monkeypatch: pytest.MonkeyPatch) -> None:
     Disk.stop = None
-    # Not undo(), which would move the datastores as well.
+    # Not undo(), since that would also move the datastores back.
     monkeypatch.setattr(os, "replace", REPLACE)
     monkeypatch.setattr(MemoryTracker, "put_files", PUT_FILES)
 

@@ -1,4 +1,4 @@
-"""The data of scripts: what a configuration asks for, where it is put, and what is kept."""
+"""Data of scripts: what a configuration asks for, where data are put, and what is stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A workspace whose tracker is in memory."""
+"""Fixtures: a workspace whose tracker is in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pip and setuptools that a Python brings itself."""
+"""The pip and setuptools that come with a Python."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What a run says of an environment that conda could not make.
+"""The message of a run whose environment conda could not make.
 
-The texts are those of conda 26.7, conda 4.6, micromamba 2 and pixi, without their addresses.
+The texts come from conda 26.7, conda 4.6, micromamba 2 and pixi; addresses are removed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The Dockerfile of an environment, before an engine builds it."""
+"""The Dockerfile of an environment, without building it."""
 
 from __future__ import annotations
 

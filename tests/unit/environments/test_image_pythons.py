@@ -1,4 +1,4 @@
-"""What is decided by the Python of a container image."""
+"""What depends on the Python in a container image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The environments that are there: who takes one and who removes it at the same time."""
+"""Environments on this machine: one process uses one while another process removes it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_one_that_is_taken_while_it_is_removed_stays(
     environment = make(folder)
 
     def take_it(environment: kept.KeptEnvironment) -> bool:
-        assert kept.note_use(environment)  # as another process, after it was looked for users
+        assert kept.note_use(environment)  # acts as another process, just after the check for users
         return False
 
     monkeypatch.setattr(kept, "is_used", take_it)

@@ -1,4 +1,4 @@
-"""The key of an environment, the choice of a Python, and what is satisfied already."""
+"""The key of an environment, the choice of a Python, and requirements that are satisfied."""
 
 from __future__ import annotations
 

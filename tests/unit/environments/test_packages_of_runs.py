@@ -1,4 +1,4 @@
-"""The packages that a run's environment had, as details and comparisons show them."""
+"""The packages of a run's environment, as details and comparisons show them."""
 
 from __future__ import annotations
 

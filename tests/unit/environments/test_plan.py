@@ -1,4 +1,4 @@
-"""A definition as the normalised list of what pip installs."""
+"""A definition becomes a normalised list of what pip installs."""
 
 from __future__ import annotations
 

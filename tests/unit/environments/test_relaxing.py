@@ -1,4 +1,4 @@
-"""The nearest version that has a wheel, and the reason of a build that failed."""
+"""The nearest version that has a wheel, and the reason of a failed build."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The property by which an agent claims a run: kept in the tracker, and shown to nobody."""
+"""The property by which an agent claims a run: it is in the tracker, and is never shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a look makes of a cluster's word, and what a cluster's job gets."""
+"""How a look uses a cluster's answer, and what a cluster's job is given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A script that v1's code runs in a container goes to whichever plugin runs containers."""
+"""A script that v1 runs in a container is run by the plugin that runs containers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job's folder is used for the run of one tracker, under whatever name that is reached."""
+"""A job's folder belongs to a run of one tracker, whatever URI is used for that tracker."""
 
 from __future__ import annotations
 

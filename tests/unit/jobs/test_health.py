@@ -1,4 +1,4 @@
-"""When a look says that a run's agent is gone: the table of ``agent_change``, cell by cell."""
+"""When a look decides that a run's agent is gone: each cell in the table of ``agent_change``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Unpacking an archive that somebody else has made: all of it or nothing, and never too much."""
+"""Unpacking an archive that somebody else has made: all of it or nothing, and with limits."""
 
 from __future__ import annotations
 
@@ -222,14 +222,14 @@ def test_members_that_share_their_bytes(tmp_path: Path, archive: Make) -> None:
     tail[8:16] = struct.pack("<HHL", 4, 4, len(entries))
     path = tmp_path / "archive.zip"
     path.write_bytes(content[:start] + entries + tail)
-    # Python's own check of overlapping members, where it has one, is as good.
+    # Some versions of Python check for overlapping members themselves; that is just as good.
     check_refused(path, tmp_path, "times its size|twice|Overlapped|not a valid zip")
 
 
 def test_more_than_the_largest_ratio_is_refused(
     tmp_path: Path, archive: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = archive({"zeros": bytes(16 << 20)})  # as high as deflate goes, and an honest file
+    path = archive({"zeros": bytes(16 << 20)})  # the highest ratio of deflate, in a valid file
     unpacked(path, tmp_path / "new")
     monkeypatch.setattr(unpack, "MAX_RATIO", 100)
     check_refused(path, tmp_path, "more than 100 times its size")

@@ -1,4 +1,4 @@
-"""Runs that start while the tracker is away, and appear in it later under their own id."""
+"""Runs that start while the tracker is away. They appear in it later with the same id."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_runs_get_there_when_the_tracker_is_back(
     moody.error = away
     journaled = opened(offline=True)
     run_id = whole_story(journaled, tmp_path)
-    # The answers to calls that make runs are lost, too.
+    # The answers to calls that create runs are lost, too.
     lost: list[str] = []
 
     def lose(name: str, *_: object) -> BaseException | None:
@@ -162,7 +162,7 @@ def test_what_a_forked_process_logs_waits_for_its_parents_run(
             folder.release()
 
     def all_is_sent() -> bool:
-        # A thread of these journals may have one of the folders meanwhile, also the parent's.
+        # A thread of these journals may hold a folder meanwhile, also the parent's folder.
         with contextlib.suppress(Unavailable):
             assert recover(place, lambda: moody).refused == 0
         return not process_folders(place)

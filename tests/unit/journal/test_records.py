@@ -1,4 +1,4 @@
-"""Records and segments: what was appended comes back, whatever happened to the process."""
+"""Records and segments: appended records are read back, whatever happened to the process."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_the_limit_is_an_error_at_the_call_and_nothing_is_lost(tmp_path: Path) -
     ):
         fill()
     assert [record_of(line)[2] for line in lines_of(segments.folder.path)] == list(range(kept))
-    # What has been sent makes room.
+    # Records that were sent free their space.
     while segments.take():
         segments.mark_sent()
     segments.append(to_line(["x", None, kept]))

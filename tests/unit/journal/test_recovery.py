@@ -1,4 +1,4 @@
-"""What a process that has died leaves is sent by another, once; its runs are NotResponding."""
+"""After a process has died, another one sends its records once; its runs are NotResponding."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_one_of_many_sends_it(
 
     def slowly(name: str, *_: object) -> None:
         if name == "write_points":
-            time.sleep(0.2)  # so that all are at it at once
+            time.sleep(0.2)  # so that all of them begin at once
 
     moody.error = slowly
 
@@ -188,7 +188,7 @@ def test_one_of_many_sends_it(
         thread.start()
     for thread in threads:
         thread.join()
-    if not sum(each.sent for each in outcomes):  # each looked while another looked
+    if not sum(each.sent for each in outcomes):  # each has looked while another one looked
         outcomes.append(recover(place, lambda: moody))
     assert sum(each.sent for each in outcomes) == 101
     assert moody.calls.count("write_points") == 1

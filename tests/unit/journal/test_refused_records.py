@@ -1,4 +1,4 @@
-"""What the tracker refused of a dead process is kept, listed, and sent again on request."""
+"""Refused records of a dead process are kept, listed, and sent again on request."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_what_was_refused_is_sent_again_once_it_is_asked_for(
     (tmp_path / "file").write_text("content")
     journaled.put_files(run.id, {"file": tmp_path / "file"}, replace=True)
     journaled.write_points(run.id, [point(2)])
-    put_back(place, URI)  # there is nothing yet
+    put_back(place, URI)  # nothing was refused yet
     die(journaled)
     moody.error = refuse
     assert recover(place, lambda: moody).refused == 3

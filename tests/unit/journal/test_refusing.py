@@ -1,4 +1,4 @@
-"""What the tracker refuses, forbids or cannot take: it is named, and holds up no other run."""
+"""Records that the tracker refuses or forbids: an error names them, and other runs go on."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_what_the_caller_waits_for_is_refused_at_the_call(
     moody.error = lambda name, *_: Refused("Too long.") if name == "update_run" else None
     with pytest.raises(Refused, match="Too long"):
         journaled.update_run(run.id, RunChange(tags={"a": "b"}))
-    journaled.flush(run.id)  # and is said once
+    journaled.flush(run.id)  # the error is raised only once
     moody.error = lambda name, *_: None
     journaled.update_run(run.id, RunChange(properties={"p": "1"}))
     with pytest.raises(PropertyConflict):
@@ -272,7 +272,7 @@ def test_what_is_too_large_at_once_goes_in_smaller_pieces(
         journaled.write_points(run.id, [point(f"{value:010}")])
     journaled.flush(run.id)
     assert values(memory, run) == [f"{value:010}" for value in range(3000)]
-    # The size that has passed is known: the second time nothing is refused.
+    # The accepted size is known now: the second time, nothing is refused.
     before = len(moody.calls)
     moody.error = lambda *call: (
         refused.append(call) if (error := taking(1000)(*call)) else None,
@@ -301,7 +301,7 @@ def test_one_record_that_is_too_large_is_refused_and_the_others_go_on(
     assert values(memory, run, "essay") == []
     assert memory.get_run(run.id).status == "Completed"
     assert moody.calls.count("write_points") < 20
-    journaled.flush(run.id)  # it is named once
+    journaled.flush(run.id)  # the error is raised only once
 
 
 def test_one_of_several_files_is_refused_and_the_others_are_stored(

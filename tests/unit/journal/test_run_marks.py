@@ -1,4 +1,4 @@
-"""Any text may be a run's id, and none of them is a path."""
+"""A run's id may be any text. It is never used as a path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The journal over a tracker that is away or slow: order, once, and what callers see."""
+"""The journal of a tracker that is away or slow: order, sending only once, and what callers see."""
 
 from __future__ import annotations
 
@@ -267,7 +267,7 @@ def test_files_are_in_the_tracker_in_the_order_of_the_calls(
     assert (tmp_path / "back").read_text() == "second"
     with pytest.raises(FileNotInRun):
         journaled.get_file(run.id, "c", tmp_path / "back")
-    # Nothing of them stays here.
+    # Nothing of these runs stays on this machine.
     assert list(tmp_path.rglob("files/*")) == []
 
 
@@ -376,7 +376,7 @@ def test_an_end_says_what_it_did_not_wait_for(
 ) -> None:
     first, other = opened(flush_seconds=0.1), opened(exit_seconds=0)
     run = start_run(first)
-    other.journal.sender().stop(5)  # as a process that somebody has stopped
+    other.journal.sender().stop(5)  # acts as a process that was stopped
     other.write_points(run.id, [point(1)])
     first.update_run(run.id, RunChange(status="Completed"))
     assert memory.get_run(run.id).status == "Completed"
