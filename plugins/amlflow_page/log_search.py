@@ -79,7 +79,7 @@ def _whole(query: Mapping[str, str], key: str, default: int) -> int:
 def find_line(read: Read, wanted: Wanted, time_s: float = TIME_S) -> dict[str, Any]:
     """Return the first line that is wanted as ``found``: its ``offset`` and its number ``line``.
 
-    ``found`` is None if there is no such line. ``context`` is a line some lines before it, from
+    ``found`` is None if no line is found. ``context`` is a line some lines before it, from
     which to show the log. If the search took too long, ``stopped`` is the line that it has
     reached: continue there.
     """

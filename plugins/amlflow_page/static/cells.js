@@ -87,8 +87,8 @@ function statusCell(row) {
   return h("span", { title: row.error_line }, chip(row.status), ": ", reason);
 }
 
-// Returns a run's cell in a column. `columns` are all shown columns: the status has the reason only if there is no
-// column for it.
+// Returns a run's cell in a column. `columns` are all shown columns: the status has the reason only if no column
+// shows it.
 export function cell(column, row, columns = []) {
   const [kind, key] = parts(column);
   if (METRICS.includes(kind)) {

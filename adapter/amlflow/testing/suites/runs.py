@@ -337,10 +337,7 @@ class RunTests(SuiteBase):
 
     @staticmethod
     def _run_ids(tracker: Tracker, experiment: ExperimentRecord) -> list[str]:
-        """Return the ids of an experiment's runs.
-
-        Checks that a search, a count and a search by a tag agree.
-        """
+        """Return the runs' ids. Checks that a search, a count and a search by a tag agree."""
         query = RunQuery(experiment_ids=[experiment.id])
         run_ids = [run.id for run in tracker.find_runs(query)]
         count = cast(QuickSearch, tracker).count_runs(query)
