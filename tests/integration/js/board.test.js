@@ -16,7 +16,7 @@ function clock(minutes) {
   return new Date(START + minutes * MINUTE).toISOString();
 }
 
-// A server that keeps what is posted to it for the user, or that has no users.
+// Starts a server that keeps what is posted for the user, or a server without users.
 async function server(user) {
   const person = { user, default: null, visits: {} };
   const served = await serve((request, body) => {

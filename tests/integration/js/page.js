@@ -1,4 +1,4 @@
-// A page for the studio's modules: a window and document without a browser, and a server that answers.
+// Makes a page for the studio's modules: a window and a document without a browser, and a server that answers.
 
 import { createServer } from "node:http";
 import { Window } from "happy-dom";
@@ -22,7 +22,7 @@ export function event(type, more = {}) {
   return Object.assign(new page.Event(type, { bubbles: true, cancelable: true }), more);
 }
 
-// Serves `answer(request, body)` = {status, type, content} to the studio's calls until `close()`.
+// Serves the studio's calls until `close()`. `answer(request, body)` returns {status, type, content}.
 export async function serve(answer) {
   const requests = [];
   const server = createServer(async (request, response) => {
@@ -37,7 +37,7 @@ export async function serve(answer) {
   await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
   const base = `http://127.0.0.1:${server.address().port}/`;
   const real = globalThis.fetch;
-  // A browser resolves an address against the page's; node has no page.
+  // A browser resolves an address relative to the page's address, which node does not have.
   globalThis.fetch = (address, options) => real(new URL(address, base), options);
   return {
     requests,

@@ -122,7 +122,7 @@ test("only rows in sight are drawn, and an arrow key draws the next one", () => 
   made.window.head = { getBoundingClientRect: () => ({ height: 36 }) };
   made.add(Array.from({ length: 1000 }, (_, index) => row(`r${index}`)));
   const ids = () => [...made.body.querySelectorAll("tr[data-id]")].map((each) => each.dataset.id);
-  // After a leap those in sight alone, and then some beyond them.
+  // After a long scroll, only the visible rows are drawn at once, and then some rows beyond them.
   assert.deepEqual([ids()[0], ids().length], ["r100", 10]);
   made.render();
   assert.deepEqual([ids()[0], ids().length], ["r92", 26]);

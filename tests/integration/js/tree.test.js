@@ -12,7 +12,7 @@ const row = (id, more = {}) => ({ id, run_id: id, name: `run ${id}`, status: "Co
 const parent = (id, count) => row(id, { children: { Completed: count } });
 const settled = () => new Promise((resolve) => setTimeout(resolve));
 
-// A table whose branches are read from `pages`, a list of pages for each row.
+// Makes a table whose branches are read from `pages`, which has a list of pages for each row.
 function table(pages, columns = ["status"]) {
   const reads = [];
   const made = new RunsTable({
