@@ -180,7 +180,7 @@ class Views:
         changed = {part: wanted[part] for part in PARTS if wanted[part] != opened[part]}
         for _ in range(TRIES):
             current = self._changeable(view_id, "change")
-            if current["version"] >= MAX_VERSIONS:
+            if current["version"] >= MAX_VERSIONS - 1:  # the last one is left for its deletion
                 raise WrongRequest(
                     f"The view {current['name']!r} has {MAX_VERSIONS:,} versions, and a view has "
                     "no more. Save yours as a new view."

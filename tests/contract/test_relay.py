@@ -10,11 +10,20 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from amlflow.exceptions import ServiceException
 from amlflow.layers.layer import Layer
 from amlflow.relay.client import VARIABLE, RelayTracker, open_relay
 from amlflow.relay.server import RelayServer
 from amlflow.relay.wire import Connection, WireError, encode
-from amlflow.spec import Refused, RunDraft, RunNotFound, Tracker, Unavailable
+from amlflow.spec import (
+    Refused,
+    RunDraft,
+    RunNotFound,
+    RunQuery,
+    RunRecord,
+    Tracker,
+    Unavailable,
+)
 from amlflow.testing.memory import MemoryTracker
 from amlflow.testing.tracker_suite import TrackerSuite
 
@@ -126,3 +135,24 @@ def test_errors_keep_their_attributes(server: RelayServer) -> None:
     assert raised.value.run_id == "gone"
     with pytest.raises(Refused):
         tracker.get_snapshot("0" * 64, server.path.parent / "x")
+
+
+def test_an_error_of_the_system_is_told_and_is_not_the_scripts_end(tmp_path: Path) -> None:
+    class Forbidding(MemoryTracker):
+        def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
+            raise PermissionError(13, "Permission denied", "runs.json")
+
+        def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+            raise PermissionError(13, "Permission denied", "runs.json")
+
+    memory = Forbidding()
+    server = RelayServer(tmp_path / "relay", memory.uri, lambda: Layer(memory))
+    server.start()
+    try:
+        tracker = RelayTracker(server.path)
+        with pytest.raises(ServiceException, match=r"PermissionError.*runs\.json"):
+            tracker.get_run("1")
+        with pytest.raises(ServiceException, match=r"PermissionError.*runs\.json"):
+            list(tracker.find_runs(RunQuery()))
+    finally:
+        server.stop()

@@ -140,7 +140,7 @@ def start_postgres(folder: Path) -> Any:
     log = (folder / "postgres.log").open("ab")
     process = subprocess.Popen(
         [need_postgres("postgres"), "-D", str(data), "-p", str(port), "-k", "",
-         "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=200"],
+         "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=400"],
         user=user, cwd="/", stdout=log, stderr=log, start_new_session=True,
     )  # fmt: skip
 

@@ -109,7 +109,7 @@ class RelayServer:
                     self._stream(connection, result)
                     return
             answer = {"result": encode(result)}
-        except (WireError, OSError):
+        except WireError:
             raise
         except AzureMLException as error:
             answer = {"error": encode_error(error)}
@@ -120,7 +120,7 @@ class RelayServer:
         except Exception as error:
             logger.exception("A call of the script failed.")
             answer = {"error": encode_error(error)}
-        connection.send(answer)
+        _send(connection, answer)
         if method in FETCHES and "result" in answer:
             for file in files:
                 connection.send_file(file)
@@ -139,6 +139,17 @@ class RelayServer:
         for item in results:
             items.append(encode(item))
             if len(items) == ITEMS:
-                connection.send({"items": items})
+                _send(connection, {"items": items})
                 items = []
-        connection.send({"items": items, "end": True})
+        _send(connection, {"items": items, "end": True})
+
+
+def _send(connection: Connection, frame: dict[str, Any]) -> None:
+    """Send a frame.
+
+    Raise WireError if the script has ended: an OSError may also come from the tracker's own call.
+    """
+    try:
+        connection.send(frame)
+    except OSError as error:
+        raise WireError(f"The script has closed its connection: {error}") from error

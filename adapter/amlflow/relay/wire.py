@@ -116,7 +116,7 @@ def encode_error(error: Exception) -> dict[str, Any]:
     """Encode an error of the contract with its attributes. Others become a ServiceException."""
     kind = type(error).__name__
     if _error_type(kind) is not type(error):
-        return {"type": "ServiceException", "args": [f"{kind}: {error}"], "attributes": {}}
+        return encode_error(exceptions.ServiceException(f"{kind}: {error}"))
     attributes = {}
     for name, value in vars(error).items():
         with contextlib.suppress(TypeError):  # leave out what cannot be sent, such as its cause

@@ -37,6 +37,8 @@ MINIMUM_BYTES, PART_BYTES = 500 * 1024**2, 10 * 1024**2
 THREADS = 8
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]{0,8192}")
+_HAS_NONE = re.compile(r"\(HTTP (?:404|501)\b")
+"""What the error of a server that does not know an address says."""
 _UNSUPPORTED = "Multipart upload is not supported"
 
 
@@ -102,7 +104,7 @@ def get(connection: Connection, root: str, path: str, destination: Path) -> bool
             return False
         raise
     except AzureMLException as error:
-        if "404" in error.message or "501" in error.message:
+        if _HAS_NONE.search(error.message):
             return False
         raise
     try:

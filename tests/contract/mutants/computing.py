@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -18,7 +18,6 @@ from amlflow.spec import JOB, Ending, Started, Work
 from amlflow_local.local import LocalCompute, StartedProcess
 from amlflow_local.tree import end_tree, members
 
-replace = dataclasses.replace
 COMMAND = """
     Work: command is a program and its arguments; with is_script it is a Python script and its
         arguments, which the target runs with python, or with its own Python if that is None.
@@ -291,11 +290,10 @@ class AsksTheRootOnly(Local):
         class Process(Wrapped):
             def end(self, grace: float) -> None:
                 processes = members(self.work.name)
-                if processes:
-                    roots = [each for each in processes if each.ppid() == os.getpid()]
-                    for root in roots:
-                        root.terminate()
-                    psutil.wait_procs(roots, min(grace, 5))
+                roots = [each for each in processes if each.ppid() == os.getpid()]
+                for root in roots:
+                    root.terminate()
+                psutil.wait_procs(roots, min(grace, 5))
                 self.inner.end(0)
 
         return Process(super().start(work), work)
@@ -303,24 +301,21 @@ class AsksTheRootOnly(Local):
 
 class NoGrace(Local):
     __doc__ = END
+    factor = 0
 
     def start(self, work: Work) -> Any:
+        factor = self.factor
+
         class Process(Wrapped):
             def end(self, grace: float) -> None:
-                self.inner.end(0)
+                self.inner.end(factor * grace)
 
         return Process(super().start(work), work)
 
 
-class GraceTripled(Local):
+class GraceTripled(NoGrace):
     __doc__ = END
-
-    def start(self, work: Work) -> Any:
-        class Process(Wrapped):
-            def end(self, grace: float) -> None:
-                self.inner.end(3 * grace)
-
-        return Process(super().start(work), work)
+    factor = 3
 
 
 class NeverKills(Local):
@@ -410,16 +405,14 @@ class CleanInAnyCase(Local):
     __doc__ = CLEAN
 
     def clean(self, name: str) -> None:
-        super().clean(name.lower())
-        super().clean(name.lower() + "0")
+        for other in (name.lower(), name.lower() + "0"):
+            super().clean(other)
 
 
 class CleansNothing(Local):
     __doc__ = CLEAN
 
     def clean(self, name: str) -> None:
-        if not members(name):
-            return
         for process in members(name)[:1]:
             process.kill()
 
@@ -454,4 +447,4 @@ class NoRuns(Local):
         return 0
 
 
-MUTANTS = [each for each in Local.__subclasses__() if each.__module__ == __name__]
+MUTANTS = [*(each for each in Local.__subclasses__() if each.__module__ == __name__), GraceTripled]
