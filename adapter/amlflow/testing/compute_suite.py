@@ -257,6 +257,7 @@ class ComputeSuite(ComputeSurroundingTests, ComputeEndTests):
         assert is_silent(beats)
         run.end(grace=0.5)  # ending it twice is not an error
 
+    @pytest.mark.thorough
     def test_clean_ends_what_an_agent_left(self, compute: Compute, started: Any) -> None:
         """
         Compute.clean: End what still runs of a work whose agent is gone; it is not an error if

@@ -70,6 +70,7 @@ class ComputeEndTests(ComputeBase):
         run.end(grace=60)
         assert sorted(work.output.read_text().split("\n")[2:4]) == ["child saved", "parent saved"]
 
+    @pytest.mark.thorough
     def test_they_are_killed_after_the_grace(self, started: Any) -> None:
         """
         Started.end: End all processes of the work: ask them to end, and kill them after grace
@@ -117,6 +118,7 @@ class ComputeEndTests(ComputeBase):
         # Started.end: Returns when no process is left.
         assert is_silent(work.folder / "beats")
 
+    @pytest.mark.thorough
     def test_whole_names_are_cleaned(
         self, compute: Compute, started: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -150,6 +152,7 @@ class ComputeEndTests(ComputeBase):
         assert is_silent(beats[longer])
         assert not is_silent(beats[shorter])
 
+    @pytest.mark.thorough
     def test_the_end_is_told_again(self, started: Any) -> None:
         """
         Started.ending: How the work ended, or None while it runs.

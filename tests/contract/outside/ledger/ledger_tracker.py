@@ -240,7 +240,10 @@ class LedgerTracker(spec.TrackerBase):
 
     def put_snapshot(self, digest: str, archive: Path) -> None:
         (self._folder / "snapshots").mkdir(exist_ok=True)
-        shutil.copyfile(archive, self._folder / "snapshots" / digest)
+        with tempfile.TemporaryDirectory(dir=self._folder) as staging:
+            copy = Path(staging, digest)
+            shutil.copyfile(archive, copy)
+            copy.replace(self._folder / "snapshots" / digest)
 
     def get_snapshot(self, digest: str, destination: Path) -> None:
         if not self.has_snapshot(digest):
