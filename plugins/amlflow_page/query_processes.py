@@ -11,6 +11,7 @@ not longer than :data:`MAX_WAIT_S`. A process that takes too long is ended.
 from __future__ import annotations
 
 import functools
+import json
 import multiprocessing
 import threading
 from collections.abc import Callable, Mapping
@@ -84,19 +85,20 @@ class QueryProcess:
         if not self._connection.poll(START_S):
             self.close()
             raise TookTooLong(f"The query's process has not started within {START_S:g} seconds.")
-        self._goes_on = bool(self._connection.recv())
+        self._connection.recv_bytes()  # it is ready
+        self._goes_on = True
 
     @property
     def is_usable(self) -> bool:
         return self._goes_on and bool(self._process.is_alive())
 
     def ask(self, question: Question, seconds: float) -> Answer:
-        self._connection.send(question)
+        # JSON, since whoever can write to a pipe could run code by multiprocessing's own form.
+        self._connection.send_bytes(question.to_bytes())
         if not self._connection.poll(seconds):
             raise TimeoutError
-        answer: Answer
-        answer, self._goes_on = self._connection.recv()
-        return answer
+        status, text, self._goes_on = json.loads(self._connection.recv_bytes())
+        return Answer(status, text)
 
     def kill(self) -> None:
         self._process.kill()

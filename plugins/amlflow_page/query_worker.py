@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -25,7 +26,7 @@ from amlflow_page import (
     server_workspace,
 )
 from amlflow_page.access import KnownAccess
-from amlflow_page.answers import make_answer
+from amlflow_page.answers import Answer, make_answer
 
 NICENESS = 5
 """The process gives way to the server's other work, which matters on a machine with one core."""
@@ -41,6 +42,21 @@ class Question:
     body: Mapping[str, Any]
     access: KnownAccess
     workspace: str | None = None
+
+    def to_bytes(self) -> bytes:
+        """Return the question as JSON."""
+        read, change = (
+            None if ids is None else sorted(ids) for ids in (self.access.read, self.access.change)
+        )
+        content = [self.name, dict(self.body), read, change, self.workspace]
+        return json.dumps(content).encode()
+
+    @staticmethod
+    def from_bytes(data: bytes) -> Question:
+        """Undo :meth:`to_bytes`."""
+        name, body, read, change, workspace = json.loads(data)
+        access = KnownAccess(*(None if ids is None else frozenset(ids) for ids in (read, change)))
+        return Question(name, body, access, workspace)
 
 
 Answering = Callable[[ServerStore, KnownAccess, Mapping[str, Any]], Any]
@@ -84,18 +100,18 @@ def answer_questions(connection: Connection, uri: str) -> None:
         os.nice(NICENESS)
     store, this = ServerStore(uri), psutil.Process()
     goes_on = True
-    connection.send(goes_on)
+    connection.send_bytes(b"ready")
     while goes_on:
         try:
-            question = connection.recv()
+            question = Question.from_bytes(connection.recv_bytes())
         except EOFError:
             return
         answer = _answer(store, question)
         goes_on = this.memory_info().rss < MAX_MEMORY
-        connection.send((answer, goes_on))
+        connection.send_bytes(json.dumps([answer.status, answer.text, goes_on]).encode())
 
 
-def _answer(store: ServerStore, question: Question) -> Any:
+def _answer(store: ServerStore, question: Question) -> Answer:
     with server_workspace.workspace(question.workspace):
         answer = QUESTIONS[question.name]
         return make_answer(lambda: answer(store, question.access, question.body))

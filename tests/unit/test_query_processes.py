@@ -221,3 +221,9 @@ def test_what_another_process_knows_of_the_user() -> None:
     assert known.readable(["1", "3"]) == {"1"}
     assert (known.may_change_in("1"), known.may_change_in("2")) == (False, True)
     assert KnownAccess().readable(["3"]) == {"3"}
+
+
+@pytest.mark.parametrize("ids", [None, frozenset(), frozenset({"1", "2"})])
+def test_a_question_is_sent_as_json(ids: frozenset[str] | None) -> None:
+    question = Question("search", {"query": "ä\ud800", "page": None}, KnownAccess(ids, None), "w")
+    assert Question.from_bytes(question.to_bytes()) == question
