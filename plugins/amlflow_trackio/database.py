@@ -11,11 +11,13 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from amlflow.spec import Refused, Unavailable, Unsupported
+from amlflow.spec import Refused, Unsupported
 from amlflow.tracker_data import decode_text
 
+from amlflow_trackio.errors import translate_errors
 from amlflow_trackio.folders import OWN
 
 VERSION = 1
@@ -170,19 +172,6 @@ class Database:
                 connection.execute("ROLLBACK")
             raise
 
-    @contextlib.contextmanager
-    def errors(self) -> Iterator[None]:
+    def errors(self) -> AbstractContextManager[None]:
         """Turn SQLite's errors into errors of the contract."""
-        try:
-            yield
-        except (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.ProgrammingError) as error:
-            raise Refused(
-                f"The database {str(self._path)!r} does not take this: {error}."
-            ) from error
-        except sqlite3.DatabaseError as error:  # locked, full or corrupt
-            raise Unavailable(f"The database {str(self._path)!r} or trackio's: {error}.") from error
-        except UnicodeEncodeError as error:
-            raise Refused(
-                f"A text has a half of a surrogate pair at {error.start}, which UTF-8 cannot "
-                "hold; nothing of this call was stored."
-            ) from error
+        return translate_errors(self._path)

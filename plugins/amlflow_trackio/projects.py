@@ -24,6 +24,7 @@ from urllib.parse import quote
 from amlflow.spec import Unsupported
 from amlflow.tracker_data import leave_out
 
+from amlflow_trackio.errors import translate_errors
 from amlflow_trackio.folders import OWN
 
 LENGTH = 60
@@ -93,7 +94,9 @@ class Projects:
             return path
         if not path.exists():
             return None
-        if not _is_known(path):
+        with translate_errors(path):
+            is_known = _is_known(path)
+        if not is_known:
             leave_out(str(path), "its metrics", "laid out as amlflow knows it", "another layout")
             return None
         self._ready.add(project)
@@ -107,27 +110,32 @@ class Projects:
         """
         path = self.file(project)
         if project not in self._ready or not path.exists():
-            if not path.exists():
-                self._make(path)
-            if not _is_known(path):
-                _lay_out(self._folder, project)  # an older trackio's
-            if not _is_known(path):
-                raise Unsupported(
-                    f"trackio's file {str(path)!r} is laid out otherwise than amlflow knows; "
-                    "`pip install -U amlflow`, or the trackio that amlflow asks for."
-                )
+            with translate_errors(path):
+                self._ensure_layout(project, path)
             self._ready.add(project)
         return path
+
+    def _ensure_layout(self, project: str, path: Path) -> None:
+        if not path.exists():
+            self._make(path)
+        if not _is_known(path):
+            _lay_out(self._folder, project)  # an older trackio's
+        if not _is_known(path):
+            raise Unsupported(
+                f"trackio's file {str(path)!r} is laid out otherwise than amlflow knows; "
+                "`pip install -U amlflow`, or the trackio that amlflow asks for."
+            )
 
     def is_empty(self, project: str) -> bool:
         """Whether nothing has been logged to a project, or it has no file yet."""
         path = self.file(project)
         if not path.exists():
             return True
-        if not _is_known(path):
-            return True  # trackio has made the file, and is about to make its tables
-        with contextlib.closing(sqlite3.connect(path)) as connection:
-            return connection.execute("SELECT 1 FROM metrics LIMIT 1").fetchone() is None
+        with translate_errors(path):
+            if not _is_known(path):
+                return True  # trackio has made the file, and is about to make its tables
+            with contextlib.closing(sqlite3.connect(path)) as connection:
+                return connection.execute("SELECT 1 FROM metrics LIMIT 1").fetchone() is None
 
     def _make(self, path: Path) -> None:
         """Make a project's file as a copy of an empty project, unless it exists already."""
