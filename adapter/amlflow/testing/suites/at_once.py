@@ -12,6 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from amlflow.spec import Tracker
@@ -106,7 +107,8 @@ class Others:
 
         The process opens its own tracker, and calls ``report()`` after each step. It is killed
         during the step after the first ``steps`` steps. ``part`` says when: 0.5 is after half the
-        time that the last step took. Returns how often the process has called ``report()``.
+        time that the longest step took, except the first. Returns how often the process has called
+        ``report()``.
         """
         pool, _ = processes(self._method)
         call = (self._opener, self._uri, work, arguments, steps, part)
@@ -176,7 +178,9 @@ def _kill(
     with os.fdopen(reading, "rb", buffering=0) as file:
         while len(times) <= steps and file.read(1):
             times.append(time.perf_counter())
-        time.sleep(part * (times[-1] - times[-2] if len(times) > 1 else 0))
+        # The first step opens the tracker, and one that does little says little of the next.
+        lasted = [end - begin for begin, end in pairwise(times)]
+        time.sleep(part * max(lasted[1:] or lasted, default=0))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         return len(times) - 1 + len(file.read())
