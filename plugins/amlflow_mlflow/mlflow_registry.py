@@ -43,13 +43,17 @@ class MlflowRegistry:
         return self._patiently(call, missing)
 
     def ensure_model(self, name: str) -> Mapping[str, str]:
+        # Opened here: inside of the call below, all places for calls may be taken by threads that
+        # wait for one more to open it.
+        registry = self._inner
+
         def create() -> Mapping[str, str]:
             try:
-                self._inner.create_registered_model(name)
+                registry.create_registered_model(name)
             except MlflowException as error:
                 if error.error_code != _TAKEN:
                     raise
-                return type_texts(name, self._inner.get_registered_model(name).tags or {})
+                return type_texts(name, registry.get_registered_model(name).tags or {})
             return {}
 
         tags: Mapping[str, str] = self._patiently(create)
