@@ -235,6 +235,8 @@ OWN_FILES = {
     "answers.py": "an answer of the server, not a text of a run",
     "values.py": "what a script and the process that makes its calls send",
     "surroundings.py": "a setting of the user's own",
+    "query_processes.py": "what the page's own query process says, which is JSON of this server",
+    "query_worker.py": "a question of this server's, whose request was checked before",
 }
 """Who else parses JSON or times, and why no tracker's data gets there."""
 
