@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-MAX_LENGTH = 600
-"""Characters of a reason."""
-_FULL = re.compile(r"No space left on device|Errno 28|Disk quota exceeded", re.IGNORECASE)
+from amlflow.environments.reasons import is_disk_full, shorten
+
 _CONDAS = re.compile(r"[A-Z]\w*(?:Error|Exception|NotFound|Channel): ?\S*.*")
 """How conda begins what it raises, as in ``PackagesNotFoundError: The following …``."""
 _MAMBAS = re.compile(r"(?:error|critical)\s+libmamba\s+(.*)")
@@ -21,17 +20,14 @@ _DRAWN = re.compile(r"^[\s│├└╰─▶×|]+")
 def reason_of_conda(output: Sequence[str]) -> str:
     """Why conda, mamba, micromamba or pixi failed, in its own words and on one line."""
     text = "\n".join(output)
-    if _FULL.search(text):
+    if is_disk_full(text):
         return "the disk is full"
     lines = _lines_of_conda(output) or _lines_of_mamba(output) or _lines_of_pixi(output)
     if lines and "Pip failed" in lines[0]:
         lines = [match[1] for line in output if (match := _PIPS.match(line))][-1:] or lines
     if not lines:
         lines = text.strip().split("\n\n")[-1].splitlines()
-    reason = " ".join(" ".join(lines).split()).rstrip(". :")
-    return (reason if len(reason) <= MAX_LENGTH else f"{reason[: MAX_LENGTH - 1]}…") or (
-        "it gave no reason"
-    )
+    return shorten(" ".join(lines).rstrip(". :")) or "it gave no reason"
 
 
 def _lines_of_conda(output: Sequence[str]) -> list[str]:

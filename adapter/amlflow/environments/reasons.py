@@ -15,7 +15,9 @@ _AWAY = re.compile(
 )
 _FETCHED = re.compile(r"Failed to fetch: `?(\S+?)`?$")
 _BUILD = re.compile(r"Failed to (?:build|download and build) `?([^`\s]+)`?")
-_FULL = re.compile(r"No space left on device|os error 28|Disk quota exceeded", re.IGNORECASE)
+_FULL = re.compile(
+    r"No space left on device|os error 28|Errno 28|Disk quota exceeded", re.IGNORECASE
+)
 _NO_WHEEL = re.compile(r"no wheels with a matching|no usable wheels|no source distribution")
 _MISSING = re.compile(r"([a-z0-9][a-z0-9-]*) was not found in the ")
 _STATUS = re.compile(r"HTTP status (?:client|server) error \((\d+[^)]*)\)")
@@ -38,10 +40,15 @@ def find_missing(output: Sequence[str]) -> frozenset[str]:
     return frozenset(_MISSING.findall(" ".join(" ".join(output).split())))
 
 
+def is_disk_full(text: str) -> bool:
+    """Return whether a program says that the disk is full."""
+    return _FULL.search(text) is not None
+
+
 def reason_of(output: Sequence[str]) -> str:
     """Return why uv failed: its own text of the innermost causes, on one line."""
     text = "\n".join(output)
-    if _FULL.search(text):
+    if is_disk_full(text):
         return "the disk is full"
     if status := _STATUS.search(text):
         address = _FETCHED.search(text.replace("\n", " \n"))
@@ -56,9 +63,9 @@ def reason_of(output: Sequence[str]) -> str:
             if not line.strip() or whole.lstrip().startswith("hint:"):
                 break
             sentence.append(line.strip())
-        return _shorten(" ".join(sentence))
+        return shorten(" ".join(sentence))
     causes = [line.strip() for line, whole in cleaned if _is_cause(whole) and line.strip()]
-    return _shorten(": ".join(causes[:3]) or (output[-1].strip() if output else "no reason given"))
+    return shorten(": ".join(causes[:3]) or (output[-1].strip() if output else "no reason given"))
 
 
 def address_of(output: Sequence[str]) -> str | None:
@@ -79,13 +86,14 @@ def last_of_build(output: Sequence[str]) -> str | None:
     pattern = re.compile(r"(?:\w+\.)*\w*(?:Error|Exception|Exit)\b.*|error: .*|.*: fatal error: .*")
     lines = [_DECORATION.sub("", line).strip() for line in output]
     ends = [line for line in lines[1:] if pattern.fullmatch(line)]
-    return _shorten(ends[-1]) if ends else None
+    return shorten(ends[-1]) if ends else None
 
 
 def _is_cause(line: str) -> bool:
     return re.match(r"\s*(?:×|├─▶|╰─▶|error:|cause:)", line) is not None
 
 
-def _shorten(text: str) -> str:
+def shorten(text: str) -> str:
+    """Return a reason on one line, without its full stop, and of at most MAX_LENGTH characters."""
     text = re.sub(r"\s+", " ", text).rstrip(". ")
     return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 1] + "…"

@@ -6,7 +6,8 @@ The texts come from conda 26.7, conda 4.6, micromamba 2 and pixi; addresses are 
 from __future__ import annotations
 
 import pytest
-from amlflow.environments.conda_reasons import MAX_LENGTH, reason_of_conda
+from amlflow.environments.conda_reasons import reason_of_conda
+from amlflow.environments.reasons import MAX_LENGTH
 
 NOT_FOUND = """\
 Collecting package metadata (repodata.json): ...working... done
