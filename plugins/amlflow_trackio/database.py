@@ -153,11 +153,10 @@ class Database:
     def writing(self, project: Path | None = None) -> Iterator[sqlite3.Connection]:
         """Begin a transaction for writing. Other writers wait, and an error undoes all of it."""
         # A lock, since SQLite waits by asking again and again. Some threads would wait very long.
-        with (
-            self.errors(),
-            self._writing,
-            self._transaction("BEGIN IMMEDIATE", project) as connection,
-        ):
+        # With a project, the text differs: sqlite3 keeps compiled statements by their texts, and
+        # one that was compiled before ATTACH does not lock the attached database.
+        begin = "BEGIN IMMEDIATE" if project is None else "BEGIN IMMEDIATE -- and the project"
+        with self.errors(), self._writing, self._transaction(begin, project) as connection:
             yield connection
 
     @contextlib.contextmanager

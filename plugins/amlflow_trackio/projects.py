@@ -24,6 +24,7 @@ from urllib.parse import quote
 from amlflow.spec import Unsupported
 from amlflow.tracker_data import leave_out
 
+from amlflow_trackio.database import PATIENCE
 from amlflow_trackio.errors import translate_errors
 from amlflow_trackio.folders import OWN
 
@@ -134,7 +135,7 @@ class Projects:
         with translate_errors(path):
             if not _is_known(path):
                 return True  # trackio has made the file, and is about to make its tables
-            with contextlib.closing(sqlite3.connect(path)) as connection:
+            with contextlib.closing(sqlite3.connect(path, timeout=PATIENCE)) as connection:
                 return connection.execute("SELECT 1 FROM metrics LIMIT 1").fetchone() is None
 
     def _make(self, path: Path) -> None:
@@ -191,7 +192,7 @@ def _is_known(path: Path) -> bool:
     # Read-only, so that no file is made if another process has just removed it.
     uri = f"file:///{quote(path.absolute().as_posix().lstrip('/'))}?mode=ro"
     try:
-        with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=PATIENCE)) as connection:
             return all(
                 columns <= {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
                 for table, columns in NEEDED.items()
