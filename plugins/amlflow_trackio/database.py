@@ -8,7 +8,9 @@ for amlflow, and in trackio's own form for its page.
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -106,26 +108,42 @@ class Database:
         with self.errors():
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
+                if not self._path.exists():
+                    self._make()
             except OSError as error:
                 raise Refused(
                     f"The folder {str(folder)!r} cannot be trackio's: {error.strerror or error}."
                 ) from error
-            self._prepare()
+            self._check_version()
 
-    def _prepare(self) -> None:
-        connection = self._connection(None)
-        connection.execute("PRAGMA journal_mode = WAL")  # readers do not wait for writers
-        with self.writing() as connection:
-            [version] = connection.execute("PRAGMA user_version").fetchone()
-            if version > VERSION:
-                raise Unsupported(
-                    f"{str(self._path)!r} is of a newer amlflow (its version is {version}, and "
-                    f"this amlflow's is {VERSION}); `pip install -U amlflow`."
-                )
-            if version == 0:
-                for statement in TABLES.split(";\n"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {VERSION}")
+    def _make(self) -> None:
+        """Make the database beside its place, and link it there unless another process was first.
+
+        In its place, SQLite would not wait for other processes that make it: to set the journal
+        mode of a database that another process is reading fails at once.
+        """
+        with tempfile.TemporaryDirectory(dir=self._path.parent) as staging:
+            new = Path(staging) / self._path.name
+            with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as connection:
+                connection.execute("PRAGMA journal_mode = WAL")  # readers do not wait for writers
+                connection.execute("BEGIN")
+                _lay_out(connection)
+                connection.execute("COMMIT")
+            with contextlib.suppress(FileExistsError):
+                os.link(new, self._path)
+
+    def _check_version(self) -> None:
+        with self.reading() as connection:
+            version = _version(connection)
+        if version > VERSION:
+            raise Unsupported(
+                f"{str(self._path)!r} is of a newer amlflow (its version is {version}, and "
+                f"this amlflow's is {VERSION}); `pip install -U amlflow`."
+            )
+        if version == 0:  # an earlier amlflow made it in its place, and was killed
+            with self.writing() as connection:
+                if _version(connection) == 0:
+                    _lay_out(connection)
 
     def _connection(self, project: Path | None) -> sqlite3.Connection:
         """Return this thread's connection, with a project's database attached."""
@@ -174,3 +192,14 @@ class Database:
     def errors(self) -> AbstractContextManager[None]:
         """Turn SQLite's errors into errors of the contract."""
         return translate_errors(self._path)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    [version] = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def _lay_out(connection: sqlite3.Connection) -> None:
+    for statement in TABLES.split(";\n"):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {VERSION}")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from amlflow.spec import Unavailable
 from amlflow_trackio.database import Database
+from amlflow_trackio.folders import OWN
 from amlflow_trackio.projects import Projects
 
 
@@ -29,6 +30,16 @@ def test_a_write_locks_the_project_too(tmp_path: Path) -> None:
         project = tmp_path / f"{name}.db"
         with database.writing(project), pytest.raises(sqlite3.OperationalError, match="locked"):
             _lock(project)
+
+
+def test_a_half_made_database_is_completed(tmp_path: Path) -> None:
+    """Of an amlflow that made it in its place, and was killed."""
+    path = tmp_path / OWN / "runs.sqlite"
+    path.parent.mkdir()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    with Database(tmp_path).reading() as connection:
+        assert connection.execute("SELECT count(*) FROM runs").fetchone() == (0,)
 
 
 def _lock(path: Path) -> None:
