@@ -151,3 +151,13 @@ class Files:
             if not is_there:
                 raise FileNotInRun(run_id, name)
             shutil.move(copy, destination)
+
+    def read_beginning(self, run_id: str, name: str, count: int) -> bytes | None:
+        """Do what :meth:`amlflow.spec.ReadsBeginnings.read_beginning` does."""
+        artifacts = self._artifacts(run_id)
+        try:
+            path = to_file_path(name)
+        except Refused:
+            return None
+        with translate_errors(self._store.uri, files=f"the file {name!r} of run {run_id}"):
+            return artifacts.read_beginning(path, count)

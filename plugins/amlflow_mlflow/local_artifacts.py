@@ -53,6 +53,13 @@ class LocalArtifacts:
         shutil.copyfile(file, destination)
         return True
 
+    def read_beginning(self, path: str, count: int) -> bytes | None:
+        file = self._inside(path)
+        if not os.path.isfile(file):
+            return None
+        with file.open("rb") as stream:
+            return stream.read(count)
+
     def _inside(self, path: str) -> Path:
         """Return a path in the folder. Raises :class:`Refused` if links lead out of the folder."""
         target = self.folder / path
@@ -77,6 +84,9 @@ class NoArtifacts:
 
     def get(self, path: str, destination: Path) -> bool:
         return False
+
+    def read_beginning(self, path: str, count: int) -> bytes | None:
+        return None
 
 
 def open_folder(root: str) -> LocalArtifacts | NoArtifacts | None:

@@ -68,6 +68,9 @@ class MlflowArtifacts:
             os.replace(local, destination)
         return True
 
+    def read_beginning(self, path: str, count: int) -> bytes | None:
+        return None  # MLflow's clients only download whole files
+
 
 def inside_server(root: str) -> str:
     """Return the place of artifacts. In a server's own processes, this is its destination."""

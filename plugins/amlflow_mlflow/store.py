@@ -49,6 +49,9 @@ class ArtifactStore(Protocol):
     def get(self, path: str, destination: Path) -> bool:
         """Write a file to a local path. Returns False if the file does not exist."""
 
+    def read_beginning(self, path: str, count: int) -> bytes | None:
+        """Return the first bytes of a file. None if it has to be read with :meth:`get`."""
+
 
 class Registry(Protocol):
     """The models of a store."""

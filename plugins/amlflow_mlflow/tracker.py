@@ -374,6 +374,9 @@ class MlflowTracker(TrackerBase):
     def get_file(self, run_id: str, name: str, destination: Path) -> None:
         self._files.get(run_id, name, destination)
 
+    def read_beginning(self, run_id: str, name: str, count: int) -> bytes | None:
+        return self._files.read_beginning(run_id, name, count)
+
     def has_snapshot(self, digest: str) -> bool:
         return self._snapshots.has(digest)
 

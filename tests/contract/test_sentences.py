@@ -25,6 +25,7 @@ NOT_IN_THE_SUITES = {
     "Compute: The agent", "Commands: The",
     "Hooks: What", "Condition.holds: A tracker may", "QuickSearch: What a", "RunKeeper: The part",
     "RunKeeper: A plugin", "DataInput:",
+    "ReadsBeginnings",  # tests/integration/test_run_files.py
     "ShowsInputs",  # tests/integration/jobs/test_data.py, with each tracker's own client
     "TrackerBase", "ComputeBase", "make_record:",  # tests/unit/test_base_classes.py
     "KnownLimit:",  # tests/contract/test_known_limits.py

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import socket
+import uuid
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from amlflow.exceptions import (
     SnapshotException,
     UserErrorException,
 )
+from azureml.core import Dataset
 
 
 def write(path: Path, text: str = "text") -> Path:
@@ -412,3 +415,26 @@ def test_the_folder_of_outputs_is_made_when_a_run_starts(
         (folder / "outputs" / "model.txt").write_text("weights")
     assert (folder / "results" / "here").is_dir()
     assert run.get_file_names() == ["outputs/model.txt"]
+
+
+def test_the_beginning_of_a_table_at_a_server(
+    folder: Path, server_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server_uri)
+    datastore = Workspace.from_config().get_default_datastore()
+    name = f"{uuid.uuid4()}.csv"
+    write(folder / name, "a,b\n" + "1,2\n" * 1_000_000)
+    datastore.upload_files([name], show_progress=False)
+    received, readinto = [0], socket.SocketIO.readinto
+
+    def count_bytes(stream: socket.SocketIO, buffer: Any) -> int | None:
+        count = readinto(stream, buffer)
+        received.append(count or 0)
+        return count
+
+    monkeypatch.setattr(socket.SocketIO, "readinto", count_bytes)
+    table = Dataset.Tabular.from_delimited_files((datastore, name))
+    assert 0 < sum(received) < 100_000
+    received.clear()
+    assert len(table.to_pandas_dataframe()) == 1_000_000
+    assert 4_000_000 < sum(received) < 4_100_000, "it is fetched once"

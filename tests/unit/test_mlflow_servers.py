@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import re
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pytest
+import urllib3
 from amlflow.exceptions import AzureMLException
 from amlflow.spec import Condition, Op, Refused, Unavailable, Unsupported, is_tried_once
 from amlflow_mlflow.rest import direct_transfer, settings
@@ -152,7 +156,7 @@ class FailingServer:
 def test_a_name_that_a_server_fails_for_is_not_asked_for_over_minutes(
     name: str, is_refused: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(direct_transfer, "get", lambda *_: False)
+    monkeypatch.setattr(direct_transfer, "open_file", lambda *_: None)
     server: Any = FailingServer(name)
     files = ServedArtifacts("x", server)
     with pytest.raises(Refused if is_refused else Unavailable) as raised:
@@ -173,7 +177,38 @@ def test_headers_that_belong_to_an_address_are_input(
     answer = Answer(200, {"Content-Type": "application/json"}, body)
     connection: Any = SimpleNamespace(send=lambda *_: answer, where="http://server")
     with pytest.raises(Unavailable, match="not the address of a file"):
-        direct_transfer.get(connection, "root", "file", tmp_path / "file")
+        direct_transfer.open_file(connection, "root", "file")
+
+
+class StreamingServer:
+    """A connection to a server that gives one large file, in pieces."""
+
+    where = "http://server"
+
+    def __init__(self, size: int) -> None:
+        self.body = io.BytesIO(b"a" * size)
+        self.was_closed = False
+
+    @contextlib.contextmanager
+    def open(self, method: str, path: str) -> Iterator[urllib3.HTTPResponse]:
+        if not path.endswith("/large.csv"):
+            raise Unavailable("HTTP 500")
+        headers = {"Content-Disposition": "attachment; filename=large.csv"}
+        response = urllib3.HTTPResponse(self.body, headers, 200, preload_content=False)
+        yield response
+        self.was_closed = response.closed
+
+
+@pytest.mark.parametrize("is_stored", [False, True], ids=["at the server", "at its storage"])
+def test_the_rest_of_a_file_is_not_read(is_stored: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    server: Any = StreamingServer(10_000_000)
+    stored = server.open("GET", "/large.csv") if is_stored else None
+    monkeypatch.setattr(direct_transfer, "open_file", lambda *_: stored)
+    files = ServedArtifacts("x", server)
+    if not is_stored:
+        assert files.read_beginning("folder/absent.csv", 4) is None
+    assert files.read_beginning("folder/large.csv", 4) == b"aaaa"
+    assert server.was_closed, "an open connection would be read to its end before the next call"
 
 
 class HeaderProvider:

@@ -79,12 +79,17 @@ class DataFile:
 
     def read_beginning(self, count: int) -> bytes:
         """Return the first bytes of the file. Raises :class:`DatasetExecutionError`."""
-        # With a size given, a web server is asked once. Otherwise open() asks for the size first,
-        # and a server that does not answer is waited for twice.
-        options = {"block_size": 0, "size": 1} if is_web(self.path) else {}
-        reading = explain_errors("Reading", self.address)
-        with reading, self.fs.open(self.path, "rb", **options) as stream:
-            return bytes(stream.read(count))
+        with explain_errors("Reading", self.address):
+            if not is_web(self.path):
+                return bytes(self.fs.head(self.path, count))
+            # With a size given, a web server is asked once. Otherwise open() asks for the size
+            # first, and a server that does not answer is waited for twice.
+            beginning = b""
+            with self.fs.open(self.path, "rb", block_size=0, size=1) as stream:
+                # One read returns what has arrived.
+                while len(beginning) < count and (part := stream.read(count - len(beginning))):
+                    beginning += part
+            return beginning
 
     @property
     def local_path(self) -> Path | None:

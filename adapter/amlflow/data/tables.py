@@ -27,6 +27,8 @@ PATH = "Path"
 """v1's name for the column that ``include_path`` adds."""
 BLOCK = 4 << 20
 """The number of bytes that pyarrow parses at once. A row cannot be longer."""
+HEAD = 64 << 10
+"""The number of bytes in which a line of column names is looked for."""
 _DATE_PARTS = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
 
 
@@ -68,7 +70,7 @@ def column_names(definition: Definition, files: Sequence[DataFile]) -> list[str]
         with explain_errors("Reading", files[0].address), files[0].open() as stream:
             names = pyarrow.parquet.read_schema(stream).names
     elif definition.format == "delimited" and has_header and len(files) == 1:
-        names = _unique_names(_first_row(files[0], options))
+        names = _unique_names(_header(files[0], options))
     else:
         return list(read_table(definition, files).column_names)
     if pattern := options.get("partition_format"):
@@ -184,6 +186,17 @@ def _first_row(file: DataFile, options: Mapping[str, Any], stream: Any = None) -
             lines.detach()  # otherwise the stream would be closed with the lines
             if is_open:
                 stream.seek(0)
+
+
+def _header(file: DataFile, options: Mapping[str, Any]) -> list[str]:
+    """Return the cells of the first line, and read the whole file only if the line is very long."""
+    beginning = file.read_beginning(HEAD)
+    text = beginning.decode(ENCODINGS[options.get("encoding", "utf8")], "ignore")
+    # The line is complete if its end, or the end of the file, is in the beginning.
+    has_line = len(beginning) < HEAD or (
+        not _has_line_breaks(options) and ("\n" in text or "\r" in text)
+    )
+    return _first_row(file, options, io.BytesIO(beginning) if has_line else None)
 
 
 def _unique_names(cells: Sequence[str]) -> list[str]:

@@ -120,6 +120,15 @@ class TrackerFileSystem(AbstractFileSystem):  # type: ignore[misc]
         except FileNotInRun:
             raise FileNotFoundError(path) from None
 
+    def head(self, path: str, size: int = 1024) -> bytes:
+        """Return the first bytes of a file. If possible, the rest of the file is not fetched."""
+        name = self._strip_protocol(path)
+        run_id, method = self._find_run(), getattr(self._tracker, "read_beginning", None)
+        beginning: bytes | None = None
+        if run_id is not None and method is not None:
+            beginning = method(run_id, name, size)
+        return bytes(super().head(path, size)) if beginning is None else beginning
+
     def put_file(self, lpath: str, rpath: str, **kwargs: Any) -> None:
         """Store a local file. It replaces a file of the same path."""
         self.put_all({self._strip_protocol(rpath): Path(lpath)})

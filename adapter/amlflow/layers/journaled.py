@@ -160,13 +160,11 @@ class Journaled(Layer):
         return records
 
     def _create_local(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
-        records = []
-        for draft in drafts:
-            run, entry = offline_runs.start_run(draft)
+        started = [offline_runs.start_run(draft) for draft in drafts]
+        for run, entry in started:
             self.journal.write(entry)
             self._local[run.id] = run
-            records.append(run)
-        return records
+        return [run for run, _ in started]
 
     def _tracker_id(self, run_id: str) -> str:
         """Return the tracker's id of a run, or ``run_id`` itself if the tracker has no other."""
@@ -393,9 +391,8 @@ class Journaled(Layer):
 
     def list_files(self, run_id: str, prefix: str = "") -> list[str]:
         if self._is_here_only(run_id):
-            return sorted(
-                name for name in self._local_files.get(run_id, {}) if name.startswith(prefix)
-            )
+            names = self._local_files.get(run_id, {})
+            return sorted(name for name in names if name.startswith(prefix))
         self._settle(run_id)
         return self.inner.list_files(self._tracker_id(run_id), prefix)
 
@@ -408,6 +405,12 @@ class Journaled(Layer):
             return
         self._settle(run_id)
         self.inner.get_file(self._tracker_id(run_id), name, destination)
+
+    def read_beginning(self, run_id: str, name: str, count: int) -> bytes | None:
+        if self._is_here_only(run_id):
+            return None
+        self._settle(run_id)
+        return super().read_beginning(self._tracker_id(run_id), name, count)
 
     def has_snapshot(self, digest: str) -> bool:
         try:
@@ -435,8 +438,6 @@ class Journaled(Layer):
                 raise
             paths = ()
         return [*paths, self._settings.folder]
-
-    # models and links
 
     def register_model(self, draft: ModelDraft) -> ModelRecord:
         """Send the run's files that wait in the journal first, and register the model."""

@@ -127,6 +127,12 @@ class Layer:
     def get_file(self, run_id: str, name: str, destination: Path) -> None:
         self.inner.get_file(run_id, name, destination)
 
+    def read_beginning(self, run_id: str, name: str, count: int) -> bytes | None:
+        """Return the first bytes of a file; None if the tracker lacks this method."""
+        method = getattr(self.inner, "read_beginning", None)
+        beginning: bytes | None = None if method is None else method(run_id, name, count)
+        return beginning
+
     def has_snapshot(self, digest: str) -> bool:
         return self.inner.has_snapshot(digest)
 

@@ -91,7 +91,15 @@ from amlflow.spec.records import (
 from amlflow.spec.registry import ModelRegistry
 from amlflow.spec.search import Condition, Op, Order, RunQuery
 from amlflow.spec.status import COMPLETED_WITH_ERRORS, FINAL, LAUNCHED, UNSTARTED, Status
-from amlflow.spec.tracker import VERSION, Feature, QuickSearch, RunKeeper, ShowsInputs, Tracker
+from amlflow.spec.tracker import (
+    VERSION,
+    Feature,
+    QuickSearch,
+    ReadsBeginnings,
+    RunKeeper,
+    ShowsInputs,
+    Tracker,
+)
 from amlflow.spec.transition import transition
 
 if TYPE_CHECKING:
@@ -143,6 +151,7 @@ __all__ = [
     "Point",
     "PropertyConflict",
     "QuickSearch",
+    "ReadsBeginnings",
     "Refused",
     "RunChange",
     "RunDraft",

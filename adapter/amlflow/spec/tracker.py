@@ -320,6 +320,17 @@ class ShowsInputs(Protocol):
         """Show the data sets that a run reads. Raises :class:`RunNotFound`."""
 
 
+class ReadsBeginnings(Protocol):
+    """What a tracker may offer in addition to :class:`Tracker`: to read a part of a large file."""
+
+    def read_beginning(self, run_id: str, name: str, count: int) -> bytes | None:
+        """The first ``count`` bytes of a file, or all if it is shorter, without reading the rest.
+
+        The result is None if the whole file must be read with :meth:`Tracker.get_file`, for example
+        because the file does not exist or its store cannot be read in part.
+        """
+
+
 class RunKeeper(Protocol):
     """The part of a tracker that the agent of a submitted script needs to watch over one run.
 

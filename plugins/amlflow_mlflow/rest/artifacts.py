@@ -6,11 +6,13 @@ import mimetypes
 import os
 import posixpath
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import urllib3
 from amlflow.spec import Refused, Unavailable, tried_once
 
 from amlflow_mlflow.answers import foreign, is_attachment, number, origin, parse_object, text
@@ -169,17 +171,32 @@ class ServedArtifacts:
                     "other letters than ASCII. Update the server, or give the file another name."
                 ) from error
 
+    def read_beginning(self, path: str, count: int) -> bytes | None:
+        try:
+            with tried_once(), self._open(path) as response:
+                beginning = bytes(response.read(count))
+                response.close()  # otherwise the rest would be read, too
+                return beginning
+        except (MlflowError, Refused, Unavailable):
+            return None  # get() tries again, and explains the error
+
     def _download(self, path: str, destination: Path) -> None:
-        if direct_transfer.get(self._connection, self._root, path, destination):
-            return
-        with (
-            self._connection.open("GET", self._address(path)) as response,
-            destination.open("wb") as file,
-        ):
-            if response.status != 200 or not is_attachment(response.headers):
-                raise foreign(self._connection.where, "it is not a file of MLflow's")
+        with self._open(path) as response, destination.open("wb") as file:
             for part in response.stream(CHUNK_BYTES):
                 file.write(part)
+
+    @contextmanager
+    def _open(self, path: str) -> Iterator[urllib3.BaseHTTPResponse]:
+        """Give the answer with a file, whose content is not read yet."""
+        stored = direct_transfer.open_file(self._connection, self._root, path)
+        if stored is not None:
+            with stored as response:
+                yield response
+            return
+        with self._connection.open("GET", self._address(path)) as response:
+            if response.status != 200 or not is_attachment(response.headers):
+                raise foreign(self._connection.where, "it is not a file of MLflow's")
+            yield response
 
     def _address(self, path: str) -> str:
         return quote(posixpath.join(ROOT, "artifacts", self._root, path))

@@ -13,8 +13,9 @@ import contextlib
 import os
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -26,7 +27,7 @@ from amlflow.store_errors import ARTIFACT_STORE
 from amlflow_mlflow.answers import foreign, number, parse_object, text
 from amlflow_mlflow.errors import MlflowError, error_of_status, silence_error
 from amlflow_mlflow.rest import settings
-from amlflow_mlflow.rest.connection import CHUNK_BYTES, Connection
+from amlflow_mlflow.rest.connection import Connection
 from amlflow_mlflow.rest.messages import MALFORMED
 from amlflow_mlflow.rest.pools import find_proxy, open_pool
 from amlflow_mlflow.rest.uploads import FilePart
@@ -92,36 +93,44 @@ def put(connection: Connection, root: str, name: str, path: Path) -> bool:
     return True
 
 
-def get(connection: Connection, root: str, path: str, destination: Path) -> bool:
-    """Write a file to a local path. Returns False if the server has no such addresses."""
+def open_file(
+    connection: Connection, root: str, path: str
+) -> AbstractContextManager[urllib3.BaseHTTPResponse] | None:
+    """Return the storage's answer with a file. None if the server has no such addresses.
+
+    The content of the file is read in the ``with`` block of the answer.
+    """
     if not _is_enabled(connection, "DOWNLOAD", "multipart_downloads_enabled"):
-        return False
+        return None
     address = quote(posixpath.join(ROOT, "presigned", root, path))
     try:
         answer = connection.send("GET", address)
     except MlflowError:
         if "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD" in os.environ:  # the server may not have them
-            return False
+            return None
         raise
     except AzureMLException as error:
         if _HAS_NONE.search(error.message):
-            return False
+            return None
         raise
     try:
         content = _parse(connection, answer)
         url, headers = _address(content["url"]), _headers(content)
     except MALFORMED:
         raise foreign(connection.where, "it is not the address of a file") from None
-    response = _request("GET", url, headers, None)
+    return _reading(_request("GET", url, headers, None))
+
+
+@contextlib.contextmanager
+def _reading(
+    response: urllib3.BaseHTTPResponse,
+) -> Iterator[urllib3.BaseHTTPResponse]:
     try:
-        with destination.open("wb") as file:
-            for part in response.stream(CHUNK_BYTES):
-                file.write(part)
+        yield response
     except urllib3.exceptions.HTTPError as error:
         raise silence_error(ARTIFACT_STORE, error) from error
     finally:
         response.release_conn()
-    return True
 
 
 def _ask(
