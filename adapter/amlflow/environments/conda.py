@@ -119,7 +119,7 @@ def _run(
     if name == "pixi":
         commands = [
             ["init", "--import", str(file), str(path)],
-            ["install", "--manifest-path", str(path)],
+            ["install", "--manifest-path", str(path / "pixi.toml")],
         ]
         prefix = path / ".pixi" / "envs" / "default"
     elif name == "micromamba":

@@ -22,11 +22,11 @@ from typing import Any, TextIO
 from amlflow.environments import kept
 from amlflow.environments.dockerfile import MADE_OF
 from amlflow.environments.errors import EnvironmentBuildCanceled, EnvironmentBuildException
+from amlflow.environments.image_pythons import minor_of, platform_of, warning_of_python
 from amlflow.environments.installing import Installer, Target, freeze
 from amlflow.environments.kept_images import note_image_use
 from amlflow.environments.keys import Surroundings, key_of
 from amlflow.environments.plan import Plan, plan_of
-from amlflow.environments.pythons import OLDEST
 from amlflow.environments.room import ROOM
 from amlflow.environments.specification import Specification
 from amlflow.spec import ImagePython, Images
@@ -40,8 +40,6 @@ MAX_LABEL = 1 << 20
 """How many characters the label has at most."""
 _LAYOUT = 2
 """The version of the layer's layout. It is part of the key, so a new layout makes new images."""
-_GLIBC = (17, 28, *range(31, 41))
-"""The versions 2.x of glibc that uv knows as a platform."""
 _PTH = (
     "import os, site; "
     "list(map(site.addsitedir, filter(None, [*{folders!r}, os.environ.get({room!r})])))\n"
@@ -119,6 +117,25 @@ def find_in_image(
         return None
     plan = plan_of(specification)
     return _find(images, _key_of(specification, plan, images, base, program))
+
+
+def find_warning(
+    specification: Specification, images: Images, image: str, program: str
+) -> str | None:
+    """Return a warning if the Python of an image on the host is too old for amlflow, or None.
+
+    An image that :func:`ensure_in_image` has made before is not started. The arguments and
+    exceptions are those of that function.
+    """
+    if not images.adds_amlflow:
+        return None
+    environment = find_in_image(specification, images, image, program)
+    if environment is not None and environment.takes_amlflow:
+        return None
+    python = images.look(images.get(image), program)
+    if python is None or "amlflow" in python.packages:
+        return None
+    return warning_of_python(image, python)
 
 
 def _key_of(
@@ -252,20 +269,16 @@ class _Build:
     def _takes_amlflow(self, python: ImagePython) -> bool:
         if "amlflow" in python.packages or not self._images.adds_amlflow:
             return False
-        if _minor(python) < OLDEST:
-            self._warnings.append(
-                f"The image {self._image!r} has Python {python.version}, but amlflow needs "
-                f"{OLDEST[0]}.{OLDEST[1]} in a container: a script that imports azureml fails "
-                "there. Use an image with a newer Python, or submit without Docker, where older "
-                "Pythons work."
-            )
+        warning = warning_of_python(self._image, python)
+        if warning is not None:
+            self._warnings.append(warning)
             return False
         return True
 
     def _write_environment(self, staging: Path, python: ImagePython, install: bool) -> list[str]:
         """Write the virtual environment, and return its packages."""
         home = staging / "root" / HOME.lstrip("/")
-        major, minor = _minor(python)
+        major, minor = minor_of(python)
         site = home / "lib" / f"python{major}.{minor}" / "site-packages"
         site.mkdir(parents=True)
         (home / "bin").mkdir()
@@ -335,27 +348,6 @@ class _Build:
             )
 
 
-def platform_of(python: ImagePython) -> str:
-    """Return uv's name for the platform of an image's Python.
-
-    Raises:
-        EnvironmentBuildException: uv does not know the platform.
-    """
-    machine = {"arm64": "aarch64", "amd64": "x86_64"}.get(python.machine, python.machine)
-    name, _, version = python.libc.partition(" ")
-    minor = version.removeprefix("2.").split(".")[0]
-    known = [number for number in _GLIBC if minor.isdigit() and number <= int(minor)]
-    if machine in ("x86_64", "aarch64") and name == "musl":
-        return f"{machine}-unknown-linux-musl"
-    if machine in ("x86_64", "aarch64") and name == "glibc" and known:
-        return f"{machine}-manylinux_2_{known[-1]}"
-    raise EnvironmentBuildException(
-        f"Packages cannot be added to an image for {python.machine} with the C library "
-        f"{python.libc or 'unknown'}: uv supports x86_64 and aarch64 with glibc 2.17 or newer, or "
-        "with musl. Install the packages in the image."
-    )
-
-
 def has_all(plan: Plan, python: ImagePython) -> bool:
     """Whether an image has a matching version of each requirement.
 
@@ -405,11 +397,6 @@ def find_compiled(site: Path) -> list[str]:
         if tags and all(tag.rpartition("-")[2].startswith("linux_") for tag in tags):
             names.append(f"{distribution.name}=={distribution.version}")
     return sorted(names)
-
-
-def _minor(python: ImagePython) -> tuple[int, int]:
-    major, minor, *_ = python.version.split(".")
-    return int(major), int(minor)
 
 
 def _move_programs(source: Path, target: Path) -> None:

@@ -22,7 +22,7 @@ here = pathlib.Path(__file__).parent
 with (here / "calls.jsonl").open("a") as calls:
     calls.write(json.dumps(words) + "\\n")
 if words[0] == "install":
-    prefix = pathlib.Path(words[-1], ".pixi", "envs", "default")
+    prefix = pathlib.Path(words[-1]).parent / ".pixi" / "envs" / "default"
 elif words[0] == "init":
     pathlib.Path(words[-1]).mkdir()
     shutil.copy(words[2], here / "environment.yml")

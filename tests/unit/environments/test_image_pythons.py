@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from amlflow.environments.container_room import find_copied_room
 from amlflow.environments.errors import EnvironmentBuildException
+from amlflow.environments.image_pythons import platform_of
 from amlflow.environments.in_images import (
     LABEL,
     find_compiled,
+    find_warning,
     has_all,
     parse_labels,
-    platform_of,
 )
 from amlflow.environments.plan import plan_of
 from amlflow.environments.specification import Specification
@@ -149,3 +150,59 @@ def test_a_label_of_another_form_counts_as_absent(change: dict[str, Any]) -> Non
     assert parse_labels("sha256:a", {LABEL: json.dumps({**LABELLED, **change})}) is None
     assert parse_labels("sha256:a", {LABEL: json.dumps(LABELLED)[:-1]}) is None
     assert parse_labels("sha256:a", {}) is None
+
+
+class OneImage:
+    """Images with one image, which are looked into instead of a daemon's."""
+
+    adds_amlflow = True
+    default_image = None
+    program = "python3"
+
+    def __init__(self, answer: ImagePython | None, *labels: dict[str, str]) -> None:
+        self.answer, self.labels = answer, labels
+        self.looks: list[str] = []
+
+    def get(self, image: str) -> str:
+        return f"sha256:{image}"
+
+    get_local = get
+
+    def find(self, name: str) -> tuple[str, dict[str, str]] | None:
+        return ("sha256:made", self.labels[0]) if self.labels else None
+
+    def look(self, image: str, program: str) -> ImagePython | None:
+        self.looks.append(f"{image} {program}")
+        return self.answer
+
+
+def warning_of(images: Any) -> str | None:
+    return find_warning(Specification(), images, "an-image", "python3")
+
+
+def test_an_image_with_an_old_python_is_warned_of() -> None:
+    images = OneImage(python(version="3.8.18"))
+    assert warning_of(images) == (
+        "The image 'an-image' has Python 3.8.18, but amlflow needs 3.10 in a container: a script "
+        "that imports azureml fails there. Use an image with a newer Python, or submit without "
+        "Docker, where older Pythons work."
+    )
+    assert images.looks == ["sha256:an-image python3"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [python(version="3.10.0"), python(version="3.8.18", packages={"amlflow": "1"}), None],
+)
+def test_an_image_without_that_fault_is_not_warned_of(answer: ImagePython | None) -> None:
+    assert warning_of(OneImage(answer)) is None
+
+
+def test_an_image_that_was_made_before_is_not_started() -> None:
+    label = json.dumps({**LABELLED, "warnings": []})
+    images = OneImage(python(version="3.8.18"), {LABEL: label})
+    assert warning_of(images) is None
+    without = OneImage(python(version="3.8.18"))
+    without.adds_amlflow = False
+    assert warning_of(without) is None
+    assert images.looks + without.looks == []

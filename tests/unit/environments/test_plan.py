@@ -49,7 +49,7 @@ def test_a_package_of_conda_is_a_requirement_of_pip(line: str, requirement: str)
 @pytest.mark.parametrize(
     "line",
     ["python=3.6.2", "pip=20.0", "cudatoolkit=10.1", "blas=1.0=mkl", "mkl", "libgcc-ng=9.1",
-     "_libgcc_mutex=0.1=main", "openssl", "cpuonly"],
+     "_libgcc_mutex=0.1=main", "_pytorch_select==0.1", "openssl", "cpuonly"],
 )  # fmt: skip
 def test_what_the_packages_of_pip_bring_is_left_out(line: str) -> None:
     plan = planned(conda=(line,))

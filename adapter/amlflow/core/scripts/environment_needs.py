@@ -12,10 +12,11 @@ from amlflow.core.scripts.run_configuration import RunConfiguration
 from amlflow.core.scripts.specify import packages_of
 from amlflow.environments.building import needs_environment, python_warning
 from amlflow.environments.dockerfile import Dockerfile
+from amlflow.environments.in_images import find_warning
 from amlflow.environments.plan import plan_of
 from amlflow.environments.specification import Specification
 from amlflow.exceptions import UserErrorException
-from amlflow.jobs.job import Target
+from amlflow.jobs.job import Job, Target
 from amlflow.jobs.launch import images_of, runs_here
 from amlflow.spec import Compute
 
@@ -45,6 +46,26 @@ def choose_packages(specification: Specification | None, compute: Compute) -> Sp
         )
         return None
     return specification
+
+
+def warn_of_image(job: Job, compute: Compute) -> None:
+    """Warn if the script's image has a Python that is too old for amlflow.
+
+    The image is on the host.
+
+    Raises:
+        ComputeTargetException: the target's engine does not answer, or the image's Python does not
+            start.
+        UserErrorException: a file that the environment names cannot be read.
+    """
+    images = images_of(compute)
+    image = None if images is None else job.image or images.default_image
+    if images is None or image is None:
+        return
+    specification = Specification.from_json(job.specification or {})
+    warning = find_warning(specification, images, image, job.python or images.program)
+    if warning is not None:
+        logger.warning("%s", warning)
 
 
 def with_packages(environment: Environment, folder: str | os.PathLike[str]) -> Environment:

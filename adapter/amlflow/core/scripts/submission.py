@@ -12,6 +12,7 @@ from typing import Any
 
 from amlflow import file_lock
 from amlflow.core.scripts.distribution import warn_of_one_machine
+from amlflow.core.scripts.environment_needs import warn_of_image
 from amlflow.core.scripts.prepared_script import (
     PreparedScript,
     check_for_cluster,
@@ -71,7 +72,8 @@ def submit(
         variables = script_variables(job, folder, runs_here(compute))
         job = dataclasses.replace(job, environment={**job.environment, **variables}, needs=needs)
         if job.dockerfile is None:  # otherwise its image is not built yet
-            compute.check(job.work(folder))
+            compute.check(job.work(folder))  # it also fetches the image
+            warn_of_image(job, compute)
         warn_of_one_machine(job.distribution, job.target)
         start = StartHere(job)
         script = dataclasses.replace(script, job=job)
