@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from amlflow.testing.plugin import skips, unclaimed_feature
@@ -104,6 +105,25 @@ def pytest_collection_finish() -> None:
     """What is there until the end, such as modules and tests, is not looked through for garbage."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist=loadgroup`, one worker runs all tests of a file of tests/unit.
+
+    Thousands of tests take milliseconds each, and handing them out one by one takes as long.
+    Besides, only this worker imports what the file needs, such as pandas.
+    """
+    if config.option.dist != "loadgroup":
+        return None
+    from xdist.scheduler import LoadGroupScheduling  # here: without xdist, nothing calls the hook
+
+    class Scheduling(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            scope: str = super()._split_scope(nodeid)
+            return scope.partition("::")[0] if scope.startswith("tests/unit/") else scope
+
+    return Scheduling(config, log)
 
 
 @pytest.hookimpl(optionalhook=True, wrapper=True)

@@ -52,6 +52,7 @@ def opened(
     """
     monkeypatch.setattr(sender, "BATCH_WINDOW_S", 0.02)
     monkeypatch.setattr(sender, "CHECK_INTERVAL_S", 0.05)
+    monkeypatch.setattr(sender, "MIN_PAUSE_S", 0.01)
     monkeypatch.setattr(sender, "MAX_PAUSE_S", 0.05)
     made: list[Journaled] = []
 

@@ -25,6 +25,8 @@ logger = logging.getLogger("amlflow")
 
 BATCH_WINDOW_S = 0.2
 """How long a record waits for others to be sent with it, unless a caller waits for it."""
+MIN_PAUSE_S = 0.1
+"""The shortest pause between two tries during an outage; each next one may be twice as long."""
 MAX_PAUSE_S = 5.0
 """The longest pause between two tries during an outage, unless the tracker asks for more."""
 CHECK_INTERVAL_S = 0.9
@@ -67,7 +69,7 @@ class Sender:
             tracker, folder, ids, refused, fsync=settings.fsync, check=self._segments.check
         )
         self._reported_held: set[str] = set()
-        self._next_try, self._held_pause = 0.0, 0.1
+        self._next_try, self._held_pause = 0.0, MIN_PAUSE_S
         self._failures = 0
         """Failed tries since the tracker last accepted something."""
         self._condition = threading.Condition()
@@ -283,7 +285,7 @@ class Sender:
         if self._delivery.bring_held(self._on_answer):
             logger.warning("The tracker at %s takes it again; what waited is sent.", self._address)
             self._reported_held.clear()
-            self._held_pause = 0.1
+            self._held_pause = MIN_PAUSE_S
         else:
             self._held_pause = min(2 * self._held_pause, MAX_PAUSE_S)
         self._next_try = time.monotonic() + self._held_pause
@@ -310,7 +312,7 @@ class Sender:
 
         def pause(state: Any) -> float:
             self._failures += 1
-            most_s = min(MAX_PAUSE_S, 0.1 * 2 ** min(self._failures, 10))
+            most_s = min(MAX_PAUSE_S, MIN_PAUSE_S * 2 ** min(self._failures, 10))
             retry_after = getattr(state.outcome.exception(), "retry_after", None)
             return max(random.uniform(0, most_s), retry_after or 0.0)  # noqa: S311  (no secret)
 

@@ -18,7 +18,7 @@ from amlflow.journal.settings import JournalSettings
 from amlflow.layers.journaled import Journaled
 from amlflow.spec import FileInRun, FileNotInRun, Refused, RunChange, TooLarge, Unavailable
 from amlflow.testing.memory import MemoryTracker
-from helpers.flaky_tracker import URI, Moody, away, die, point, start_run, until
+from helpers.flaky_tracker import MAX_WAIT_S, URI, Moody, away, die, point, start_run, until
 
 
 def test_without_the_setting_it_is_an_error(opened: Callable[..., Journaled], moody: Moody) -> None:
@@ -86,7 +86,7 @@ def test_runs_get_there_when_the_tracker_is_back(
     moody.answer_lost = lose
     moody.error = lambda name, *_: None
     until(lambda: not journaled._is_here_only(run_id))
-    journaled.flush(seconds=20)
+    journaled.flush(seconds=MAX_WAIT_S)
     assert len(lost) == 2
     check(memory, tmp_path)
     assert journaled.get_run(run_id).status == "Completed"
@@ -199,7 +199,7 @@ def test_a_file_whose_answer_was_lost_is_stored_once(
     moody.answer_lost = lose
     moody.error = lambda name, *_: None
     until(lambda: not journaled._is_here_only(run.id))
-    journaled.flush(run.id, seconds=20)
+    journaled.flush(run.id, seconds=MAX_WAIT_S)
     assert lost
     assert journaled.list_files(run.id) == ["file"]
 
@@ -286,7 +286,7 @@ def test_what_cannot_be_created_is_kept_and_named_and_the_rest_goes_on(
     journaled = opened(offline=True)
     bad, good = log_to_three(journaled, tmp_path)
     moody.error = failing(call, error)
-    journaled.flush(good, seconds=20)
+    journaled.flush(good, seconds=MAX_WAIT_S)
     is_run = call == "create_runs"
     check_good_run(memory, 1 if is_run else 3)
     entries = list(read_refused(tracker_folder(settings.folder, URI)))
@@ -335,13 +335,13 @@ def test_what_cannot_be_created_now_waits_and_the_rest_goes_on(
         with pytest.raises(type(error), match=error.message):
             recover(folder, lambda: moody)
     else:
-        journaled.flush(good, seconds=20)
+        journaled.flush(good, seconds=MAX_WAIT_S)
     check_good_run(memory, 1 if call == "create_runs" else 3)
     assert list(read_refused(folder)) == []
     moody.error = lambda name, *_: None
     if sender == "another":
         recover(folder, lambda: moody)
     else:
-        journaled.flush(seconds=20)
+        journaled.flush(seconds=MAX_WAIT_S)
     check_good_run(memory, 3)
     assert memory.has_snapshot("bad")

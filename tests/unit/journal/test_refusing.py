@@ -29,7 +29,17 @@ from amlflow.spec import (
     Unavailable,
 )
 from amlflow.testing.memory import MemoryTracker
-from helpers.flaky_tracker import MAX_STALL_S, Moody, away, die, point, start_run, until, values
+from helpers.flaky_tracker import (
+    MAX_STALL_S,
+    MAX_WAIT_S,
+    Moody,
+    away,
+    die,
+    point,
+    start_run,
+    until,
+    values,
+)
 
 
 def at_77(error: type[AzureMLException], message: str) -> Callable[..., BaseException | None]:
@@ -226,7 +236,7 @@ def test_what_is_held_goes_on_behind_what_has_passed(
         return None
 
     moody.error = fail_each_second
-    journaled.flush(run.id, seconds=10)
+    journaled.flush(run.id, seconds=MAX_WAIT_S)
     assert values(memory, run) == [77, *range(6)]
 
 

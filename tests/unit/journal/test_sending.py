@@ -30,7 +30,16 @@ from amlflow.spec import (
     Unavailable,
 )
 from amlflow.testing.memory import MemoryTracker
-from helpers.flaky_tracker import MAX_STALL_S, Moody, away, point, start_run, until, values
+from helpers.flaky_tracker import (
+    MAX_STALL_S,
+    MAX_WAIT_S,
+    Moody,
+    away,
+    point,
+    start_run,
+    until,
+    values,
+)
 
 
 def test_what_is_logged_arrives_within_a_second(
@@ -194,7 +203,7 @@ def test_an_end_that_comes_late_does_not_replace_another(
         journaled.update_run(run.id, RunChange(status="Completed"))
     memory.update_run(run.id, RunChange(status="Canceled"))
     moody.error = lambda name, *_: None
-    journaled.flush(seconds=20)
+    journaled.flush(seconds=MAX_WAIT_S)
     assert memory.get_run(run.id).status == "Canceled"
 
 
