@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import IPython.display
 import pytest
 from amlflow.core import store
 from amlflow.core.experiment import Experiment
@@ -200,3 +201,57 @@ def test_the_data(run: Run) -> None:
 def test_what_is_not_a_run() -> None:
     with pytest.raises(UserErrorException, match=r"RunDetails\(run\)"):
         RunDetails("run")  # type: ignore[arg-type]
+
+
+# with ipywidgets
+
+
+@pytest.fixture
+def widgets(run: Run, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The parts of what a notebook with ipywidgets shows of the run: HTML, note, button, log."""
+    shown: list[Any] = []
+    monkeypatch.setattr(IPython.display, "display", shown.append)
+    display = notebook.WidgetDisplay(run)
+    display.draw(read_view(run), "step 1\n")
+    [box] = shown
+    return list(box.children)
+
+
+def test_the_log_is_opened_by_the_browser(widgets: list[Any]) -> None:
+    *_, log = widgets
+    assert (log.selected_index, log.get_title(0)) == (None, "Log")
+    assert "step 1" in log.children[0].value
+
+
+def test_the_button_cancels_the_run(
+    run: Run, widgets: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, note, button, _ = widgets
+    canceled: list[Run] = []
+    monkeypatch.setattr(Run, "cancel", lambda run: canceled.append(run))
+    assert not button.disabled
+    button.click()
+    assert canceled == [run]
+    assert "Canceling the run." in note.value
+
+
+def test_why_the_run_cannot_be_canceled(
+    widgets: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(run: Run) -> None:
+        raise ServiceException("The tracker <does> not answer.")
+
+    _, note, button, _ = widgets
+    monkeypatch.setattr(Run, "cancel", refuse)
+    button.click()
+    assert "The tracker &lt;does&gt; not answer." in note.value
+
+
+def test_a_run_that_has_ended_is_not_canceled(
+    run: Run, widgets: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.complete()
+    shown: list[Any] = []
+    monkeypatch.setattr(IPython.display, "display", shown.append)
+    notebook.show(run, notebook.WidgetDisplay(run))
+    assert shown[0].children[2].disabled

@@ -21,6 +21,7 @@ THREAD = "amlflow-run-details"
 """The name of the thread that draws a run again and again."""
 MAX_LOG = 20_000
 """How many characters of the end of a log are shown."""
+_CANCEL = "If a cell is running, the run is canceled when the cell has ended, or you interrupt it."
 
 
 class Display(Protocol):
@@ -56,7 +57,11 @@ class HtmlDisplay:
 
 
 class WidgetDisplay:
-    """Shows the same HTML by ipywidgets, with a button for the log and a button to cancel."""
+    """Shows the same HTML by ipywidgets, with a log that opens and a button to cancel.
+
+    The browser opens the log, also while a cell is running, as in ``wait_for_completion()``. A
+    click on the button waits until the cell has ended, because the kernel has to receive it.
+    """
 
     def __init__(self, run: Run) -> None:
         # The caller has seen that ipywidgets is installed. Nothing else needs it.
@@ -67,13 +72,13 @@ class WidgetDisplay:
         self._run = run
         self._view = ipywidgets.HTML()
         self._note = ipywidgets.HTML()
-        self._log = ipywidgets.HTML(layout={"display": "none"})
-        self._log_button = ipywidgets.Button(description="Show log")
-        self._cancel_button = ipywidgets.Button(description="Cancel run")
-        self._log_button.on_click(self._toggle_log)
+        self._log = ipywidgets.HTML()
+        log = ipywidgets.Accordion([self._log], selected_index=None)
+        log.set_title(0, "Log")
+        self._cancel_button = ipywidgets.Button(description="Cancel run", tooltip=_CANCEL)
         self._cancel_button.on_click(self._cancel)
-        buttons = ipywidgets.HBox([self._log_button, self._cancel_button])
-        untyped.display(ipywidgets.VBox([self._view, self._note, buttons, self._log]))
+        content = [self._view, self._note, self._cancel_button, log]
+        untyped.display(ipywidgets.VBox(content))
 
     def draw(self, view: RunView, log: str) -> None:
         """Show the view and the end of the log."""
@@ -85,11 +90,6 @@ class WidgetDisplay:
     def note(self, text: str) -> None:
         """Show a sentence under the view."""
         self._note.value = draw_note(text)
-
-    def _toggle_log(self, button: Any) -> None:
-        hidden = self._log.layout.display == "none"
-        self._log.layout.display = "block" if hidden else "none"
-        button.description = "Hide log" if hidden else "Show log"
 
     def _cancel(self, button: Any) -> None:
         try:

@@ -33,10 +33,11 @@ class RunDetails:
         """Show the run's status, times, metrics and log, and those of its children.
 
         In a notebook, this returns at once, and the view is updated until the run ends. If
-        ipywidgets is installed, the view has buttons for the log and to cancel. Elsewhere, the log
-        of a submitted run is printed until the run ends, as by
-        ``wait_for_completion(show_output=True, raise_on_error=False)``. For another run, its state
-        is printed. ``render_lib`` and ``widget_settings`` are arguments of v1 and change nothing.
+        ipywidgets is installed, the view has the log and a button to cancel. A click on the button
+        takes effect when no cell is running. Elsewhere, the log of a submitted run is printed until
+        the run ends, as by ``wait_for_completion(show_output=True, raise_on_error=False)``. For
+        another run, its state is printed. ``render_lib`` and ``widget_settings`` are arguments of
+        v1 and change nothing.
         """
         if is_notebook():
             # Imported here, since it needs IPython.
