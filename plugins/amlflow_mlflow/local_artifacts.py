@@ -155,6 +155,11 @@ def _name(copy: Path, target: Path, *, replace: bool) -> None:
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        # Such a file system cannot store a complete file in one step only if the name is new.
-        with target.open("xb") as file:
-            file.write(copy.read_bytes())
+        # Such a file system cannot store a complete file in one step only if the name is new. So an
+        # empty file takes the name, and the complete one replaces it.
+        target.open("xb").close()
+        try:
+            os.replace(copy, target)
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import nturl2path
+import os
 from pathlib import Path, PureWindowsPath
 
 import pytest
@@ -142,3 +144,32 @@ def test_a_location_that_is_too_long_for_the_file_system_has_no_files(
 def test_the_path_of_a_database(uri: str, path: str) -> None:
     """Two slashes in front, as a shell's $PWD/ with another slash makes them, are one."""
     assert str(sqlite_path(uri)) == path
+
+
+def test_a_file_system_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(source: Path, target: Path) -> None:
+        raise OSError(errno.EPERM, "no links")
+
+    def look_and_replace(source: Path, target: Path) -> None:
+        seen.append(target.read_bytes())
+        replace(source, target)
+
+    seen: list[bytes] = []
+    replace = os.replace
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "replace", look_and_replace)
+    (tmp_path / "local").write_bytes(b"whole")
+    folder = tmp_path / "artifacts"
+    files = {"a/b.txt": tmp_path / "local"}
+    assert local_artifacts.store_files(folder, files, replace=False) is None
+    assert seen == [b""], "the name is taken, and nothing of the content is seen"
+    assert (folder / "a" / "b.txt").read_bytes() == b"whole"
+    assert local_artifacts.store_files(folder, files, replace=False) == "a/b.txt"
+
+    def fail(source: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="full"):
+        local_artifacts.store_files(folder, {"c.txt": tmp_path / "local"}, replace=False)
+    assert not (folder / "c.txt").exists()

@@ -7,6 +7,7 @@ as the client does, because a storage that has answered once will probably answe
 
 from __future__ import annotations
 
+import concurrent.futures
 import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
@@ -70,7 +71,10 @@ def open_url(address: str) -> tuple[AbstractFileSystem, str]:
 
     # A daemon thread, because a client that keeps trying must not keep the process alive.
     threading.Thread(target=ask, name="amlflow storage", daemon=True).start()
-    result = answer.result(ANSWER_S)
+    try:
+        result = answer.result(ANSWER_S)
+    except concurrent.futures.TimeoutError as error:  # a class of its own before Python 3.11
+        raise TimeoutError(str(error)) from error
     _answered.add(storage)
     return result
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from amlflow.core.console import warn_once
 from amlflow.core.scripts.distribution import distribution_of
 from amlflow.core.scripts.script_data import collect_data
 from amlflow.core.workspace import Workspace
@@ -85,6 +86,27 @@ def test_containers_and_environments() -> None:
     estimator = Estimator(".", entry_script="x.py", user_managed=True, use_docker=True)
     assert estimator.run_config.environment.python.user_managed_dependencies
     assert estimator.run_config.docker.use_docker
+    assert estimator.run_config.docker.shm_size == "2g", "v1's default"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ignored"),
+    [
+        ({"shm_size": "4g"}, "shm_size='4g' has no effect"),
+        ({"shm_size": "5g", "use_docker": False}, "shm_size='5g' has no effect"),
+        (
+            {"custom_docker_image": "python:3", "use_docker": False},
+            "custom_docker_image='python:3' has no effect",
+        ),
+    ],
+)
+def test_settings_of_a_container_that_is_not_asked_for(
+    arguments: dict[str, Any], ignored: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    warn_once.cache_clear()
+    assert not Estimator(".", entry_script="x.py", **arguments).run_config.docker.use_docker
+    assert ignored in caplog.text
+    assert "Pass use_docker=True" in caplog.text
 
 
 def test_inputs_and_parameters_that_are_data(
@@ -124,3 +146,14 @@ def test_the_processes_of_an_estimator(arguments: dict[str, Any], expected: Any)
     if distribution is not None:
         distribution = (distribution.join, distribution.nodes, distribution.processes)
     assert distribution == expected
+
+
+def test_processes_on_a_node_beside_a_parameter_server() -> None:
+    with pytest.raises(UserErrorException, match=r"process_count_per_node=2 has no effect with"):
+        TensorFlow(
+            ".",
+            entry_script="x.py",
+            distributed_backend="ps",
+            node_count=2,
+            process_count_per_node=2,
+        )

@@ -135,6 +135,10 @@ def test_data_in_v1s_own_words_that_is_not_there(workspace: Workspace) -> None:
         (Data(), r"data\['x'\] names no data set"),
         (Data(DataLocation(RunDataset(dataset_id="7"))), "'7' does not exist"),
         (Data(DataLocation(uri="https://x.org/a")), "names no data set"),
+        (
+            Data(DataLocation(RunDataset(dataset_id="7"), data_path="a", uri="https://x.org/a")),
+            r"data\['x'\] has dataset and data_path and uri\. It must be one place",
+        ),
     ):
         with pytest.raises(UserErrorException, match=message):
             collect(workspace, data={"x": entry})

@@ -120,7 +120,14 @@ def dataset_of(name: str, data: Data) -> Dataset:
     Raises:
         UserErrorException: the entry names no data set.
     """
-    dataset = None if data.data_location is None else data.data_location.dataset
+    location = data.data_location or DataLocation()
+    dataset = location.dataset
+    others = [key for key in ("data_path", "uri") if getattr(location, key) is not None]
+    if others and dataset is not None:
+        raise UserErrorException(
+            f"The DataLocation of run_config.data[{name!r}] has dataset and {' and '.join(others)}."
+            " It must be one place: amlflow reads the data set, so leave out the other."
+        )
     if dataset is None or not (dataset.id or dataset.name):
         raise UserErrorException(
             f"run_config.data[{name!r}] names no data set, and amlflow reads nothing else there. "

@@ -61,6 +61,10 @@ class PythonSection(Settings):
         super().__setattr__(name, value)
 
 
+SHM_SIZE = "2g"
+"""v1's default size of a container's shared memory. Docker's own is too small for PyTorch."""
+
+
 @dataclass
 class DockerSection(Settings):
     """The container image that the script runs in.
@@ -73,7 +77,7 @@ class DockerSection(Settings):
     base_image: str | None = None
     arguments: list[str] = field(default_factory=list)
     shared_volumes: bool = True
-    shm_size: str | None = None
+    shm_size: str | None = SHM_SIZE
     base_dockerfile: str | None = None
     build_context: DockerBuildContext | None = None
     base_image_registry: ContainerRegistry = field(default_factory=ContainerRegistry)

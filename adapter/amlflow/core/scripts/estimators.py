@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from amlflow.core.console import warn_once
 from amlflow.core.data.datapath import DataReference
 from amlflow.core.scripts.conda_dependencies import CondaDependencies, requirements_in
 from amlflow.core.scripts.distributed import (
@@ -100,7 +101,7 @@ class Estimator(ScriptRunConfig):
                 environment are ignored then.
             inputs: Data sets with ``as_named_input``, and DataReferences.
             source_directory_data_store: Ignored: the tracker keeps the snapshot.
-            shm_size: The size of a container's shared memory, such as "2g".
+            shm_size: The size of the container's shared memory (default: "2g").
             resume_from: Ignored, with a warning.
             max_run_duration_seconds: The run is Canceled if it takes longer. None means no limit.
             framework_version: The version of the framework's package (default: any version).
@@ -129,7 +130,10 @@ class Estimator(ScriptRunConfig):
         if compute_target is not None:
             config.target = compute_target
         if use_docker or (use_docker is None and image is not None):
-            config.docker = DockerConfiguration(use_docker=True, shm_size=shm_size)
+            config.docker = DockerConfiguration(use_docker=True)
+            config.docker.shm_size = shm_size or config.docker.shm_size
+        else:
+            _warn_of_containers(image, shm_size)
         config.max_run_duration_seconds = max_run_duration_seconds
         config.amlcompute.vm_size, config.amlcompute.vm_priority = vm_size, vm_priority
         if distributed_training is None:
@@ -181,8 +185,25 @@ def _to_distributed(backend: str | None, nodes: int, per_node: int) -> Any:
     if kind == "mpi":
         return MpiConfiguration(per_node, nodes)
     if kind == "ps":
+        if per_node != 1:
+            raise UserErrorException(
+                f"process_count_per_node={per_node} has no effect with distributed_backend='ps', "
+                "which starts one worker on each node. Pass distributed_training="
+                "TensorflowConfiguration(worker_count=…, parameter_server_count=…) instead."
+            )
         return TensorflowConfiguration(worker_count=nodes)
     return PyTorchConfiguration(kind, process_count=nodes * per_node, node_count=nodes)
+
+
+def _warn_of_containers(image: str | None, shm_size: str | None) -> None:
+    """Say that settings of a container have no effect, because none is asked for."""
+    settings = {"custom_docker_image": image, "shm_size": shm_size}
+    ignored = [f"{name}={value!r}" for name, value in settings.items() if value is not None]
+    if ignored:
+        warn_once(
+            f"{' and '.join(ignored)} has no effect without a container. Pass use_docker=True to "
+            "run the script in one."
+        )
 
 
 def _pin(packages: Sequence[str], version: str | None) -> list[str]:

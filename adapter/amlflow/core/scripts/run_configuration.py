@@ -16,7 +16,7 @@ from amlflow.core.scripts.distributed import (
     TensorflowConfiguration,
 )
 from amlflow.core.scripts.environment import Environment
-from amlflow.core.scripts.environment_sections import DEFAULT_NAME, FIELDS
+from amlflow.core.scripts.environment_sections import DEFAULT_NAME, FIELDS, SHM_SIZE
 from amlflow.core.scripts.sections import AmlComputeConfiguration, HistoryConfiguration
 from amlflow.core.scripts.settings_file import (
     COMMAND,
@@ -44,12 +44,15 @@ _FOLDERS = (FOLDER, "aml_config", "")
 
 @dataclass
 class DockerConfiguration(Settings):
-    """The settings of the container that the script runs in, if it runs in one."""
+    """The settings of the container that the script runs in, if it runs in one.
+
+    ``shm_size`` is the size of its shared memory.
+    """
 
     use_docker: bool = False
     shared_volumes: bool = True
     arguments: list[str] = field(default_factory=list)
-    shm_size: str | None = None
+    shm_size: str | None = SHM_SIZE
 
 
 NOT_IN_FILES = ("output_data",)
