@@ -12,7 +12,7 @@ from amlflow.cli.scope import Where
 from amlflow.core.data import declared
 from amlflow.core.data.dataset import AbstractDataset, to_version
 from amlflow.core.data.datastore import AbstractDatastore, open_datastore
-from amlflow.core.data.factories import Dataset
+from amlflow.core.data.entry import Dataset
 from amlflow.core.data.file_dataset import FileDataset
 from amlflow.core.data.lineage import describe, summarize
 from amlflow.core.workspace import Workspace

@@ -6,6 +6,7 @@ import contextlib
 import posixpath
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -90,6 +91,18 @@ class DataFile:
                 while len(beginning) < count and (part := stream.read(count - len(beginning))):
                     beginning += part
             return beginning
+
+    def changed(self) -> datetime | None:
+        """Return when the file was changed; None if its storage does not say it.
+
+        Raises :class:`DatasetExecutionError`.
+        """
+        with explain_errors("Reading", self.address):
+            try:
+                time: datetime = self.fs.modified(self.path)
+            except NotImplementedError:
+                return None
+        return time if time.tzinfo is not None else time.replace(tzinfo=timezone.utc)
 
     @property
     def local_path(self) -> Path | None:

@@ -24,6 +24,9 @@ _OLD_MEMBERS = (
     "to_pandas_dataframe", "to_spark_dataframe", "update", "update_definition", "workspace",
 )  # fmt: skip
 _FRAME = "read with pandas and keep the rows with Dataset.Tabular.register_pandas_dataframe()"
+_METADATA = (
+    "amlflow chooses files by their paths, as in Dataset.File.from_files((datastore, '2024/*.csv'))"
+)
 _QUOTAS = (
     "amlflow makes no clusters in Azure, so there are no quotas and no virtual machines to count"
 )
@@ -63,6 +66,10 @@ MEMBERS = {
         "gpu_support": "pass '--gpus=all' in docker.arguments",
         "platform": "the image says what it runs on",
     },
+    "AbstractDataset": {
+        "File": "Dataset.File makes data sets of files",
+        "Tabular": "Dataset.Tabular makes tables",
+    },
     "Dataset": {
         **dict.fromkeys(_OLD_MEMBERS, _OLD_DATASET),
         "from_binary_files": "Dataset.File.from_files() takes files of any kind",
@@ -75,6 +82,18 @@ MEMBERS = {
         "databricks": SPARK,
         "inferencing_stack_version": SERVING,
         "r": "R is not run as a script; a command can be Rscript",
+    },
+    "FileDataset": {
+        "file_metadata": _METADATA,
+        "filter": _METADATA,
+    },
+    "OutputTabularDatasetConfig": {
+        "random_split": "register the output, and use random_split() on the registered data set",
+    },
+    "TabularDataset": {
+        "download": "to_pandas_dataframe() reads the rows; Dataset.File downloads files",
+        "get_profile_runs": "amlflow makes no profiles; DataFrame.describe() describes the columns",
+        "mount": "to_pandas_dataframe() reads the rows; Dataset.File mounts files",
     },
     "Run": {"input_datasets": _IN_A_SCRIPT, "output_datasets": _IN_A_SCRIPT},
     "Model": {

@@ -37,16 +37,42 @@ _OF_CORE = {
     "ScriptRun": "a submitted run is a Run",
     "SynapseWorkspaceLinkedServiceConfiguration": "linked services are Azure's",
 }
+_OUTPUTS = "OutputFileDatasetConfig in the arguments of ScriptRunConfig describes an output"
+_PLACES = "Data(DataLocation(dataset=Dataset(dataset_id=dataset.id))) names the data of a run"
+_IMAGES = "the image says what it runs on"
 _OF_ENVIRONMENT = {
+    "DockerImageDetails": "environment.get_image_details(workspace) returns them as a dict",
+    "DockerImagePlatform": _IMAGES,
+    "EnvironmentReference": "Environment.get(workspace, name, version) opens one",
+    "ImageBuildDetails": "environment.build(workspace) returns them",
     "RCranPackage": _R,
+    "RGitHubPackage": _R,
     "RSection": _R,
+    "SparkPackage": SPARK,
 }
 _OF_RUNCONFIG = {
-    **_OF_ENVIRONMENT,
+    "ApplicationEndpointConfiguration": "amlflow starts no services beside a script",
+    "AzureContainerRegistry": "ContainerRegistry names the registry of an image",
+    "DataPath": _PLACES,
+    "DatacacheConfiguration": DATA,
+    "DatasetRegistrationOptions": _OUTPUTS,
+    "GlobsOptions": _OUTPUTS,
     "HdiConfiguration": SPARK,
+    "KubernetesComputeConfiguration": CLUSTERS,
+    "MountOptions": _OUTPUTS,
     "OutputData": DATA,
     "OutputOptions": DATA,
+    "RCranPackage": _R,
+    "RSection": _R,
+    "RegistrationOptions": _OUTPUTS,
     "SparkConfiguration": SPARK,
+    "UploadOptions": _OUTPUTS,
+    "Uri": _PLACES,
+}
+_OF_OUTPUTS = {
+    "HDFSOutputDatasetConfig": SPARK,
+    "LinkFileOutputDatasetConfig": _OUTPUTS,
+    "LinkTabularOutputDatasetConfig": _OUTPUTS,
 }
 ABSENT = {
     "azureml.core": _OF_CORE,
@@ -58,6 +84,17 @@ ABSENT = {
         "AzureMLTokenAuthentication": "TokenAuthentication(get_token_for_audience) takes a token",
     },
     "azureml.core.runconfig": _OF_RUNCONFIG,
+    "azureml.data": {"DatacacheStore": DATA, **_OF_OUTPUTS},
+    "azureml.data.dataset_type_definitions": {
+        "FileType": "Dataset.Tabular has a function for each type of files",
+        "HistogramCompareMethod": "pandas and scipy compare the columns of data frames",
+    },
+    "azureml.data.output_dataset_config": {
+        **_OF_OUTPUTS,
+        "MountOptions": _OUTPUTS,
+        "RegistrationConfiguration": _OUTPUTS,
+        "UploadOptions": _OUTPUTS,
+    },
     "azureml.opendatasets": OPEN_DATASETS,
     "azureml.train.dnn": {
         "Chainer": "Estimator(…, pip_packages=['chainer']) is the same",

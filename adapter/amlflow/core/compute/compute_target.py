@@ -355,6 +355,10 @@ class ComputeInstance(ComputeTarget):
             type="ComputeInstance", vm_size=vm_size, tags=tags or {}, description=description or ""
         )
 
+    def delete(self, wait_for_completion: bool = False, show_output: bool = False) -> None:
+        """Do the same as :meth:`ComputeTarget.delete`, at once."""
+        super().delete()
+
     def start(self, wait_for_completion: bool = False, show_output: bool = False) -> None:
         """Return at once: the machine already runs."""
 

@@ -62,6 +62,27 @@ class PromoteHeadersBehavior(enum.IntEnum):
     ALL_FILES_HAVE_SAME_HEADERS = 3
 
 
+class SkipLinesBehavior(enum.IntEnum):
+    """The files whose first lines are skipped. amlflow skips no lines."""
+
+    NO_ROWS = 0
+    FROM_FIRST_FILE_ONLY = 1
+    FROM_ALL_FILES = 2
+
+
+class FileEncoding(enum.IntEnum):
+    """The encodings of text files."""
+
+    UTF8 = 0
+    ISO88591 = 1
+    LATIN1 = 2
+    ASCII = 3
+    UTF16 = 4
+    UTF32 = 5
+    UTF8BOM = 6
+    WINDOWS1252 = 7
+
+
 def to_header(header: Any) -> str:
     """Return the name of a behavior. As in v1, it can be given as a member, True, False or a name.
 

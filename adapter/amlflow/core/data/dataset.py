@@ -6,8 +6,10 @@ import operator
 import re
 import secrets
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
+from amlflow.core.absent.members import Absent
 from amlflow.core.arguments import check_class, check_text, to_tag_keys, to_texts
 from amlflow.core.data.bases import DatasetBase
 from amlflow.core.data.consumption import DatasetConsumptionConfig
@@ -29,6 +31,9 @@ class AbstractDataset(DatasetBase):
     Source: ``azureml.data.abstract_dataset`` 1.61; names, parameters and shapes are v1's. Files are
     read only when they are needed, for example by ``to_pandas_dataframe()``.
     """
+
+    File = Absent()
+    Tabular = Absent()
 
     kinds: ClassVar[dict[str, type[AbstractDataset]]] = {}
 
@@ -134,6 +139,39 @@ class AbstractDataset(DatasetBase):
     def partition_keys(self) -> list[str]:
         """The columns that ``partition_format`` takes from the paths of the files."""
         return partition_names(self._definition.options.get("partition_format", ""))
+
+    def get_partition_key_values(self, partition_keys: Any = None) -> list[dict[str, Any]]:
+        """The values that ``partition_format`` takes from the paths, each combination once.
+
+        ``partition_keys`` are the columns to return, or None for all.
+
+        Raises:
+            UserErrorException: a key is not one of :attr:`partition_keys`.
+        """
+        keys = list(partition_keys or self.partition_keys)
+        if unknown := [key for key in keys if key not in self.partition_keys]:
+            raise UserErrorException(
+                f"get_partition_key_values: {unknown!r} are not among the data set's partition "
+                f"keys, {self.partition_keys!r}."
+            )
+        # The partitions need pyarrow, which is loaded when files are looked at.
+        from amlflow.data.tables import parse_partition
+
+        pattern = self._definition.options.get("partition_format", "")
+        rows = [parse_partition(pattern, file) for file in self._files()] if keys else []
+        chosen = {tuple(row[key] for key in keys): None for row in rows}
+        return [dict(zip(keys, values, strict=True)) for values in chosen]
+
+    @property
+    def data_changed_time(self) -> datetime | None:
+        """When a file was changed last; None if a storage does not say it.
+
+        Raises:
+            DatasetExecutionError: a file cannot be read.
+        """
+        times = [file.changed() for file in self._files()]
+        known = [time for time in times if time is not None]
+        return max(known) if len(known) == len(times) else None
 
     # registering
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from amlflow.core.absent.members import ExplainsAbsent
 from amlflow.core.arguments import check_path, check_text
 from amlflow.core.data.data_type import DataType, to_column_types, to_header
 from amlflow.core.data.dataset import AbstractDataset, definition_of, stores_of
@@ -18,7 +17,6 @@ from amlflow.core.data.datastore import AbstractDatastore
 from amlflow.core.data.file_dataset import FileDataset
 from amlflow.core.data.sources import to_sources
 from amlflow.core.data.tabular_dataset import TabularDataset
-from amlflow.core.store import WorkspaceBase
 from amlflow.data.definition import ENCODINGS, FILE, TABULAR, Definition
 from amlflow.data.errors import DatasetExecutionError, DatasetValidationError
 from amlflow.exceptions import UserErrorException
@@ -297,43 +295,3 @@ def _target(target: Any) -> tuple[AbstractDatastore, str | None]:
     raise UserErrorException(
         f"target={target!r} is not valid: use a datastore, or a tuple (datastore, 'folder')."
     )
-
-
-class Dataset(metaclass=ExplainsAbsent):
-    """v1's ``azureml.core.Dataset``: creates and finds data sets."""
-
-    Tabular = TabularDatasetFactory
-    File = FileDatasetFactory
-    auto_read_files = TabularDatasetFactory.from_delimited_files
-    from_delimited_files = TabularDatasetFactory.from_delimited_files
-    from_parquet_files = TabularDatasetFactory.from_parquet_files
-    from_json_files = TabularDatasetFactory.from_json_lines_files
-
-    @staticmethod
-    def get_by_name(
-        workspace: WorkspaceBase, name: str, version: int | str = "latest", **kwargs: Any
-    ) -> Any:
-        """A registered data set; see :meth:`AbstractDataset.get_by_name`."""
-        return AbstractDataset.get_by_name(workspace, name, version)
-
-    @staticmethod
-    def get_by_id(workspace: WorkspaceBase, id: str, **kwargs: Any) -> Any:
-        """The data set with this id; see :meth:`AbstractDataset.get_by_id`."""
-        return AbstractDataset.get_by_id(workspace, id)
-
-    @staticmethod
-    def get_all(workspace: WorkspaceBase) -> Any:
-        """All registered data sets by name."""
-        return AbstractDataset.get_all(workspace)
-
-    @staticmethod
-    def get(workspace: WorkspaceBase, name: str | None = None, id: str | None = None) -> Any:
-        """v1's deprecated name for :meth:`get_by_name` and :meth:`get_by_id`."""
-        if name is not None:
-            return AbstractDataset.get_by_name(workspace, name)
-        return AbstractDataset.get_by_id(workspace, str(id))
-
-    @staticmethod
-    def list(workspace: WorkspaceBase) -> Any:
-        """v1's deprecated form of :meth:`get_all`, which returns a list."""
-        return [*AbstractDataset.get_all(workspace).values()]

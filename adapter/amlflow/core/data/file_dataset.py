@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, NoReturn
 
+from amlflow.core.absent.members import Absent
 from amlflow.core.data.consumption import DatasetConsumptionConfig
 from amlflow.core.data.dataset import AbstractDataset
 from amlflow.core.data.mount import MountContext
@@ -22,6 +23,9 @@ class FileDataset(AbstractDataset):
 
     Source: ``azureml.data.FileDataset`` 1.61; names, parameters and shapes are v1's.
     """
+
+    file_metadata = Absent()
+    filter = Absent()
 
     def _files(self) -> list[DataFile]:
         # Imported here, so that `import azureml.core` stays fast.

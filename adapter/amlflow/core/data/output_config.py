@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from amlflow.core.absent.members import Absent
 from amlflow.core.arguments import check_text, to_texts
 from amlflow.core.data.bases import ScriptArgument
 from amlflow.core.data.consumption import check_input_name
@@ -170,6 +171,8 @@ class OutputFileDatasetConfig(OutputDatasetConfig):
 
 class OutputTabularDatasetConfig(OutputDatasetConfig):
     """An output that is registered as a table."""
+
+    random_split = Absent()
 
     path_glob: str | None = None
 

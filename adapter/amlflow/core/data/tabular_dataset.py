@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from amlflow.core.absent.members import Absent
 from amlflow.core.data.dataset import AbstractDataset
 from amlflow.core.data.file_dataset import FileDataset
 from amlflow.data.definition import FILE, TABULAR, Definition
@@ -25,6 +26,10 @@ class TabularDataset(AbstractDataset):
 
     Source: ``azureml.data.TabularDataset`` 1.61; names, parameters and shapes are v1's.
     """
+
+    download = Absent()
+    get_profile_runs = Absent()
+    mount = Absent()
 
     def to_pandas_dataframe(
         self, on_error: str = "null", out_of_range_datetime: str = "null"

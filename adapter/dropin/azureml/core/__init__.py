@@ -7,7 +7,7 @@ from amlflow.core.absent.names import submodule as _submodule
 from amlflow.core.absent.serving import Image, Webservice
 from amlflow.core.compute.compute_target import ComputeTarget
 from amlflow.core.data.datastore import Datastore
-from amlflow.core.data.factories import Dataset
+from amlflow.core.data.entry import Dataset
 from amlflow.core.experiment import Experiment
 from amlflow.core.models.model import Model
 from amlflow.core.runs.run import Run, get_run

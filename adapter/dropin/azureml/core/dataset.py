@@ -1,5 +1,5 @@
 """v1's ``azureml.core.dataset``, by amlflow."""
 
-from amlflow.core.data.factories import Dataset
+from amlflow.core.data.entry import Dataset
 
 __all__ = ["Dataset"]

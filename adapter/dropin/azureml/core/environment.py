@@ -14,14 +14,19 @@ from amlflow.core.scripts.sections import (
     SparkSection,
 )
 
+DockerEnvironment = DockerSection
+PythonEnvironment = PythonSection
+
 __all__ = [
     "DEFAULT_CPU_IMAGE",
     "DEFAULT_GPU_IMAGE",
     "CondaDependencies",
     "ContainerRegistry",
     "DockerBuildContext",
+    "DockerEnvironment",
     "DockerSection",
     "Environment",
+    "PythonEnvironment",
     "PythonSection",
     "SparkSection",
 ]
