@@ -385,7 +385,7 @@ def test_an_end_says_what_it_did_not_wait_for(
 ) -> None:
     first, other = opened(flush_seconds=0.1), opened(exit_seconds=0)
     run = start_run(first)
-    other.journal.sender().stop(5)  # acts as a process that was stopped
+    other.journal.sender().stop(MAX_WAIT_S)  # acts as a process that was stopped
     other.write_points(run.id, [point(1)])
     first.update_run(run.id, RunChange(status="Completed"))
     assert memory.get_run(run.id).status == "Completed"
