@@ -52,7 +52,7 @@ class Cloud(AsyncFileSystem):  # type: ignore[misc]
     async def _info(self, path: str, **options: Any) -> dict[str, Any]:
         Cloud.asked.append(path)
         if self.behaviour == "silent":
-            self.gone.wait(10)
+            self.gone.wait(60)
         if self.behaviour == "refuses":
             raise PermissionError("AccountKey=hunter2")
         if self.behaviour == "refuses the container" and path == "box":
@@ -112,7 +112,7 @@ def test_a_storage_that_does_not_answer(
     start = time.monotonic()
     with pytest.raises(DatasetValidationError, match="did not answer in time"):
         Dataset.File.from_files((workspace.datastores["cloud"], "t.csv"))
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 30
     assert cloud.asked == ["box"]
     with pytest.raises(TimeoutError):  # Python 3.10 has another class for futures
         contact.open_url("amlflowcloud://box/folder")
