@@ -11,7 +11,8 @@ from typing import Any
 
 from amlflow.spec import Order, RunQuery, RunRecord
 
-from amlflow_mlflow.bulk_sql import DIALECTS, NAME_SQL, Keys, Where, keys_of
+from amlflow_mlflow.bulk_sql import IS_ACTIVE, NAME_SQL, Keys, Where, keys_of
+from amlflow_mlflow.dialects import DIALECTS
 from amlflow_mlflow.entities import Run, RunData, RunInfo
 from amlflow_mlflow.metric_numbers import MetricNumbers, Names, add_numbers, by_name, metrics_of
 from amlflow_mlflow.metric_sql import rows_sql
@@ -21,6 +22,8 @@ from amlflow_mlflow.typed_columns import type_run
 
 MAX_AT_ONCE = 2000
 """How many runs one statement reads. This limits the memory and the time of a transaction."""
+MAX_IDS = 50_000
+"""How many ids one statement reads. This limits the memory."""
 
 _AFTER = (
     " AND (r.start_time < :after_time OR r.start_time IS NULL"
@@ -53,23 +56,30 @@ class Bulk:
         return self._find_newest_first(query) if ordered is None else ordered
 
     def _find_newest_first(self, query: RunQuery) -> Iterator[RunRecord]:
-        where = Where(query, self._dialect)
-        read = self._reader(query)
-        columns = _columns(query.fields)
-        size = min(query.limit, MAX_AT_ONCE) if query.limit else MAX_AT_ONCE
+        where, read = Where(query, self._dialect), self._reader(query)
         after, values = "", dict(where.values)
-        while True:
+        order = "ORDER BY r.start_time DESC NULLS LAST, r.run_uuid LIMIT"
+        if query.limit:
+            size = min(query.limit, MAX_AT_ONCE)
             rows = self._ask(
-                f"SELECT {columns} {where.tables} WHERE {where.sql}{after}"
-                f" ORDER BY r.start_time DESC NULLS LAST, r.run_uuid LIMIT {size}",
+                f"SELECT {_columns(query.fields)} {where.tables} WHERE {where.sql} {order} {size}",
                 values,
             )
             yield from read(rows)
             if len(rows) < size:
                 return
-            values.update(after_time=rows[-1][2], after_id=rows[-1][0])
-            after = _AFTER if rows[-1][2] is not None else _AFTER_WITHOUT_TIME
-            size = MAX_AT_ONCE
+            after = _place_after(values, rows[-1][0], rows[-1][2])
+        while True:
+            # Each of these statements looks at all runs, as no index has their times.
+            places = self._ask(
+                f"SELECT r.run_uuid, r.start_time {where.tables} WHERE {where.sql}{after}"
+                f" {order} {MAX_IDS}",
+                values,
+            )
+            yield from self._read_by_ids(query, [run_id for run_id, _ in places])
+            if len(places) < MAX_IDS:
+                return
+            after = _place_after(values, *places[-1])
 
     def _find_in_order(self, query: RunQuery, order: Order) -> Iterator[RunRecord] | None:
         """Find runs in an order. None if no run can have the field to compare."""
@@ -98,11 +108,16 @@ class Bulk:
                 return
         # Read the order once, so that runs which begin or change now do not shift the pages.
         ids = [row[0] for row in self._ask(f"SELECT r.run_uuid {statement}", values)]
-        ids = [run_id for run_id in ids if run_id not in known]
+        yield from self._read_by_ids(query, [run_id for run_id in ids if run_id not in known])
+
+    def _read_by_ids(self, query: RunQuery, ids: Sequence[str]) -> Iterator[RunRecord]:
+        """Read runs in the order of their ids. Those that have been deleted are left out."""
+        read, columns = self._reader(query), _columns(query.fields)
         for start in range(0, len(ids), MAX_AT_ONCE):
             chunk = ids[start : start + MAX_AT_ONCE]
             rows = self._ask(
-                f"SELECT {columns} {Where.tables} WHERE r.run_uuid {self._dialect.among}",
+                f"SELECT {columns} {Where.tables}"
+                f" WHERE r.run_uuid {self._dialect.among} AND {IS_ACTIVE}",
                 {"ids": json.dumps(chunk)},
             )
             by_id = {row[0]: row for row in rows}
@@ -190,7 +205,7 @@ class Bulk:
         numbers: dict[str, dict[str, dict[str, float]]] = {run_id: {} for run_id in ids}
         for field, names in metrics.items() if ids else ():
             values: dict[str, Any] = {"ids": json.dumps(ids)}
-            statement = rows_sql(field, names, self._dialect.among, values)
+            statement = rows_sql(field, names, self._dialect, values)
             rows = [] if statement is None else self._ask(statement, values)
             for run_id, by_metric in by_name(rows).items():
                 numbers[run_id][field] = by_metric
@@ -212,6 +227,12 @@ class Bulk:
         for run_id, key, value in self._ask(statement, values):
             entries.setdefault(run_id, {})[key] = value
         return entries
+
+
+def _place_after(values: dict[str, Any], run_id: str, start_ms: int | None) -> str:
+    """Return a condition for the runs after a run, newest first. Its values go to ``values``."""
+    values.update(after_time=start_ms, after_id=run_id)
+    return _AFTER_WITHOUT_TIME if start_ms is None else _AFTER
 
 
 def _columns(fields: frozenset[str] | None) -> str:

@@ -6,12 +6,14 @@ reading them. The tables have had these columns since MLflow 1.0.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from amlflow.spec import LAUNCHED, METRIC_FIELDS, Condition, Op, Order, Refused, RunQuery
 from amlflow.times import EARLIEST, LATEST
 
+from amlflow_mlflow.dialects import Dialect
 from amlflow_mlflow.metric_sql import FIRST_SQL, clause_sql, numbers_sql
 from amlflow_mlflow.records import (
     DESCRIPTION,
@@ -36,54 +38,6 @@ from amlflow_mlflow.spelling import (
     to_tag_value,
 )
 
-
-class Dialect(NamedTuple):
-    """The SQL that is different in each database.
-
-    * ``find``: the function that finds a text in another one.
-    * ``among``: the test whether an id is in a JSON list.
-    * ``by_code_points``: makes texts compare by their code points.
-    * ``is_whole``: the test whether a text is a whole number.
-    * ``has_id``: the test whether a run's id is a text.
-    * ``set_up``: a statement to run first in each transaction.
-    """
-
-    find: str
-    among: str
-    by_code_points: str
-    is_whole: str
-    has_id: str
-    set_up: str
-
-
-DIALECTS = {
-    "sqlite": Dialect(
-        "instr",
-        "IN (SELECT value FROM json_each(:ids))",
-        "COLLATE BINARY",
-        "({} GLOB '[0-9]*' AND {} NOT GLOB '*[^0-9]*' AND length({}) < 16)",
-        "typeof(r.run_uuid) = 'text'",
-        "",
-    ),
-    "postgresql": Dialect(
-        "strpos",
-        # An array, since PostgreSQL uses an index for it. For a set, it would read the whole table.
-        "= ANY (ARRAY(SELECT json_array_elements_text(CAST(:ids AS json))))",
-        'COLLATE "C"',
-        "({} ~ '^[0-9]{{1,15}}$')",
-        "TRUE",
-        # PostgreSQL expects that each name is looked up in the tags, but hardly any run needs that.
-        # So it would compile the statement, which takes longer than to run it. After ten times, it
-        # would plan it without the tags' keys, and that plan takes up to ten times as long.
-        # Versions before 12 lack a setting.
-        "SELECT CASE WHEN current_setting('jit', true) IS NOT NULL"
-        " THEN set_config('jit', 'off', true) END,"
-        " CASE WHEN current_setting('plan_cache_mode', true) IS NOT NULL"
-        " THEN set_config('plan_cache_mode', 'force_custom_plan', true) END",
-    ),
-}
-"""The supported databases."""
-
 _TAGS_OF: dict[str, tuple[str, ...]] = {
     "alias": (ALIAS,),
     "parent_id": (PARENT,),
@@ -97,11 +51,19 @@ _TAGS_OF: dict[str, tuple[str, ...]] = {
 }
 """The tags that an attribute is made from."""
 _TEXT_TAGS = {"alias": ALIAS, "parent_id": PARENT, "type": TYPE, "description": DESCRIPTION}
+_ENTRIES = frozenset(_TEXT_TAGS) | {"tags", "system", "properties", "params"}
+"""The fields that are read from the tags and params."""
 INFO_SQL = (
     "SELECT r.run_uuid, CAST(r.experiment_id AS VARCHAR), r.status, r.start_time, r.end_time,"
     " r.artifact_uri, r.lifecycle_stage, r.name, r.user_id FROM runs AS r"
 )
 """The fields of :class:`amlflow_mlflow.entities.RunInfo`, in their order."""
+# Not a join with the experiments, which would look up the experiment of each run.
+IS_ACTIVE = (
+    "(r.lifecycle_stage = 'active' OR r.experiment_id IN"
+    " (SELECT experiment_id FROM experiments WHERE lifecycle_stage = 'deleted'))"
+)
+"""The test whether a run is not deleted. For MLflow, all runs of an archived experiment are."""
 NAME_SQL = (
     f"COALESCE(NULLIF(r.name, ''), (SELECT value FROM tags WHERE run_uuid = r.run_uuid"  # noqa: S608
     f" AND key = '{NAME}'), r.name)"
@@ -190,7 +152,7 @@ def keys_of(fields: frozenset[str] | None) -> tuple[Keys, Keys]:
 class Where:
     """A query's conditions as SQL on ``runs AS r``. ``is_exact`` is whether it has them all."""
 
-    tables = "FROM runs AS r JOIN experiments AS e ON e.experiment_id = r.experiment_id"
+    tables = "FROM runs AS r"
 
     def __init__(self, query: RunQuery, dialect: Dialect) -> None:
         self.values: dict[str, Any] = {}
@@ -199,6 +161,7 @@ class Where:
         """The joins to write after ``tables``, for columns of other tables."""
         self._joined: dict[tuple[str, str], str] = {}
         self._dialect = dialect
+        self._selective = _most_selective(query.conditions)
         ids = [
             int(experiment_id)
             for experiment_id in query.experiment_ids or ()
@@ -207,8 +170,7 @@ class Where:
         among = ", ".join(self._value(experiment_id) for experiment_id in ids) or "NULL"
         clauses = [
             f"r.experiment_id IN ({among})",
-            # For MLflow, all runs of an archived experiment are deleted.
-            "(r.lifecycle_stage = 'active' OR e.lifecycle_stage = 'deleted')",
+            IS_ACTIVE,
             dialect.has_id,
         ]
         for condition in query.conditions:
@@ -361,7 +323,7 @@ class Where:
         if key is None and field == "name":
             return self._column(NAME_SQL, op, value)
         if key is None and field in _TEXT_TAGS:
-            return self._entry("tags", _TEXT_TAGS[field], op, value, is_spelled=False)
+            return self._entry("tags", _TEXT_TAGS[field], condition, value, is_spelled=False)
         if key is None or "\0" in key or not _is_unicode(key):
             return None
         if field in METRIC_FIELDS:
@@ -369,13 +331,13 @@ class Where:
         if field == "tags":
             if op in (Op.EQ, Op.NE):
                 value = to_tag_value(key, value)  # type: ignore[arg-type]
-            return self._entry("tags", to_key(key), op, value)
+            return self._entry("tags", to_key(key), condition, value)
         if field == "system":
-            return self._entry("tags", SYSTEM + key, op, value)
+            return self._entry("tags", SYSTEM + key, condition, value)
         if field == "properties":
-            return self._entry("params", to_key(key, PROPERTY), op, value)
+            return self._entry("params", to_key(key, PROPERTY), condition, value)
         if field == "params" and not key.startswith(PROPERTY) and key != CLAIM:
-            return self._entry("params", key, op, value)
+            return self._entry("params", key, condition, value)
         return None
 
     def _superset(self, condition: Condition) -> str | None:
@@ -409,28 +371,30 @@ class Where:
         return None if comparison is None else f"({column} IS NOT NULL AND {comparison})"
 
     def _entry(
-        self, table: str, key: str, op: Op, value: Any, is_spelled: bool = True
+        self, table: str, key: str, condition: Condition, value: Any, is_spelled: bool = True
     ) -> str | None:
         """Compare an entry. ``is_spelled``: :func:`to_tag_value` has encoded the tag's value."""
-        comparison = "TRUE"
+        op, comparison = condition.op, ""
         if op not in (Op.HAS, Op.LACKS):
             partial = table == "tags" and is_spelled and op in (Op.STARTS_WITH, Op.CONTAINS)
             column = self._tag_value() if partial else "kept.value"
             clause = self._compare(column, Op.EQ if op is Op.NE else op, value)
             if clause is None:
                 return None
-            comparison = clause
-        has_key = f"kept.key = {self._value(key)}"
-        if op is Op.EQ:  # one lookup by key; with EXISTS, SQLite would make one for each run
-            return (
-                f"r.run_uuid IN (SELECT kept.run_uuid FROM {table} AS kept"  # noqa: S608
-                f" WHERE {has_key} AND {comparison})"
-            )
-        exists = (
-            f"EXISTS (SELECT 1 FROM {table} AS kept WHERE kept.run_uuid = r.run_uuid"  # noqa: S608
-            f" AND {has_key} AND {comparison})"
-        )
-        return f"NOT {exists}" if op in (Op.LACKS, Op.NE) else exists
+            comparison = f" AND {clause}"
+        negation = "NOT " if op in (Op.LACKS, Op.NE) else ""
+        entries = f"FROM {table} AS kept WHERE kept.key = {self._value(key)}{comparison}"
+        if self._reads_all_entries(condition):
+            return f"r.run_uuid {negation}IN (SELECT kept.run_uuid {entries})"
+        return f"{negation}EXISTS (SELECT 1 {entries} AND kept.run_uuid = r.run_uuid)"
+
+    def _reads_all_entries(self, condition: Condition) -> bool:
+        """Whether to read the entries of all runs once, and not to look up those of each run."""
+        if self._dialect.joins_exists:
+            return condition.op is Op.EQ
+        if self._selective is None:  # all runs would be looked up
+            return condition.op in (Op.LACKS, Op.NE)
+        return condition is self._selective
 
     def _compare(self, column: str, op: Op, value: Any) -> str | None:
         if not isinstance(value, str):
@@ -446,3 +410,13 @@ class Where:
 
 def _is_unicode(text: str) -> bool:
     return not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def _most_selective(conditions: Iterable[Condition]) -> Condition | None:
+    """Return the condition whose entries are read first, since few runs are expected to match.
+
+    There are fewer runs with a parent than runs, and fewer params than tags in most databases.
+    """
+    ranks = {"parent_id": 0, "properties": 1, "params": 1}
+    equal = (item for item in conditions if item.op is Op.EQ and item.field in _ENTRIES)
+    return min(equal, key=lambda item: ranks.get(item.field, 2), default=None)

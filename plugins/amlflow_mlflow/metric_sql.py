@@ -7,6 +7,7 @@ from typing import Any
 
 from amlflow.spec import Op, Refused
 
+from amlflow_mlflow.dialects import Dialect
 from amlflow_mlflow.metric_numbers import to_stored
 from amlflow_mlflow.spelling import to_key
 
@@ -81,13 +82,13 @@ def clause_sql(field: str, key: str, op: Op, value: Any, bind: Bind) -> str | No
 
 
 def rows_sql(
-    field: str, names: Collection[str] | None, among: str, values: dict[str, Any]
+    field: str, names: Collection[str] | None, dialect: Dialect, values: dict[str, Any]
 ) -> str | None:
     """Return a SELECT of run id, key, number and NaN mark for the metrics of the runs ``:ids``.
 
     None if no run can have a metric with one of the names.
     """
-    these = f"run_uuid {among}"
+    these = f"run_uuid {dialect.among}"
     if names is not None:
         keys = []
         for name in sorted(names):
@@ -98,5 +99,7 @@ def rows_sql(
         if not keys:
             return None
         values.update({f"metric{at}": key for at, key in enumerate(keys)})
-        these += f" AND key IN ({', '.join(f':metric{at}' for at in range(len(keys)))})"
+        is_key = "key = {0}" if field == "metrics" else dialect.is_key_of_point
+        tests = " OR ".join(is_key.format(f":metric{at}") for at in range(len(keys)))
+        these += f" AND ({tests})"
     return _ROWS[field].format(these=these)

@@ -26,7 +26,8 @@ from mlflow.entities import (
 from mlflow.exceptions import MlflowException
 
 from amlflow_mlflow import workspaces
-from amlflow_mlflow.bulk_sql import DIALECTS, INFO_SQL
+from amlflow_mlflow.bulk_sql import INFO_SQL
+from amlflow_mlflow.dialects import DIALECTS
 from amlflow_mlflow.entities import (
     ALL,
     DELETED_ONLY,
@@ -259,7 +260,8 @@ class MlflowStore:
     def _select_metrics(self, run_id: str, keys: Sequence[str]) -> dict[str, list[Row]]:
         """Read all points in one statement. MLflow's function makes an object for each point."""
         histories: dict[str, list[Row]] = {key: [] for key in keys}
-        one_key = " AND key = :key" if len(keys) == 1 else ""
+        # A range, since for one key SQLite would read the points that all runs have of it.
+        one_key = " AND key BETWEEN :key AND :key" if len(keys) == 1 else ""
         statement = (
             "SELECT key, timestamp, step, value, is_nan FROM metrics WHERE run_uuid = :run_id"  # noqa: S608
             f"{one_key} ORDER BY timestamp, step, value"

@@ -143,6 +143,13 @@ class Filters:
             conditions += self.changed.conditions()
         return tuple(conditions)
 
+    @property
+    def need_status_alone(self) -> bool:
+        """Return whether :meth:`conditions` and a run's status tell whether the run passes."""
+        by_text = self.text or self.submitters or self.targets or self.changed is not None
+        columns = [group.column for group in self.groups]
+        return not by_text and all(":" in item or item == "experiment" for item in columns)
+
     def keep(self, experiments: Mapping[str, str]) -> Callable[[RunRecord], bool]:
         """Return a function that tells whether a run passes the filters.
 

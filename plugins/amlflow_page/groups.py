@@ -8,34 +8,25 @@ from dataclasses import dataclass, field, replace
 from math import isnan
 from typing import Any
 
-from amlflow.query.orders import KEYED, METRICS
-from amlflow.query.pages import find_all
-from amlflow.spec import RunRecord, Tracker
+from amlflow.query.orders import METRICS
+from amlflow.spec import Tracker
 
 from amlflow_page.access import ExperimentAccess
 from amlflow_page.all_runs import scope_of
-from amlflow_page.deadline import limit_time
 from amlflow_page.filters import (
     Filters,
     WrongRequest,
     choice_of,
     group_column_of,
-    group_entry,
     text_of,
     texts_of,
 )
+from amlflow_page.group_rows import Entry, GroupRow, read_group_rows
 
 MAX_GROUPS = 200
 """The most groups that are sent."""
 MAX_KEPT = 20_000
 """The most groups that are held in memory while runs are read."""
-_FIELDS = {
-    "status": ("status",),
-    "experiment": (),
-    "submitter": ("user",),
-    "target": ("system.target",),
-}
-"""The fields of a record from which a group's value is made."""
 
 
 @dataclass
@@ -67,11 +58,10 @@ class GroupOfRuns:
     statuses: dict[str, int] = field(default_factory=dict)
     numbers: dict[str, Numbers] = field(default_factory=dict)
 
-    def add(self, record: RunRecord, columns: Mapping[str, tuple[str, str]]) -> None:
+    def add(self, row: GroupRow) -> None:
         self.count += 1
-        self.statuses[record.status] = self.statuses.get(record.status, 0) + 1
-        for column, (name, key) in columns.items():
-            number = getattr(record, name).get(key)
+        self.statuses[row.status] = self.statuses.get(row.status, 0) + 1
+        for column, number in row.numbers.items():
             if number is not None and not isnan(number):
                 self.numbers.setdefault(column, Numbers()).add(number)
 
@@ -105,26 +95,23 @@ def groups(
     """
     column = group_column_of(request, "group")
     filters = Filters.from_request(request)
-    columns = _metric_columns(texts_of(request, "columns"))
+    metrics = _metric_columns(texts_of(request, "columns"))
     scope = scope_of(tracker, access, filters)
     expression = choice_of(request, "grouped")
-    scope = replace(scope, metrics=frozenset(map(".".join, columns.values())))
-    keep = limit_time(filters.keep(scope.experiments))
-    entry_of = group_entry(column, scope.experiments)
-    by_entry: dict[tuple[bool, str | None], GroupOfRuns] = {}
+    scope = replace(scope, metrics=frozenset(metrics.values()))
+    by_entry: dict[Entry, GroupOfRuns] = {}
     count = 0
-    for record in find_all(scope, expression, keep, _fields(column, filters, scope.metrics)):
+    for row in read_group_rows(scope, filters, expression, column, metrics):
         count += 1
-        entry = entry_of(record)
-        group = by_entry.get(entry)
+        group = by_entry.get(row.entry)
         if group is None:
             if len(by_entry) == MAX_KEPT:
                 raise WrongRequest(
                     f"There are more than {MAX_KEPT:,} groups by {column}. Choose fewer runs, or "
                     "group by another column."
                 )
-            group = by_entry[entry] = GroupOfRuns(*entry)
-        group.add(record, columns)
+            group = by_entry[row.entry] = GroupOfRuns(*row.entry)
+        group.add(row)
     ordered = _sort(by_entry.values(), column, text_of(request, "sort"))
     rest = ordered[MAX_GROUPS:]
     return {
@@ -134,31 +121,20 @@ def groups(
     }
 
 
-def _metric_columns(columns: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Return the columns of metrics, each with the field of a record and the key in it."""
-    parts = [(column, *column.partition(":")) for column in columns]
-    return {
-        column: (METRICS[kind], key) for column, kind, _, key in parts if kind in METRICS and key
-    }
-
-
-def _fields(column: str, filters: Filters, metrics: frozenset[str]) -> frozenset[str] | None:
-    """Return the fields of the records that are needed; None, which is all, for a text search."""
-    if filters.text:
-        return None
-    fields = {"status", *metrics}
-    for grouped in (column, *(group.column for group in filters.groups)):
-        kind, _, key = grouped.partition(":")
-        fields.update([f"{KEYED[kind]}.{key}"] if key else _FIELDS[kind])
-    fields.update(_FIELDS["target"] if filters.targets else ())
-    fields.update(_FIELDS["submitter"] if filters.submitters else ())
-    return frozenset(fields)
+def _metric_columns(columns: Sequence[str]) -> dict[str, str]:
+    """Return the columns of metrics, each with its field of a record."""
+    fields = {}
+    for column in columns:
+        kind, _, key = column.partition(":")
+        if kind in METRICS and key:
+            fields[column] = f"{METRICS[kind]}.{key}"
+    return fields
 
 
 def _sort(groups: Any, column: str, sort: str) -> list[GroupOfRuns]:
     """Return the groups in the order of a column; groups without a value are last."""
     name, descending = sort.removeprefix("-"), sort.startswith("-")
-    by_size = sorted(groups, key=lambda group: (-group.count, _natural(group.value)))
+    by_size = sorted(groups, key=lambda group: (-group.count, _natural(group.value), group.has))
     if name == column:
         there = [group for group in by_size if group.has]
         there.sort(key=lambda group: _natural(group.value), reverse=descending)

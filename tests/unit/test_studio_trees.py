@@ -12,7 +12,7 @@ from amlflow.exceptions import UserErrorException
 from amlflow.plain_json import to_json
 from amlflow.spec import TICK, Point, RunDraft, RunQuery, RunRecord, Status
 from amlflow.testing.memory import MemoryTracker
-from amlflow_page import all_runs, bulk_changes
+from amlflow_page import all_runs, bulk_changes, group_rows
 from amlflow_page.access import Everybody, Forbidden
 from amlflow_page.bulk_changes import MAX_TAGGED, change_tags, open_below, open_matching
 from amlflow_page.filters import Group, WrongRequest
@@ -190,6 +190,34 @@ def test_runs_are_grouped_by_a_column(
         rows = ask(mixed, in_group={"column": column, **group})["rows"]
         assert len(rows) == group["count"]
     assert sum(group["count"] for group in answer["groups"]) == answer["runs"] == 4
+
+
+@pytest.mark.parametrize("column", ["tag:stage", "property:author", "status", "submitter"])
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {},
+        {"statuses": ["Failed", "Running"]},
+        {"children": True},
+        {"in_group": {"column": "tag:stage", "value": "prod"}},
+        {"in_group": {"column": "status", "value": "Failed"}},
+        {"in_group": {"column": "experiment", "value": "second"}},
+    ],
+)
+def test_columns_alone_give_the_same_groups_as_whole_runs(
+    mixed: Store, column: str, filters: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = {"group": column, "columns": ["metric:loss", "metric_max:loss"], **filters}
+    quick = groups(mixed.tracker, Everybody(), request)
+    assert quick["groups"]
+    monkeypatch.setattr(MemoryTracker, "field_values", lambda *_: None)
+    assert groups(mixed.tracker, Everybody(), request) == quick
+
+
+def test_groups_do_not_read_whole_runs(mixed: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_rows, "find_all", lambda *_: pytest.fail("runs are read"))
+    for column in ("tag:stage", "param:lr", "status", "experiment", "submitter"):
+        assert grouped(mixed, group=column, statuses=["Failed"])
 
 
 def test_runs_are_grouped_by_who_submitted_them(mixed: Store) -> None:

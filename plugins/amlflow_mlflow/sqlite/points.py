@@ -21,6 +21,8 @@ _SET_LATEST = (
     " WHERE (excluded.step, excluded.timestamp, excluded.value) > (step, timestamp, value)"
 )
 _HISTORIES = "SELECT key, timestamp, step, value, is_nan FROM metrics WHERE run_uuid = ?"
+# A range, since for one key SQLite would read the points that all runs have of it.
+_OF_KEY = " AND key BETWEEN ?2 AND ?2"
 _IN_ORDER = " ORDER BY timestamp, step, value"
 
 _Stored = tuple[str, float, int, int, bool, str]
@@ -60,7 +62,7 @@ def read_points(
     histories: dict[str, list[Row]] = {key: [] for key in keys}
     statement, values = f"{_HISTORIES}{_IN_ORDER}", [run_id]
     if len(keys) == 1:
-        statement, values = f"{_HISTORIES} AND key = ?{_IN_ORDER}", [run_id, keys[0]]
+        statement, values = f"{_HISTORIES}{_OF_KEY}{_IN_ORDER}", [run_id, keys[0]]
     for key, row in type_rows(run_id, connection.execute(statement, values)):
         if key in histories:
             histories[key].append(row)
