@@ -161,10 +161,15 @@ def test_conda_is_not_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
         Environment.from_existing_conda_environment("e", "base")
 
 
-def test_packages_of_a_conda_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("key", ["root_prefix", "base environment"])  # of conda, and of mamba
+def test_packages_of_a_conda_environment(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     monkeypatch.setenv("CONDA_EXE", "/opt/conda/bin/conda")
     outputs = {
-        ("env", "list", "--json"): (0, '{"envs": [\n"/opt/conda",\n"/opt/conda/envs/mine"\n]}'),
+        ("env", "list", "--json"): (
+            0,
+            '{"envs": [\n"/a",\n"/opt/conda",\n"/opt/conda/envs/mine"\n]}',
+        ),
+        ("info", "--json"): (0, f'{{"{key}": "/opt/conda"}}'),
         ("env", "export", "--prefix", "/opt/conda/envs/mine"): (
             0,
             "name: mine\ndependencies:\n- python=3.10=h1_0\n- numpy=1.2\n- pip:\n  - x==1\n"
@@ -188,3 +193,6 @@ def test_packages_of_a_conda_environment(monkeypatch: pytest.MonkeyPatch) -> Non
     assert Environment.from_existing_conda_environment("e", "base") is None
     with pytest.raises(UserErrorException, match="conda has no environment 'other'"):
         Environment.from_existing_conda_environment("e", "other")
+    outputs["info", "--json"] = (0, "{}")
+    with pytest.raises(UserErrorException, match="does not say which environment is its base"):
+        Environment.from_existing_conda_environment("e", "base")

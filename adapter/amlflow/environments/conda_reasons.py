@@ -14,6 +14,8 @@ _MAMBAS = re.compile(r"(?:error|critical)\s+libmamba\s+(.*)")
 _PIXIS = re.compile(r"(?:Error:\s*)?[×├╰]─?▶?\s*(.*)")
 """How pixi marks an error and its causes."""
 _PIPS = re.compile(r"ERROR: (.*)")
+_PIP_FAILED = ("condaenvexception: pip failed", "pip failed")
+"""How conda, and how mamba, begin an error that pip has explained before."""
 _DRAWN = re.compile(r"^[\s│├└╰─▶×|]+")
 
 
@@ -23,7 +25,7 @@ def reason_of_conda(output: Sequence[str]) -> str:
     if is_disk_full(text):
         return "the disk is full"
     lines = _lines_of_conda(output) or _lines_of_mamba(output) or _lines_of_pixi(output)
-    if lines and "Pip failed" in lines[0]:
+    if lines and lines[0].lower().startswith(_PIP_FAILED):
         lines = [match[1] for line in output if (match := _PIPS.match(line))][-1:] or lines
     if not lines:
         lines = text.strip().split("\n\n")[-1].splitlines()
@@ -57,6 +59,8 @@ def _lines_of_mamba(output: Sequence[str]) -> list[str]:
     for line in output[begin + 1 :]:
         if not line.startswith((" ", "│", "├", "└")):
             break
+        if line.startswith("    ") and lines[-1][-1:].isalpha():  # a heading for this line
+            lines[-1] += ":"
         lines.append(_DRAWN.sub("", line))
     return lines
 

@@ -1,6 +1,6 @@
 """The message of a run whose environment conda could not make.
 
-The texts come from conda 26.7, conda 4.6, micromamba 2 and pixi; addresses are removed.
+The texts come from conda 26.7, conda 4.6, mamba 2.0 and pixi; addresses are removed.
 """
 
 from __future__ import annotations
@@ -60,6 +60,20 @@ error    libmamba Could not solve for environment specs
     └─ nowhere =* * does not exist (perhaps a typo or a missing channel).
 critical libmamba Could not solve for environment specs
 """
+MAMBA_TWO = """\
+error    libmamba Could not solve for environment specs
+    The following packages are incompatible
+    ├─ python =3.12 * does not exist (perhaps a typo or a missing channel);
+    └─ r-nowhere =* * does not exist (perhaps a typo or a missing channel).
+critical libmamba Could not solve for environment specs
+"""
+MAMBA_PIP = """\
+Confirm changes: [Y/n] warning  libmamba You are using 'pip' as an additional package manager.
+    Be aware that packages installed with 'pip' are managed independently.
+ERROR: Could not find a version that satisfies the requirement tabulate==99.9
+ERROR: No matching distribution found for tabulate==99.9
+critical libmamba pip failed to install packages
+"""
 PIXI = """\
 Error:   × failed to solve the conda requirements of 'default' 'linux-64'
   ├─▶ Cannot solve the request because of: No candidates were found for
@@ -84,9 +98,16 @@ Error:   × failed to solve the conda requirements of 'default' 'linux-64'
         (PIP, "No matching distribution found for tabulate==99.9"),
         (
             MAMBA,
-            "Could not solve for environment specs The following package could not be installed "
+            "Could not solve for environment specs: The following package could not be installed: "
             "nowhere =* * does not exist (perhaps a typo or a missing channel)",
         ),
+        (
+            MAMBA_TWO,
+            "Could not solve for environment specs: The following packages are incompatible: "
+            "python =3.12 * does not exist (perhaps a typo or a missing channel); r-nowhere =* * "
+            "does not exist (perhaps a typo or a missing channel)",
+        ),
+        (MAMBA_PIP, "No matching distribution found for tabulate==99.9"),
         (
             PIXI,
             "failed to solve the conda requirements of 'default' 'linux-64': Cannot solve the "

@@ -42,6 +42,7 @@ def export_packages(name: str) -> dict[str, Any] | None:
         logger.error("The export of the environment %r by conda is not valid YAML.", name)
         return None
     content.pop("prefix", None)  # a path of this machine
+    content["name"] = name  # the path of one that is outside of conda's folders
     dependencies = content.get("dependencies")
     if isinstance(dependencies, list):
         content["dependencies"] = [_without_build(item) for item in dependencies]
@@ -58,35 +59,38 @@ def _find_prefix(program: str, name: str) -> str:
     """The folder of an environment. It may be outside of the folders that conda looks names up in.
 
     Raises:
-        UserErrorException: conda has no such environment, or does not list them.
+        UserErrorException: conda has no such environment, or does not list its environments.
     """
-    listing = _run(program, "env", "list", "--json")
-    try:
-        content = to_object(listing.stdout)
-        listed = content.get("envs")
-        prefixes = [str(prefix) for prefix in listed] if isinstance(listed, list) else []
-    except Malformed as error:
-        raise UserErrorException(
-            f"{program!r} does not list its environments: {listing.stderr.strip()[-300:]}"
-        ) from error
+    listed = _ask(program, "env", "list").get("envs")
+    prefixes = [str(prefix) for prefix in listed] if isinstance(listed, list) else []
     for prefix in prefixes:
         if Path(prefix).name == name:
             return prefix
     if name in ("base", "root"):
-        return _find_base(content, prefixes)
+        return _find_base(program)
     raise UserErrorException(
         f"conda has no environment {name!r} on this machine. `conda env list` lists its "
         "environments."
     )
 
 
-def _find_base(content: dict[str, Any], prefixes: list[str]) -> str:
-    """conda's own environment: new versions mark it, and older ones list it first."""
-    details = content.get("envs_details")
-    for prefix, detail in details.items() if isinstance(details, dict) else ():
-        if isinstance(detail, dict) and detail.get("base") is True:
-            return str(prefix)
-    return next(iter(prefixes), "")
+def _find_base(program: str) -> str:
+    """The program's own environment. mamba has another name for it than conda."""
+    content = _ask(program, "info")
+    prefix = content.get("root_prefix") or content.get("base environment")
+    if not isinstance(prefix, str):
+        raise UserErrorException(f"`{program} info` does not say which environment is its base.")
+    return prefix
+
+
+def _ask(program: str, *arguments: str) -> dict[str, Any]:
+    answer = _run(program, *arguments, "--json")
+    try:
+        return to_object(answer.stdout)
+    except Malformed as error:
+        raise UserErrorException(
+            f"{program!r} does not list its environments: {answer.stderr.strip()[-300:]}"
+        ) from error
 
 
 def _run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
