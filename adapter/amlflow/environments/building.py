@@ -56,7 +56,7 @@ class BuiltEnvironment:
         if not self.key:
             return {}
         folder = self.python.parent
-        room = find_room(kept.environments_folder() / ".rooms", self.version)
+        room = find_room(kept.rooms_folder(), self.version)
         path = os.pathsep.join([str(folder), os.environ.get("PATH", os.defpath)])
         is_condas = Path(folder.parent, "conda-meta").is_dir()
         prefix = "CONDA_PREFIX" if is_condas else "VIRTUAL_ENV"

@@ -4,6 +4,7 @@
                <key>/amlflow.json     its note: what it was made of. It is written last
                .making-<key>-<name>/  an unfinished one. If its process was killed, it stays
                .locks/<key>           locked while an environment is made or removed
+               .rooms/<name>/         gives amlflow to scripts (room.py), for the folder's owner
 
 An environment is complete when it has its note.
 """
@@ -29,6 +30,7 @@ from amlflow.environments.errors import EnvironmentBuildCanceled, EnvironmentBui
 FOLDER_SETTING = "AMLFLOW_ENVIRONMENTS"
 NOTE = "amlflow.json"
 STAGING = ".making-"
+LOCKS = ".locks"
 _LOCK_POLL_S = 0.05
 JUST_USED_S = 120
 """Seconds after its last use in which an environment counts as used: its script may start soon."""
@@ -67,26 +69,55 @@ def environments_folder() -> Path:
     setting = os.environ.get(FOLDER_SETTING)
     if setting:
         return Path(setting).expanduser().absolute()
-    import platformdirs  # only needed without AMLFLOW_ENVIRONMENTS
+    return _cache() / "environments"
 
-    return platformdirs.user_cache_path("amlflow") / "environments"
+
+def rooms_folder() -> Path:
+    """The folder of rooms. Scripts import from it, so another user's folder is not used for it."""
+    folder = environments_folder()
+    rooms = folder / ".rooms"
+    for path in (rooms, folder):
+        with contextlib.suppress(FileNotFoundError):
+            owner = os.lstat(path).st_uid
+            own = os.geteuid() if hasattr(os, "geteuid") else owner
+            return rooms if owner == own else _cache() / "rooms"
+    return rooms
+
+
+def _cache() -> Path:
+    import platformdirs  # few scripts need it
+
+    return platformdirs.user_cache_path("amlflow")
 
 
 def make_folder() -> Path:
     """Make the folder of environments if it does not exist, and return it.
 
+    Whoever may write to the folder may also lock in it.
+
     Raises:
-        EnvironmentBuildException: it cannot be made, or another user who is not root owns it.
+        EnvironmentBuildException: it cannot be made.
     """
     folder = environments_folder()
+    locks = folder / LOCKS
     try:
-        (folder / ".locks").mkdir(parents=True, exist_ok=True, mode=0o777)
+        if not locks.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                locks.mkdir()
+                # The sticky bit is left out: with it, Linux refuses to open another user's file
+                # for locking.
+                locks.chmod(folder.stat().st_mode & 0o777)
     except OSError as error:
-        raise EnvironmentBuildException(
-            f"Environments cannot be stored in {str(folder)!r}: {error.strerror}. Set "
-            f"{FOLDER_SETTING} to another folder."
-        ) from error
+        raise _not_writable(folder, error) from error
     return folder
+
+
+def _not_writable(folder: Path, error: OSError) -> EnvironmentBuildException:
+    return EnvironmentBuildException(
+        f"Environments cannot be stored in {str(folder)!r}: {error.strerror or error}. Set "
+        f"{FOLDER_SETTING} to another folder."
+    )
 
 
 def find(key: str, folder: Path) -> KeptEnvironment | None:
@@ -139,25 +170,38 @@ def note_use(environment: KeptEnvironment) -> bool:
 
 
 def list_environments() -> list[KeptEnvironment]:
-    """All complete environments, the last used first."""
+    """All complete environments that this user may use, the last used first."""
     folder = environments_folder()
     try:
         names = [name for name in os.listdir(folder) if not name.startswith(".")]
     except FileNotFoundError:
         return []
-    environments = [environment for name in names if (environment := find(name, folder))]
+    environments = []
+    for name in names:
+        with contextlib.suppress(EnvironmentBuildException):  # another user's, which is not used
+            environment = find(name, folder)
+            environments += [environment] if environment is not None else []
     return sorted(environments, key=lambda environment: -environment.last_used)
 
 
 def remove(key: str) -> bool:
-    """Remove an environment, unless a process uses it. Returns whether it was removed."""
+    """Remove an environment, unless a process uses it. Returns whether it was removed.
+
+    Raises:
+        EnvironmentBuildException: this user may not remove it.
+    """
     folder = environments_folder()
     with hold_lock(key, folder):
         environment = find(key, folder)
         if environment is None or is_used(environment):
             return False
         hidden = folder / f"{STAGING}{key}-{uuid.uuid4().hex}"
-        os.rename(environment.path, hidden)  # from now on, no process finds it
+        try:
+            os.rename(environment.path, hidden)  # from now on, no process finds it
+        except PermissionError as error:
+            raise EnvironmentBuildException(
+                f"The environment {str(environment.path)!r} cannot be removed: {error.strerror}."
+            ) from error
         if (hidden / NOTE).stat().st_mtime != environment.last_used:
             os.rename(hidden, environment.path)  # a process found it just before the rename
             return False
@@ -185,16 +229,22 @@ def is_used(environment: KeptEnvironment) -> bool:
 def remove_unused(older_than_s: float) -> list[str]:
     """Remove environments that were not used for this time, and leftovers of killed processes.
 
-    Returns the keys of the removed environments.
+    What this user may not remove is left out. Returns the keys of the removed environments.
     """
     limit = time.time() - older_than_s
-    keys = [kept.key for kept in list_environments() if kept.last_used <= limit]
-    removed = [key for key in keys if remove(key)]
+    removed = []
+    for environment in list_environments():
+        with contextlib.suppress(EnvironmentBuildException):
+            if environment.last_used <= limit and remove(environment.key):
+                removed.append(environment.key)
     folder = environments_folder()
     for path in folder.glob(f"{STAGING}*"):
         key = path.name.removeprefix(STAGING).partition("-")[0]
         # An environment that is being made is left out: pruning does not wait for a build.
-        with contextlib.suppress(EnvironmentBuildCanceled), hold_lock(key, folder, lambda: True):
+        with (
+            contextlib.suppress(EnvironmentBuildCanceled, EnvironmentBuildException),
+            hold_lock(key, folder, lambda: True),
+        ):
             shutil.rmtree(path, ignore_errors=True)
     return removed
 
@@ -213,10 +263,11 @@ def hold_lock(
 
     Raises:
         EnvironmentBuildCanceled: ``cancelled`` returned True while another process held the lock.
+        EnvironmentBuildException: this user may not lock in the folder.
     """
     from filelock import FileLock, Timeout  # only needed to make or remove environments
 
-    lock = FileLock(folder / ".locks" / key, mode=0o666)
+    lock = FileLock(folder / LOCKS / key, mode=0o666)
     while True:
         try:
             # Who would not wait at all, such as a prune, tries once.
@@ -227,6 +278,8 @@ def hold_lock(
                 raise EnvironmentBuildCanceled(
                     "The build of the environment was canceled."
                 ) from None
+        except OSError as error:
+            raise _not_writable(folder, error) from error
     try:
         yield
     finally:

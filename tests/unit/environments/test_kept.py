@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -129,3 +131,74 @@ def test_a_full_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(EnvironmentBuildException, match="No space left on device"):
         building.ensure(NEEDED, folder / "log")
     assert not list(folder.glob(".making-*"))
+
+
+@pytest.fixture
+def shared(folder: Path) -> Path:
+    """A folder of environments in which everybody may write."""
+    shared = folder / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    return shared
+
+
+def test_who_may_write_in_the_folder_may_lock_there(
+    shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AMLFLOW_ENVIRONMENTS", str(shared))
+    with kept.hold_lock("one", kept.make_folder()):
+        pass
+    assert stat.S_IMODE((shared / ".locks").stat().st_mode) == 0o777
+    assert stat.S_IMODE((shared / ".locks" / "one").stat().st_mode) == 0o666
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise PermissionError(13, "Permission denied")
+
+
+@pytest.mark.parametrize("call", ["mkdir", "acquire"])
+def test_a_folder_that_may_not_be_written(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    if call == "mkdir":
+        monkeypatch.setenv("AMLFLOW_ENVIRONMENTS", str(folder / "other"))
+        monkeypatch.setattr(Path, "mkdir", refuse)
+    else:
+        monkeypatch.setattr("filelock.FileLock.acquire", refuse)
+    with pytest.raises(EnvironmentBuildException) as raised:
+        building.ensure(NEEDED, io.StringIO())
+    assert raised.value.message.endswith(
+        ": Permission denied. Set AMLFLOW_ENVIRONMENTS to another folder."
+    )
+
+
+def test_environments_of_others_are_left_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, others = make(folder, "a" * 32), make(folder, "b" * 32)
+    rename = os.rename
+
+    def rename_own(source: Path, target: Path) -> None:
+        refuse() if source == others.path else rename(source, target)
+
+    monkeypatch.setattr(kept.os, "rename", rename_own)
+    with pytest.raises(EnvironmentBuildException, match="cannot be removed: Permission denied"):
+        kept.remove(others.key)
+    assert kept.remove_unused(0) == [own.key]
+    monkeypatch.setattr(kept.os, "geteuid", lambda: os.getuid() + 1)
+    assert kept.rooms_folder().name == "rooms"  # in the user's own cache
+    lstat = os.lstat
+
+    def lstat_of_another(path: Path) -> os.stat_result:
+        status = list(lstat(path))
+        status[stat.ST_UID] += 2
+        return os.stat_result(status)
+
+    monkeypatch.setattr(kept.os, "lstat", lstat_of_another)
+    assert kept.list_environments() == []
+
+
+def test_rooms_are_in_the_users_own_folder(folder: Path) -> None:
+    assert kept.rooms_folder() == folder / ".rooms"
+    (folder / ".rooms").mkdir()
+    assert kept.rooms_folder() == folder / ".rooms"

@@ -110,7 +110,7 @@ def _prepare_container(
         work, image=environment.image, python=environment.python or work.python
     )
     if environment.takes_amlflow:
-        room = find_copied_room(kept.make_folder() / ".rooms")
+        room = find_copied_room(kept.rooms_folder())
         work = _relay(job, folder, work, {ROOM: str(room)}, stack)
         work = dataclasses.replace(work, needs=[*work.needs, room, folder.relay])
     notes = _record(job, folder, environment.key, environment.packages)
