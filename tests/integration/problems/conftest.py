@@ -8,6 +8,8 @@ fails each test::
     export PATH=$PWD/.venv/bin:$PATH PYTHONPATH=<this project>/tests
     P=<this project>/tests/integration/problems
     pytest -c /dev/null --rootdir $P --confcutdir $P $P
+
+A test in a container needs a DOCKER_HOST there, with the image amlflow-tests/python:1 (Python 3).
 """
 
 from __future__ import annotations

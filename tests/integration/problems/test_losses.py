@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import requests
 from helpers.flaky_proxy import FOREIGN, PASS
@@ -140,6 +142,38 @@ def test_the_journals_folder_vanishes(run: Any, work: Path) -> None:
     assert len(got["before"]) == 3
 
 
+CUT = """
+import contextlib, os
+from azureml.core import Experiment, Workspace
+
+def cut(size):
+    # amlflow replaces the segments meanwhile.
+    for folder, _, names in os.walk(os.environ["AMLFLOW_JOURNAL_FOLDER"]):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                if os.stat(os.path.join(folder, name)).st_size > 8192:
+                    os.truncate(os.path.join(folder, name), size)
+
+run = Experiment(Workspace("sub", "group", "workspace"), "own").start_logging(
+    snapshot_directory=None
+)
+sizes = {100: 0, 300: 5000, 500: 4096}
+for number in range(600):
+    run.log("m", number)
+    if number in sizes:
+        cut(sizes[number])
+run.complete()
+print(run.id)
+"""
+
+
+def test_a_segment_of_the_journal_is_cut(workspace: Any) -> None:
+    """Memory that is mapped from a file and lies behind its end kills a process with SIGBUS."""
+    done = subprocess.run([sys.executable, "-c", CUT], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{done.returncode}: {done.stderr}"
+    assert workspace.get_run(done.stdout.split()[-1]).get_metrics() == {"m": list(range(600))}
+
+
 def test_a_passing_refusal_of_credentials_is_waited_out(
     studio: Any, proxy: Any, experiment: Any
 ) -> None:
@@ -197,6 +231,39 @@ def test_each_job_runs_in_its_submitters_python(
     for run in (first, second):
         assert run.wait_for_completion(raise_on_error=False)["status"] == "Completed"
     assert log_of(second).split()[-2:] == [str(other), "1.2.3"]
+
+
+LIST = """
+from azureml.core import Workspace
+
+print(list(Workspace("sub", "group", "workspace").experiments))
+"""
+
+
+def test_a_busy_database_is_waited_for_when_it_is_opened(run: Any, tmp_path: Path) -> None:
+    """Longer than the 5 s that SQLite itself waits in Python."""
+    run.complete()
+    path = tmp_path / "mlflow.db"
+    with contextlib.closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as database:
+        database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        database.execute("BEGIN EXCLUSIVE")
+        process = psutil.Popen([sys.executable, "-c", LIST], stdout=-1, stderr=-1, text=True)
+        until(lambda: has_opened(process, path) or has_ended(process), "the database's opening")
+        with contextlib.suppress(psutil.TimeoutExpired):
+            process.wait(6)
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert run.experiment.name in output
+
+
+def has_opened(process: psutil.Popen, path: Path) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return str(path) in [file.path for file in process.open_files()]
+    return False
+
+
+def has_ended(process: psutil.Popen) -> bool:
+    return process.poll() is not None
 
 
 def test_files_of_a_scripts_own_experiments_are_kept(

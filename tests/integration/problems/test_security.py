@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
@@ -147,6 +148,43 @@ open("outputs/own", "w").write("own")
     assert not [name for name in names if "password" in name or name.endswith(("/file", "/link"))]
 
 
+@pytest.mark.docker
+def test_links_out_of_a_container_are_not_followed(
+    request: pytest.FixtureRequest,
+    submit: Any,
+    work: Path,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """A script in a container cannot reach these files, but its agent can."""
+    with contextlib.suppress(pytest.FixtureLookupError):  # an older version lacks the fixture
+        request.getfixturevalue("docker_host")
+    (work / ".azureml").mkdir()
+    (work / ".azureml" / "compute.yaml").write_text(
+        "box: {kind: docker, image: 'amlflow-tests/python:1', amlflow: false}"
+    )
+    secrets = str(tmp_path_factory.mktemp("secrets"))
+    Path(secrets, "password").write_text("secret")
+    run = submit(
+        f"""
+import os
+assert not os.path.exists({secrets!r})
+os.symlink({secrets!r} + "/password", "outputs/file")
+os.symlink({secrets!r}, "outputs/folder")
+os.symlink({secrets!r} + "/password", "logs/file")
+os.symlink("/..{secrets}", "outputs/other")
+open("outputs/own", "w").write("own")
+""",
+        compute_target="box",
+    )
+    details = run.wait_for_completion(raise_on_error=False)
+    assert details["status"] == "Completed", details.get("error")
+    names = [name for name in run.get_file_names() if name.startswith(("outputs", "logs"))]
+    assert names == ["outputs/own"]
+    files = [path for path in tmp_path.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert not [path for path in files if path.read_bytes() == b"secret"]
+
+
 def test_a_snapshot_is_unpacked_up_to_a_limit(
     experiment: Any, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,3 +227,48 @@ def test_no_snapshot_has_the_trackers_own_database(
             names = [each.name for each in files]
         assert "train.py" in names
         assert not [each for each in names if Path(each).name.startswith(path.name)]
+
+
+OTHER = """
+import sys
+from azureml.core import Experiment, Run, Workspace
+
+run = Run(Experiment(Workspace("sub", "group", "workspace"), "own"), sys.argv[1])
+run.log("m", 1)
+run.complete()
+"""
+OWN_STORE = f"""
+import os, signal, subprocess, sys
+from azureml.core import Experiment, Workspace
+
+experiment = Experiment(Workspace("sub", "group", "workspace"), "own")
+first, second = [experiment.start_logging(snapshot_directory=".") for _ in range(2)]
+second.flush(timeout_seconds=120)
+# The last process that closes a database removes its WAL.
+subprocess.run([sys.executable, "-c", {OTHER!r}, first.id], check=True)
+third = experiment.start_logging(snapshot_directory=".")
+third.tag("k", "v")
+third.flush(timeout_seconds=120)
+print(first.id, second.id, third.id, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_packing_leaves_the_locks_of_the_trackers_database(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Opening and closing a SQLite database drops the locks that the whole process has on it."""
+    from azureml.core import Experiment, Workspace
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"trackio://{work}/tr")
+    (work / "train.py").touch()
+    killed = subprocess.run(
+        [sys.executable, "-c", OWN_STORE], capture_output=True, text=True, check=False
+    )
+    ids = killed.stdout.split()
+    assert len(ids) == 3, killed.stderr
+    experiment = Experiment(Workspace("sub", "group", "workspace"), "own")
+    runs = {run.id: run for run in experiment.get_runs()}
+    assert runs.keys() == set(ids)
+    assert runs[ids[0]].get_metrics() == {"m": 1}
+    assert runs[ids[2]].get_tags() == {"k": "v"}
