@@ -28,6 +28,8 @@ MAX_PIECES = 8
 """The most pieces of a version."""
 MAX_VERSIONS = 10_000
 """The most versions of a view. Properties with higher numbers are ignored."""
+DELETED = f"{VERSION}deleted"
+"""The property of a view that is deleted and has no number left for a version that says so."""
 _VERSION = re.compile(rf"{VERSION}([0-9]{{1,9}})")
 _TEXTS = ("query", "text", "sort", "group", "subgroup")
 _LISTS = (
@@ -79,21 +81,44 @@ def to_properties(version: int, content: Mapping[str, Any]) -> dict[str, str]:
 
 
 def versions(record: RunRecord) -> list[int]:
-    """Return the numbers of a view's versions, the newest first."""
+    """Return the numbers of a view's versions, the newest first.
+
+    A number says that the property exists. Its content may be malformed.
+    """
     matches = (_VERSION.fullmatch(key) for key in record.properties)
     numbers = {int(match[1]) for match in matches if match}
     return sorted((number for number in numbers if number <= MAX_VERSIONS), reverse=True)
 
 
+def newest_version(record: RunRecord) -> tuple[int, dict[str, Any]] | None:
+    """Return the number and the content of the newest version that parses.
+
+    Returns None if the view is deleted, or if the run is not a view.
+    """
+    if DELETED in record.properties:
+        return None
+    for number in versions(record):
+        content = _parse_version(record, number)
+        if content is not None:
+            return None if "deleted" in content else (number, content)
+    return None
+
+
 def read_version(record: RunRecord, version: int) -> dict[str, Any] | None:
     """Return a version's content; None if it does not exist, is malformed, or says "deleted"."""
+    content = _parse_version(record, version)
+    return None if content is None or "deleted" in content else content
+
+
+def _parse_version(record: RunRecord, version: int) -> dict[str, Any] | None:
+    """Return a version's content, or ``deleted``; None if it does not exist or is malformed."""
     keys = [_key(version, number) for number in range(1, MAX_PIECES + 1)]
     if keys[0] not in record.properties:
         return None
     text = "".join(record.properties.get(key, "") for key in keys)
-    content = parse(record.id, _key(version, 1), text, _to_content)
+    content = parse(record.id, keys[0], text, _to_content)
     if content is None or "deleted" in content:
-        return None
+        return content
     return {"owner": None, "open": False, "notes": "", **content}
 
 

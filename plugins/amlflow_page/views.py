@@ -11,6 +11,7 @@ if the owner lets them. With MLflow's permission EDIT on the experiment, you may
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -34,8 +35,10 @@ from amlflow.spec import (
 from amlflow_page.access import Access, Forbidden
 from amlflow_page.filters import WrongRequest
 from amlflow_page.view_content import (
+    DELETED,
     MAX_VERSIONS,
     check_request,
+    newest_version,
     read_version,
     to_properties,
     versions,
@@ -95,7 +98,9 @@ class Views:
 
         With ``version``, this version is returned. ``newest`` is the number of the newest version.
         """
-        record = self._record(view_id)
+        return self._permitted(self._record(view_id), version)
+
+    def _permitted(self, record: RunRecord, version: int | None = None) -> dict[str, Any]:
         view = _newest(record)
         if view is not None:
             view["newest"] = view["version"]
@@ -103,7 +108,7 @@ class Views:
             older = read_version(record, version)
             view = None if older is None else {**view, **older, "version": version}
         if view is None:
-            raise RunNotFound(view_id, "the saved views")
+            raise RunNotFound(record.id, "the saved views")
         [permitted_view] = self._add_permissions(record.experiment_id, [view])
         return permitted_view
 
@@ -179,8 +184,8 @@ class Views:
         wanted = check_request({**opened, **request})
         changed = {part: wanted[part] for part in PARTS if wanted[part] != opened[part]}
         for _ in range(TRIES):
-            current = self._changeable(view_id, "change")
-            if current["version"] >= MAX_VERSIONS - 1:  # the last one is left for its deletion
+            current, number = self._changeable(view_id, "change")
+            if number >= MAX_VERSIONS:  # the last one is left for its deletion
                 raise WrongRequest(
                     f"The view {current['name']!r} has {MAX_VERSIONS:,} versions, and a view has "
                     "no more. Save yours as a new view."
@@ -190,7 +195,7 @@ class Views:
             parts = {part: changed.get(part, current[part]) for part in PARTS}
             sharing = {key: current[key] for key in ("owner", "open")}
             content = {**parts, **sharing, **self._stamp()}
-            if self._write(view_id, current["version"] + 1, content):
+            if self._write(view_id, content["name"], to_properties(number, content)):
                 return self.get(view_id)
         raise ViewChanged(self.get(view_id))
 
@@ -201,27 +206,31 @@ class Views:
             ViewChanged: somebody else has saved a newer version.
             Forbidden: the user may not delete the view.
         """
-        current = self._changeable(view_id, "delete")
+        current, number = self._changeable(view_id, "delete")
         if current["version"] != version:
             raise ViewChanged(current)
-        if not self._write(view_id, version + 1, {"deleted": self._stamp()}):
+        mark = to_properties(number, {"deleted": self._stamp()})
+        if number > MAX_VERSIONS:
+            mark = {DELETED: json.dumps(self._stamp())}
+        if not self._write(view_id, None, mark):
             raise ViewChanged(self.get(view_id))
 
-    def _changeable(self, view_id: str, act: str) -> dict[str, Any]:
-        current = self.get(view_id)
+    def _changeable(self, view_id: str, act: str) -> tuple[dict[str, Any], int]:
+        """Return a view that the user may change or delete, and the next version's number."""
+        record = self._record(view_id)
+        current = self._permitted(record)
         if not current[f"may_{act}"]:
             raise Forbidden(
                 f"{self.access.user()!r} may not {act} the view {current['name']!r} of "
                 f"{current['owner']!r}: save yours as a new view. Who has MLflow's permission EDIT "
                 f"on the experiment {EXPERIMENT!r} may {act} all views."
             )
-        return current
+        return current, versions(record)[0] + 1
 
-    def _write(self, view_id: str, version: int, content: Mapping[str, Any]) -> bool:
+    def _write(self, view_id: str, name: str | None, properties: Mapping[str, str]) -> bool:
         """Write a version. Returns False if somebody else has written this version already."""
-        change = RunChange(name=content.get("name"), properties=to_properties(version, content))
         try:
-            self.tracker.update_run(view_id, change)
+            self.tracker.update_run(view_id, RunChange(name=name, properties=properties))
         except PropertyConflict:
             return False
         return True
@@ -245,6 +254,5 @@ class Views:
 
 def _newest(record: RunRecord) -> dict[str, Any] | None:
     """Return the newest version of a view; None if it was deleted or is not a view."""
-    numbers = versions(record)
-    content = read_version(record, numbers[0]) if numbers else None
-    return None if content is None else {"id": record.id, "version": numbers[0], **content}
+    newest = newest_version(record)
+    return None if newest is None else {"id": record.id, "version": newest[0], **newest[1]}

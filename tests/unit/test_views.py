@@ -142,6 +142,59 @@ def test_a_version_that_nobody_could_have_saved_is_ignored(
         ada.save(view["id"], MAX_VERSIONS, {"notes": "more"})
 
 
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        {"version-2": "{}"},
+        {"version-2": "no JSON", "version-3": "[]", "version-7": '{"name": 1}'},
+        {f"version-{MAX_VERSIONS}": "{}"},
+        to_properties(
+            MAX_VERSIONS, {"name": "foreign", "definition": {}, "by": None, "owner": "ada"}
+        ),
+    ],
+    ids=lambda foreign: ", ".join(foreign),
+)
+def test_a_foreign_version_does_not_keep_a_view_from_being_listed_or_deleted(
+    view: dict[str, Any], tracker: MemoryTracker, ada: Views, foreign: dict[str, str]
+):
+    tracker.update_run(view["id"], RunChange(properties=foreign))
+    [listed] = ada.read_all()
+    ada.delete(view["id"], listed["version"])
+    assert ada.read_all() == []
+    with pytest.raises(RunNotFound):
+        ada.get(view["id"])
+
+
+def test_a_view_with_a_foreign_version_is_saved(
+    view: dict[str, Any], tracker: MemoryTracker, ada: Views
+):
+    tracker.update_run(view["id"], RunChange(properties={"version-2": "{}", "version-4": "?"}))
+    assert ada.save(view["id"], 1, {"notes": "two"})["notes"] == "two"
+    assert ada.save(view["id"], 5, {"notes": "three"})["notes"] == "three"
+    assert [entry["version"] for entry in ada.history(view["id"])] == [6, 5, 1]
+
+
+@pytest.mark.parametrize("act", ["save", "delete"])
+def test_a_view_that_another_person_deletes_meanwhile_is_not_found(
+    view: dict[str, Any], tracker: MemoryTracker, ada: Views, monkeypatch: pytest.MonkeyPatch,
+    act: str,
+):  # fmt: skip
+    write = tracker.update_run
+
+    def be_second(run_id: str, change: RunChange) -> None:
+        monkeypatch.setattr(tracker, "update_run", write)
+        ada.delete(view["id"], 1)
+        write(run_id, change)
+
+    monkeypatch.setattr(tracker, "update_run", be_second)
+    calls = {
+        "save": lambda: ada.save(view["id"], 1, {"notes": "two"}),
+        "delete": lambda: ada.delete(view["id"], 1),
+    }
+    with pytest.raises(RunNotFound):
+        calls[act]()
+
+
 def test_the_list_leaves_notes_out_and_a_deleted_view_has_no_versions(
     view: dict[str, Any], ada: Views, ben: Views
 ):
