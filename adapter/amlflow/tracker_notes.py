@@ -84,28 +84,37 @@ class Note(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class JobNote:
-    """The job of a submitted run: its name, its machine, and the hash of its folder's secret."""
+    """The job of a submitted run: its name, its machine, and the hash of its folder's secret.
+
+    ``base`` is a hash of the folder that has the jobs of the submitter. A run of an older amlflow
+    does not have it.
+    """
 
     name: str
     host: str
     proof: str | None = None
+    base: str | None = None
 
 
 def _to_job(text: str) -> JobNote:
     note = to_object(text)
-    name, host, proof = note.get("name"), note.get("host"), note.get("proof")
+    name, host = note.get("name"), note.get("host")
+    proof, base = note.get("proof"), note.get("base")
     if (
         not isinstance(name, str)
         or not _JOB_NAME.fullmatch(name)
         or not isinstance(host, str)
         or len(host) > MAX_NAME
-        or not (proof is None or (isinstance(proof, str) and _DIGEST.fullmatch(proof)))
+        or not all(
+            digest is None or (isinstance(digest, str) and _DIGEST.fullmatch(digest))
+            for digest in (proof, base)
+        )
     ):
         raise Malformed(
-            "an object with name (32 hexadecimal digits), host (a text) and proof (64 hexadecimal "
-            "digits, or null)"
+            "an object with name (32 hexadecimal digits), host (a text), proof and base (64 "
+            "hexadecimal digits, or null)"
         )
-    return JobNote(name, host, proof)
+    return JobNote(name, host, proof, base)
 
 
 parse_job: Note[JobNote] = Note("job", _to_job)

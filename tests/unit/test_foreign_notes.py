@@ -237,7 +237,7 @@ def test_arbitrary_notes_of_a_clusters_job_break_no_look(
 
 JOB = "0" * 32
 COMPLETE: dict[str, Any] = {
-    "job": {"name": JOB, "host": "machine", "proof": "a" * 64},
+    "job": {"name": JOB, "host": "machine", "proof": "a" * 64, "base": "b" * 64},
     "waiting": {"reason": "Priority", "before": 1, "id": "1", "attempt": 1},
     "end": {"status": "Failed", "error": {"error": {"message": "m", "code": "c"}}},
     "error": {"error": {"message": "m", "code": "c"}},

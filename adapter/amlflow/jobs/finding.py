@@ -110,6 +110,19 @@ def find_job(tracking_uri: str, record: RunRecord) -> JobFolder | None:
     return None
 
 
+def hash_of_base(base: Path) -> str | None:
+    """Return a hash that only this very folder of jobs has; None if the folder does not exist.
+
+    A run's note has it, so that a look can tell whether the job's folder would be here.
+    """
+    try:
+        status = os.stat(base)
+    except OSError:
+        return None
+    identity = (status.st_uid, status.st_dev, status.st_ino, os.path.realpath(base))
+    return hashlib.sha256(repr(identity).encode()).hexdigest()
+
+
 def proves(folder: JobFolder, proof: str) -> bool:
     """Whether a folder's secret has the hash ``proof``."""
     own_proof = proof_of(folder)

@@ -17,6 +17,7 @@ from amlflow.jobs.cluster.looking import cluster_change, look_at_cluster
 from amlflow.jobs.cluster.node_messages import MARK, NodeMessage, parse_message, to_line
 from amlflow.jobs.cluster.payload import OWN_VARIABLE, VARIABLE, take_job, to_work, to_works
 from amlflow.jobs.distribution import Distribution
+from amlflow.jobs.finding import hash_of_base
 from amlflow.jobs.health import Agent, agent_change
 from amlflow.jobs.job import Job, Target, this_host
 from amlflow.jobs.run_notes import (
@@ -140,19 +141,31 @@ def test_a_run_of_an_older_amlflow_is_not_ended_by_a_cluster_that_does_not_know_
 
 
 @pytest.mark.parametrize(
-    ("host", "minutes", "expected"),
-    [("here", 10, "Failed"), ("here", 0, "Queued"), ("elsewhere", 10, "Queued")],
+    ("host", "base", "minutes", "expected"),
+    [
+        ("here", "same", 10, "Failed"),
+        ("here", "same", 0, "Queued"),
+        ("elsewhere", "same", 10, "Queued"),
+        ("here", "other", 10, "Queued"),
+        ("here", "unknown", 10, "Queued"),
+    ],
 )
 def test_the_run_of_a_submitter_that_ended_before_the_cluster_had_the_job(
     tracker: MemoryTracker,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     host: str,
+    base: str,
     minutes: float,
     expected: str,
 ) -> None:
+    """It is known of a submitter of the same jobs' folder only: others may still be at work."""
+    folders = {"same": tmp_path, "other": tmp_path / "other"}
     monkeypatch.setenv("AMLFLOW_JOBS", str(tmp_path))
+    (tmp_path / "other").mkdir()
     job = {"name": NAME, "host": this_host() if host == "here" else host}
+    if base in folders:
+        job["base"] = str(hash_of_base(folders[base]))
     notes = {**cluster_notes(OneCluster("here 1000"), "slurm"), "job": json.dumps(job)}
     created = datetime.now(timezone.utc) - timedelta(minutes=minutes)
     draft = dataclasses.replace(record("Queued", {}, **notes), created=created)

@@ -21,7 +21,7 @@ from amlflow.core.scripts.script_data import CollectedData, definition_text
 from amlflow.core.scripts.script_run_config import ScriptRunConfig
 from amlflow.core.store import ExperimentBase, store_of, tracker_of
 from amlflow.jobs import snapshot
-from amlflow.jobs.finding import proof_of
+from amlflow.jobs.finding import hash_of_base, proof_of
 from amlflow.jobs.job import Job, JobFolder, this_host
 from amlflow.jobs.run_notes import ENVIRONMENT, JOB_NOTE
 from amlflow.spec import LAUNCHED, RunDraft, RunRecord, Tracker, redacted
@@ -62,7 +62,12 @@ def environment_definition(script: PreparedScript) -> dict[str, Any]:
 
 def note_of(folder: JobFolder) -> dict[str, str]:
     """Return the run's note about the job's folder, which exists before the job is started."""
-    note = {"name": folder.name, "host": this_host(), "proof": proof_of(folder)}
+    note = {
+        "name": folder.name,
+        "host": this_host(),
+        "proof": proof_of(folder),
+        "base": hash_of_base(folder.path.parent),
+    }
     return {JOB_NOTE: json.dumps(note)}
 
 

@@ -13,9 +13,9 @@ from datetime import datetime, timedelta, timezone
 from amlflow.jobs.cancel import claim_for_nobody
 from amlflow.jobs.cluster.identity import has_job_of
 from amlflow.jobs.cluster.names import cluster_name_of
-from amlflow.jobs.finding import find_job
+from amlflow.jobs.finding import find_job, hash_of_base
 from amlflow.jobs.health import Agent, agent_change, note_change
-from amlflow.jobs.job import this_host
+from amlflow.jobs.job import jobs_folder, this_host
 from amlflow.jobs.run_notes import (
     WAITING,
     EndRequest,
@@ -137,7 +137,8 @@ def _has_no_submitter(tracker: Tracker, record: RunRecord) -> bool:
     folder = find_job(tracker.uri, record)
     if folder is not None:
         return not folder.has_agent()
-    # Another process may have its jobs in another folder.
+    if note.base is None or note.base != hash_of_base(jobs_folder()):
+        return False  # the submitter has its jobs in another folder, or is another user
     return datetime.now(timezone.utc) - record.created > timedelta(seconds=SUBMIT_S)
 
 
