@@ -267,9 +267,14 @@ class MlflowTracker(TrackerBase):
             self._correct_end(run_id, todo.ended)
 
     def delete_run(self, run_id: str) -> None:
-        # For MLflow, a run whose experiment is archived is deleted. It refuses to delete it again.
-        if self._store.get_run(run_id).info.lifecycle_stage == "active":
+        info = self._store.get_run(run_id).info
+        if info.lifecycle_stage == "active":
             self._store.delete_run(run_id)
+        elif not self._archive.is_deleted(info):
+            raise Refused(
+                f"The experiment of run {run_id} is archived, and MLflow deletes no run of it. "
+                "Reactivate the experiment first."
+            )
 
     def restore_run(self, run_id: str) -> None:
         run = self._store.get_run(run_id)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from amlflow.core.experiment import Experiment
-from amlflow.spec import ExperimentChange, RunDraft, RunQuery
+from amlflow.spec import ExperimentChange, Refused, RunDraft, RunQuery
 from amlflow_mlflow import archiving
 from amlflow_mlflow.tracker import MlflowTracker
 from helpers.hostile_reads import run_command
@@ -48,6 +48,18 @@ def test_runs_that_were_deleted_stay_so(
             tracker.restore_run(run_id)
     assert not any(tracker.get_run(run_id).deleted for run_id in ids)
     assert tracker.get_experiment(experiment_id).tags == {}
+
+
+def test_no_run_of_an_archived_experiment_is_deleted_or_restored(tracker: MlflowTracker) -> None:
+    experiment_id, ids = add_runs(tracker, "a", 2)
+    tracker.delete_run(ids[0])
+    tracker.update_experiment(experiment_id, ARCHIVED)
+    with pytest.raises(Refused, match="is archived, and MLflow deletes no run of it"):
+        tracker.delete_run(ids[1])
+    tracker.delete_run(ids[0])
+    with pytest.raises(Refused, match="is archived"):
+        tracker.restore_run(ids[0])
+    assert [tracker.get_run(run_id).deleted for run_id in ids] == [True, False]
 
 
 def test_a_restoration_that_broke_off_is_completed(
