@@ -264,6 +264,20 @@ def test_create_get_list_delete(folder: Path) -> None:
     assert Workspace.list("s-1") == {}
 
 
+def test_the_environment_names_the_store_of_every_workspace(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of one that was created with another store."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:1")
+    Workspace.create("made", subscription_id="s-1", resource_group="group")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:2")
+    opened = [Workspace.get("made"), Workspace("s-1", "group", "made")]
+    opened += Workspace.list("s-1")["made"]
+    assert {ws.get_mlflow_tracking_uri() for ws in opened} == {"http://localhost:2"}
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert Workspace.get("made").get_mlflow_tracking_uri() == "http://localhost:1"
+
+
 def test_get_of_a_name_that_two_have(folder: Path) -> None:
     Workspace.create("made", subscription_id="s-1", resource_group="group")
     Workspace.create("made", subscription_id="s-2", resource_group="group")
