@@ -24,7 +24,8 @@ class FilesBelow(NamedTuple):
     """The regular files, sorted by their names. A name is relative to the root, with ``/``."""
     left_out: list[str]
     """The names that are left out: links that are not followed, folders that cannot be read, and
-    files with a name that is not allowed in a run (:func:`amlflow.spec.check_file_name`)."""
+    files with a name that is not allowed in a run (:func:`amlflow.spec.check_file_name`) or is not
+    a text in UTF-8."""
 
 
 def files_below(folder: Path, root: Path | None = None) -> FilesBelow:
@@ -105,12 +106,21 @@ class _Walk:
             if stat.S_ISDIR(mode):
                 yield from self.files(path, f"{name}/", (*above, path.resolve()))
             elif stat.S_ISREG(mode):
-                try:
-                    check_file_name(name)
-                except Refused:  # such as a name with a backslash, which is a '/' on other systems
-                    self._left_out.append(name)
-                else:
+                if _is_allowed(name):
                     yield name, path
+                else:
+                    self._left_out.append(name)
+
+
+def _is_allowed(name: str) -> bool:
+    """Whether a run can have a file of this name."""
+    try:
+        check_file_name(name)
+        name.encode()
+    except (Refused, UnicodeEncodeError):
+        # Such as a backslash, which is a '/' on other systems, or bytes that are not UTF-8.
+        return False
+    return True
 
 
 class LeadsOut(OSError):

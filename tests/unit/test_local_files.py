@@ -43,6 +43,16 @@ def test_a_name_that_no_file_of_a_run_can_have_is_left_out(work: Path) -> None:
     assert files_below(work / "outputs") == ({"a": work / "outputs" / "a"}, ["a\\b"])
 
 
+@pytest.mark.skipif(os.name == "nt", reason="names are texts there")
+def test_a_name_that_is_not_a_text_is_left_out(work: Path) -> None:
+    """No tracker could store it, so its job would wait for ever."""
+    for name in (b"\xff\xfe", b"caf\xe9.txt", "ä".encode()):
+        (work / "outputs" / os.fsdecode(name)).write_text("x")
+    files, left_out = files_below(work / "outputs")
+    assert list(files) == ["ä"]
+    assert left_out == [os.fsdecode(b"caf\xe9.txt"), os.fsdecode(b"\xff\xfe")]
+
+
 @pytest.mark.parametrize(
     "target",
     ["../../secret", "../../elsewhere", "../../elsewhere/deep", "..", ".", "loop", "nowhere",

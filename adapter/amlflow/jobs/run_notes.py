@@ -27,7 +27,7 @@ from amlflow.tracker_notes import (
 )
 
 JOB_NOTE = parse_job.key
-"""``{"name": job, "host": machine}``."""
+"""``{"name": job, "host": machine, "proof", "base"}``: see :class:`JobNote`."""
 END = parse_end_request.key
 """``{"status": how the run is to end, "error": v1's error or null}``: asks the agent to end it."""
 HEARTBEAT = parse_heartbeat.key
@@ -142,5 +142,10 @@ def left_out_warning(name: str) -> str:
     return (
         f"{name!r} was not stored. It is one of these: a link that leads out of the run's working "
         "folder, to nothing or in a circle; a folder that cannot be read; a name with a "
-        "backslash; or the tracker's own database."
+        "backslash or not in UTF-8; or the tracker's own database."
     )
+
+
+def unsent_warning(name: str, failure: Exception) -> str:
+    """Return the warning that the tracker did not take a file."""
+    return f"The file {name!r} could not be stored: {getattr(failure, 'message', failure)}"

@@ -39,6 +39,7 @@ from amlflow.jobs.run_notes import (
     latest_attempt,
     left_out_warning,
     requested_end_of,
+    unsent_warning,
     with_warnings,
 )
 from amlflow.jobs.tracker_files import find_tracker_files, warn_of_kept_files
@@ -89,8 +90,7 @@ class Report:
         self._stopped = False
         self._left_out: dict[str, str] = {}
         self._log_lines: list[str] = []
-        self._leaving = threading.Event()
-        self._look = threading.Event()
+        self._leaving, self._look = threading.Event(), threading.Event()
         self._status: str = Status.PREPARING
         self._is_queued = False
         self._warnings: list[str] = []
@@ -445,6 +445,6 @@ class Report:
                 try:
                     self._retry(functools.partial(self._put, {name: path}))
                 except (AzureMLException, OSError) as failure:
-                    self.unsent_files.append(f"The file {name!r} could not be stored: {failure}")
+                    self.unsent_files.append(unsent_warning(name, failure))
                     logger.warning("%s", self.unsent_files[-1])
         return self.unsent_files
