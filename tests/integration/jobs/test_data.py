@@ -12,7 +12,7 @@ from azureml.core import Dataset
 from azureml.data import OutputFileDatasetConfig
 from helpers.submitted_jobs import error_of, log_of, new_experiment, submit, wait_for_end
 
-STORES = ("sqlite", "server", "trackio")
+STORES = ("sqlite", "best_server", "trackio")
 
 
 @pytest.fixture(params=STORES)
