@@ -196,3 +196,8 @@ def test_packages_of_a_conda_environment(monkeypatch: pytest.MonkeyPatch, key: s
     outputs["info", "--json"] = (0, "{}")
     with pytest.raises(UserErrorException, match="does not say which environment is its base"):
         Environment.from_existing_conda_environment("e", "base")
+
+
+def test_a_clone_needs_a_name() -> None:
+    with pytest.raises(UserErrorException, match=r"environment\.clone\(new_name\)"):
+        Environment("mine").clone("")

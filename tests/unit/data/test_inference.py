@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from azureml.core import Dataset
 from azureml.data.dataset_factory import DataType
+from azureml.exceptions import UserErrorException
 
 Write = Callable[..., Path]
 
@@ -143,3 +144,15 @@ def test_stated_types(write: Write) -> None:
     assert frame["c"].isna().tolist() == [True, False]
     assert frame["d"].tolist() == [pd.Timestamp("2020-01-13"), pd.Timestamp("2020-01-14")]
     assert frame["e"].tolist() == [True, False]
+
+
+@pytest.mark.parametrize("formats", [5, [5], {"a": "b"}])
+def test_formats_of_times_that_are_not_texts(formats: Any) -> None:
+    with pytest.raises(UserErrorException, match=r"formats=.* is neither a format of strptime"):
+        DataType.to_datetime(formats)
+    assert DataType.to_datetime(("%Y", "%d")).content["formats"] == ["%Y", "%d"]
+
+
+def test_a_decimal_mark_that_is_neither_point_nor_comma() -> None:
+    with pytest.raises(UserErrorException, match=r"decimal_mark=';' is neither '\.' nor ','"):
+        DataType.to_float(";")

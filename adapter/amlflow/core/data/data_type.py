@@ -30,7 +30,13 @@ class DataType:
 
     @staticmethod
     def to_float(decimal_mark: str = ".") -> DataType:
-        """Floats of 64 bits; ``decimal_mark`` is ``"."`` or ``","``."""
+        """Floats of 64 bits; ``decimal_mark`` is ``"."`` or ``","``.
+
+        Raises:
+            UserErrorException: it is another mark.
+        """
+        if decimal_mark not in (".", ","):
+            raise UserErrorException(f"decimal_mark={decimal_mark!r} is neither '.' nor ','.")
         return DataType({"type": "float", "decimal_mark": decimal_mark})
 
     @staticmethod
@@ -40,9 +46,18 @@ class DataType:
 
     @staticmethod
     def to_datetime(formats: str | Sequence[str] | None = None) -> DataType:
-        """Times, in these formats of ``strptime``. The default is ISO 8601."""
-        forms = [formats] if isinstance(formats, str) else list(formats or [])
-        return DataType({"type": "datetime", "formats": forms})
+        """Times, in these formats of ``strptime``. The default is ISO 8601.
+
+        Raises:
+            UserErrorException: it is neither a text nor a list of texts.
+        """
+        forms = [formats] if isinstance(formats, str) else formats or []
+        if not isinstance(forms, (list, tuple)) or not all(isinstance(form, str) for form in forms):
+            raise UserErrorException(
+                f"formats={formats!r} is neither a format of strptime, such as '%Y-%m-%d', nor a "
+                "list of formats."
+            )
+        return DataType({"type": "datetime", "formats": list(forms)})
 
     @staticmethod
     def to_stream(workspace: Any, escaped: bool = False) -> DataType:

@@ -337,6 +337,7 @@ class Environment(Settings):
 
     def clone(self, new_name: str) -> Environment:
         """Return a copy under another name, without a version."""
+        check_text(new_name, "An environment's name", "environment.clone(new_name)")
         clone = copy.deepcopy(self)
         clone.name = new_name
         clone.version = None
