@@ -327,7 +327,9 @@ class NeverKills(Local):
                 for process in members(self.work.name):
                     with contextlib.suppress(psutil.Error):
                         process.terminate()
-                time.sleep(min(grace, 1))
+                deadline = time.monotonic() + 1
+                while self.inner.ending() is None and time.monotonic() < deadline:
+                    time.sleep(0.01)
 
         return Process(super().start(work), work)
 
