@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from amlflow.core.scripts.specify import variables_of
 from azureml.core import Environment
 from azureml.core.conda_dependencies import CondaDependencies
 from azureml.core.runconfig import RunConfiguration
@@ -159,3 +160,15 @@ def test_a_line_of_requirements_goes_on_after_a_backslash(folder: Path) -> None:
     python = Environment.from_pip_requirements("e", "requirements.txt").python
     packages = list(python.conda_dependencies.pip_packages)
     assert packages == ["numpy==1.23.0 --hash=sha256:aa --hash=sha256:bb", "pandas"]
+
+
+def test_variables_of_a_conda_file(folder: Path) -> None:
+    Path("env.yml").write_text("dependencies: [python=3.11]\nvariables: {A: 1, B: '${HOME}'}\n")
+    environment = Environment.from_conda_specification("e", "env.yml")
+    environment.environment_variables = {"A": "own"}
+    assert variables_of(environment, ".") == {"A": "own", "B": "${HOME}"}
+    environment.python.user_managed_dependencies = True
+    assert variables_of(environment, ".") == {"A": "own"}
+    packages = CondaDependencies(_underlying_structure={"variables": ["A=1"]})
+    with pytest.raises(UserErrorException, match="Write them as 'NAME: value'"):
+        _ = packages.variables

@@ -137,13 +137,17 @@ def test_environment_variables_and_interpreter(experiment: Any) -> None:
     config.environment_variables = {"COLOUR": "green"}
     config.environment.environment_variables = {"COLOUR": "red", "SHAPE": "round"}
     config.environment.python.interpreter_path = sys.executable
+    config.environment.python.conda_dependencies = CondaDependencies(
+        _underlying_structure={"variables": {"COLOUR": "blue", "SIZE": "${COLOUR}"}}
+    )
+    names = "'COLOUR', 'SHAPE', 'SIZE'"
     run = submit(
         experiment,
-        "import os, sys; print(os.environ['COLOUR'], os.environ['SHAPE'], sys.executable)",
+        f"import os, sys; print(*map(os.environ.get, [{names}]), sys.executable)",
         run_config=config,
     )
     assert wait_for_end(run) == "Completed"
-    assert f"green round {sys.executable}" in log_of(run)
+    assert f"green round ${{COLOUR}} {sys.executable}" in log_of(run)
 
 
 def test_another_interpreter(experiment: Any, tmp_path: Path) -> None:

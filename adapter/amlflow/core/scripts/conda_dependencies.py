@@ -140,6 +140,20 @@ class CondaDependencies(Settings):
         return iter(list(self._pip_options))
 
     @property
+    def variables(self) -> dict[str, Any]:
+        """The environment variables that conda sets in the environment. The file names them.
+
+        Raises:
+            UserErrorException: they are not names with values.
+        """
+        variables = self._rest.get("variables") or {}
+        if not isinstance(variables, dict):
+            raise UserErrorException(
+                f"The conda environment has variables={variables!r}. Write them as 'NAME: value'."
+            )
+        return dict(variables)
+
+    @property
     def folder(self) -> str | None:
         """The folder of the file that this was read from, or None. Relative paths begin there."""
         return self._folder

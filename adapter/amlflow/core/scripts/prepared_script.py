@@ -23,7 +23,7 @@ from amlflow.core.scripts.run_configuration import RunConfiguration
 from amlflow.core.scripts.script_data import CollectedData, check_data, collect_data
 from amlflow.core.scripts.script_run_config import ScriptRunConfig
 from amlflow.core.scripts.sections import HistoryConfiguration
-from amlflow.core.scripts.specify import specification_of
+from amlflow.core.scripts.specify import specification_of, variables_of
 from amlflow.core.store import ExperimentBase, tracker_of
 from amlflow.environments.room import ROOM
 from amlflow.exceptions import ComputeTargetException, UserErrorException
@@ -92,7 +92,7 @@ def prepare_script(
         command=command,
         is_script=is_script,
         environ=_own_environ(),
-        environment=_variables(settings),
+        environment=_variables(settings, config.source_directory),
         agent_python=os.environ.get(AGENT_PYTHON, sys.executable),
         import_path=import_path(),
         submitted_from=os.getcwd(),
@@ -198,9 +198,9 @@ def _warn_of_unused(settings: RunConfiguration) -> None:
         )
 
 
-def _variables(settings: RunConfiguration) -> dict[str, str]:
-    variables = {**settings.environment.environment_variables, **settings.environment_variables}
-    return check_variables(variables)
+def _variables(settings: RunConfiguration, folder: str) -> dict[str, str]:
+    variables = variables_of(settings.environment, folder)
+    return check_variables({**variables, **settings.environment_variables})
 
 
 def _own_environ() -> dict[str, str]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from amlflow.core.scripts.conda_dependencies import CondaDependencies
+from amlflow.core.scripts.environment import Environment
 from amlflow.core.scripts.environment_sections import DEFAULT_PYTHON, PythonSection
 from amlflow.environments.specification import Specification
 from amlflow.environments.wheels import SCHEME
@@ -69,6 +71,17 @@ def packages_of(python: PythonSection, folder: str | os.PathLike[str]) -> CondaD
     if packages.names_packages() or not python.conda_dependencies_file:
         return packages
     return CondaDependencies(_find(python.conda_dependencies_file, Path(folder)))
+
+
+def variables_of(environment: Environment, folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the environment variables of a definition. Its own win over those of its conda file.
+
+    Raises:
+        UserErrorException: the conda file does not exist, or is not a conda file.
+    """
+    python = environment.python
+    conda = {} if python.user_managed_dependencies else packages_of(python, folder).variables
+    return {**conda, **environment.environment_variables}
 
 
 def _find(name: str, folder: Path) -> Path:
