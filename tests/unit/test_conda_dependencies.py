@@ -164,11 +164,10 @@ def test_a_line_of_requirements_goes_on_after_a_backslash(folder: Path) -> None:
 
 def test_variables_of_a_conda_file(folder: Path) -> None:
     Path("env.yml").write_text("dependencies: [python=3.11]\nvariables: {A: 1, B: '${HOME}'}\n")
-    environment = Environment.from_conda_specification("e", "env.yml")
-    environment.environment_variables = {"A": "own"}
-    assert variables_of(environment, ".") == {"A": "own", "B": "${HOME}"}
-    environment.python.user_managed_dependencies = True
-    assert variables_of(environment, ".") == {"A": "own"}
+    python = Environment.from_conda_specification("e", "env.yml").python
+    assert variables_of(python, ".") == {"A": 1, "B": "${HOME}"}
+    python.user_managed_dependencies = True
+    assert variables_of(python, ".") == {}
     packages = CondaDependencies(_underlying_structure={"variables": ["A=1"]})
     with pytest.raises(UserErrorException, match="Write them as 'NAME: value'"):
         _ = packages.variables

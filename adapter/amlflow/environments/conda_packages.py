@@ -59,11 +59,11 @@ def read_names() -> Names:
         files("amlflow.environments").joinpath("conda_names.yaml").read_text(encoding="utf-8")
     )
     return Names(
-        renamed=content["renamed"],
+        renamed={_normalise(name): pip for name, pip in content["renamed"].items()},
         renamed_pip=content["renamed_pip"],
-        left_out=tuple(content["left_out"]),
-        kept=frozenset(content["kept"]),
-        only_conda=tuple(content["only_conda"]),
+        left_out=tuple(map(_normalise, content["left_out"])),
+        kept=frozenset(map(_normalise, content["kept"])),
+        only_conda=tuple(map(_normalise, content["only_conda"])),
         standard_library=frozenset(content["standard_library"]),
         azureml={name: tuple(packages) for name, packages in content["azureml"].items()},
     )
@@ -84,8 +84,12 @@ def parse_conda_package(line: str) -> CondaPackage:
     brackets = re.search(r"version\s*=\s*['\"]?([^'\"\]]+)", match["brackets"] or "")
     if brackets is not None:
         version = brackets[1].strip()
-    name = match["name"].lower().replace("_", "-") if match["name"][0] != "_" else match["name"]
-    return CondaPackage(line, name, to_pip_version(version, line))
+    return CondaPackage(line, _normalise(match["name"]), to_pip_version(version, line))
+
+
+def _normalise(name: str) -> str:
+    """Return a name as pip would write it, except that a first underscore is kept."""
+    return name if name.startswith("_") else name.lower().replace("_", "-")
 
 
 def to_pip_version(version: str, line: str) -> str:

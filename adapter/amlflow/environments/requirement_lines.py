@@ -93,6 +93,8 @@ def _parse(
             _parse_option(text, folders, result, depth, constraints)
         else:
             package = _without_hashes(text)
+            if package != text:
+                result.ignored.append("--hash")
             package = _to_absolute(package, folders)
             (result.constraints if constraints else result.packages).append(package)
 

@@ -49,7 +49,7 @@ def test_a_package_of_conda_is_a_requirement_of_pip(line: str, requirement: str)
 @pytest.mark.parametrize(
     "line",
     ["python=3.6.2", "pip=20.0", "cudatoolkit=10.1", "blas=1.0=mkl", "mkl", "libgcc-ng=9.1",
-     "_libgcc_mutex=0.1=main", "_pytorch_select==0.1", "openssl", "cpuonly"],
+     "_libgcc_mutex=0.1=main", "_pytorch_select==0.1", "gcc_linux-64", "openssl", "cpuonly"],
 )  # fmt: skip
 def test_what_the_packages_of_pip_bring_is_left_out(line: str) -> None:
     plan = planned(conda=(line,))
@@ -103,6 +103,12 @@ def test_options_are_read(tmp_path: Path) -> None:
     assert lines.trusted_hosts == ["b.example"]
     assert lines.options == ["--no-binary numpy"]
     assert lines.ignored == ["-q", "--no-cache-dir"]
+
+
+def test_hashes_are_said_to_be_ignored() -> None:
+    plan = planned("numpy==1.2 --hash=sha256:aa --hash=sha256:bb", "pandas==1.0 --hash=sha256:cc")
+    assert plan.requirements == ["numpy==1.2", "pandas==1.0"]
+    assert plan.notes == ["pip's option --hash is ignored."]
 
 
 def test_files_are_read_below_the_file_that_names_them(tmp_path: Path) -> None:

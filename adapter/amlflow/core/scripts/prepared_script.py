@@ -199,8 +199,10 @@ def _warn_of_unused(settings: RunConfiguration) -> None:
 
 
 def _variables(settings: RunConfiguration, folder: str) -> dict[str, str]:
-    variables = variables_of(settings.environment, folder)
-    return check_variables({**variables, **settings.environment_variables})
+    environment = settings.environment
+    of_conda = variables_of(environment.python, folder)
+    own = {**environment.environment_variables, **settings.environment_variables}
+    return check_variables({**of_conda, **own})
 
 
 def _own_environ() -> dict[str, str]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from amlflow.core.scripts.conda_dependencies import CondaDependencies
-from amlflow.core.scripts.environment import Environment
 from amlflow.core.scripts.environment_sections import DEFAULT_PYTHON, PythonSection
 from amlflow.environments.specification import Specification
 from amlflow.environments.wheels import SCHEME
@@ -73,15 +72,13 @@ def packages_of(python: PythonSection, folder: str | os.PathLike[str]) -> CondaD
     return CondaDependencies(_find(python.conda_dependencies_file, Path(folder)))
 
 
-def variables_of(environment: Environment, folder: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the environment variables of a definition. Its own win over those of its conda file.
+def variables_of(python: PythonSection, folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the environment variables that an environment's conda file names.
 
     Raises:
-        UserErrorException: the conda file does not exist, or is not a conda file.
+        UserErrorException: the file does not exist, or is not a conda file.
     """
-    python = environment.python
-    conda = {} if python.user_managed_dependencies else packages_of(python, folder).variables
-    return {**conda, **environment.environment_variables}
+    return {} if python.user_managed_dependencies else packages_of(python, folder).variables
 
 
 def _find(name: str, folder: Path) -> Path:
