@@ -15,7 +15,7 @@ from amlflow_mlflow.model_location import ModelLocation
 from amlflow_mlflow.own_paths import check_run_folder, path_below, server_paths
 from amlflow_mlflow.schemes import sqlite_path
 from amlflow_mlflow.sqlite.database import Database
-from amlflow_mlflow.sqlite.revisions import NEWEST
+from amlflow_mlflow.sqlite.revisions import SCHEMA
 from amlflow_mlflow.sqlite.store import SqliteStore
 
 RUN = "0" * 32
@@ -84,7 +84,7 @@ def test_what_has_no_location_has_not_the_files_of_the_working_folder(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("secret.txt").write_text("a")
-    store = SqliteStore(Database(f"sqlite:///{tmp_path}/mlflow.db"), NEWEST)
+    store = SqliteStore(Database(f"sqlite:///{tmp_path}/mlflow.db"), SCHEMA)
     artifacts = store.open_artifacts("")
     assert artifacts.list("") == []
     assert not artifacts.get("secret.txt", tmp_path / "copy")
@@ -101,7 +101,7 @@ def test_a_model_in_the_root_folder_is_not_looked_for_elsewhere(
     monkeypatch.chdir(tmp_path)
     name = "model-that-the-root-folder-lacks"
     Path(name).write_text("a")
-    store = SqliteStore(Database(f"sqlite:///{tmp_path}/mlflow.db"), NEWEST)
+    store = SqliteStore(Database(f"sqlite:///{tmp_path}/mlflow.db"), SCHEMA)
     assert ModelLocation(store, f"/{name}", "model").names() == []
     assert ModelLocation(store, name, "model").names() == [name]
 

@@ -20,7 +20,7 @@ SEPARATOR = "\n;\n"
 
 
 def make(database: Database) -> bool:
-    """Make the tables of the newest known revision if the file is missing or empty.
+    """Make the tables of ``schema.sql`` if the file is missing or empty.
 
     Returns whether there is a known database now; False if the file was not empty. If several
     processes call this, one makes the tables and the others wait. Raises
@@ -43,7 +43,7 @@ def _make_tables(connection: sqlite3.Connection, database: Database) -> None:
     text = files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
     for statement in text.split(SEPARATOR):
         connection.execute(statement)
-    connection.execute("INSERT INTO alembic_version VALUES (?)", (revisions.NEWEST,))
+    connection.execute("INSERT INTO alembic_version VALUES (?)", (revisions.SCHEMA,))
     connection.execute(
         "INSERT INTO workspaces (name, description) VALUES (?, ?)",
         ("default", "Default workspace for legacy resources"),

@@ -17,6 +17,7 @@ HEADS = {
     "3.1": "6953534de441",
     "3.9": "d3e4f5a6b7c8",
     "3.17": "dc11669786a5",
+    "3.18": "f4a9b2c7d1e6",
 }
 """The revisions of some of MLflow's releases: the oldest, the newest, and some between them."""
 KNOWN = (
@@ -29,12 +30,13 @@ KNOWN = (
     "a5b4c3d2e1f0", "ae8bbe7743c9", "7d34483879f0", "da6fb0208061", "89d3d66ed43f",
     "b7e4c1a90f23", "a8b9c0d1e2f3", "c1d2e3f4a5b6", "c3d9e7f1a2b4", "6f8d9c3b2a1e",
     "1971f2d9a75b", "17e22815139b", "b7e2c1a4d9f3", "75868b020152", "dc11669786a5",
+    "e7d1f4b2a9c6", "8b6ad64cb8f5", "f4a9b2c7d1e6",
 )  # fmt: skip
 """The revisions from MLflow 2.9 on, oldest first."""
-NEWEST = KNOWN[-1]
-"""The revision that :mod:`amlflow_mlflow.sqlite.new_database` makes."""
+SCHEMA = "dc11669786a5"
+"""The revision of ``schema.sql``, which :mod:`amlflow_mlflow.sqlite.new_database` makes."""
 RELEASED = 67
-"""How many revisions MLflow has up to the newest, including those before 2.9."""
+"""How many revisions MLflow has up to SCHEMA, including those before 2.9."""
 WORKSPACES = "1b5f0d9ad7c1"
 """From this revision on, experiments have a workspace."""
 ASSESSMENTS = "770bee3ae1dd"
@@ -46,8 +48,8 @@ def has(revision: str, since: str) -> bool:
     return KNOWN.index(revision) >= KNOWN.index(since)
 
 
-def is_newest_installed() -> bool:
-    """Whether a new database may have the newest known schema.
+def is_schema_installed() -> bool:
+    """Whether a new database may have the revision SCHEMA.
 
     MLflow refuses a database that is older or newer than itself. So if an MLflow with another
     schema is installed, that MLflow has to make the database. This is found out from the names of
@@ -58,4 +60,4 @@ def is_newest_installed() -> bool:
         return True  # MLflow is not installed, or not with its databases
     folder = Path(package.origin).parent / "store" / "db_migrations" / "versions"
     names = {path.name.partition("_")[0] for path in folder.glob("*_*.py")} - {""}
-    return not names or (NEWEST in names and len(names) == RELEASED)
+    return not names or (SCHEMA in names and len(names) == RELEASED)

@@ -60,8 +60,8 @@ def open_sqlite(uri: str) -> SqliteStore | None:
         return None
     database = Database(uri)
     revision = database.revision()
-    if revision is None and revisions.is_newest_installed() and new_database.make(database):
-        revision = revisions.NEWEST
+    if revision is None and revisions.is_schema_installed() and new_database.make(database):
+        revision = revisions.SCHEMA
     if revision is None:
         return None
     new_database.ensure_first_experiment(database)
