@@ -261,7 +261,10 @@ def wheel(shared: servers.Shared) -> Path:
 def server_uri(shared: servers.Shared) -> str:
     """An MLflow server on sqlite, shared by all tests."""
     return shared.get(
-        "server", lambda place: servers.start_mlflow(f"sqlite:///{place}/mlflow.db", place)
+        "server",
+        lambda place: servers.start_mlflow(
+            f"sqlite:///{place}/mlflow.db", place, options=servers.NO_ACCESS_LOG
+        ),
     )
 
 
@@ -284,7 +287,10 @@ def postgres_uri(shared: servers.Shared) -> str:
 def postgres_server_uri(shared: servers.Shared) -> str:
     """An MLflow server on PostgreSQL's database `served`, shared by all tests."""
     backend = shared.get("postgres", servers.start_postgres) + "served"
-    return shared.get("postgres-server", lambda place: servers.start_mlflow(backend, place))
+    return shared.get(
+        "postgres-server",
+        lambda place: servers.start_mlflow(backend, place, options=servers.NO_ACCESS_LOG),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -127,6 +127,12 @@ class SuiteBase(Cleaning):
     """A number of runs that fills more than one page. Change it if a page is not 1,000 runs."""
     patience = 20.0
     """How many seconds one call may take on a busy machine."""
+    few_examples = False
+    """Whether the tests that make a call for each of many search conditions try fewer of them."""
+
+    def some(self, examples: Sequence[T]) -> Sequence[T]:
+        """Return the examples to try: all of them, or every third with ``few_examples``."""
+        return examples[::3] if self.few_examples else examples
 
     @pytest.fixture
     def uri(self) -> str:

@@ -125,7 +125,7 @@ class MetricSearchTests(SuiteBase):
         comparisons = [(op, value) for op in (Op.EQ, Op.GE, Op.LE, Op.GT, Op.LT) for value in
                        (0.25, 1.0, math.inf, -1.5)]  # fmt: skip
         for field in METRIC_FIELDS:
-            for op, value in [(Op.HAS, None), (Op.LACKS, None), *comparisons]:
+            for op, value in [(Op.HAS, None), (Op.LACKS, None), *self.some(comparisons)]:
                 condition = Condition(field, op, value, NAME)
                 expected = {run_id for run_id in run_ids if condition.holds(records[run_id])}
                 query = RunQuery(experiment_ids=[experiment.id], conditions=[condition])
@@ -160,7 +160,7 @@ class MetricSearchTests(SuiteBase):
             Order("duration", descending=True): [2, 1, 0, 6, 5, 4, 3],
             Order("params", "none"): [6, 5, 4, 3, 2, 1, 0],
         }
-        for order, places in expected.items():
+        for order, places in self.some([*expected.items()]):
             for limit in (0, 2):  # read all runs, even if a limit says that only some are needed
                 query = RunQuery(experiment_ids=[experiment.id], order=order, limit=limit)
                 indexes = [run_ids.index(run.id) for run in tracker.find_runs(query)]

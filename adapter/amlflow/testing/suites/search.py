@@ -93,7 +93,7 @@ class SearchTests(SuiteBase):
             Condition("alias", Op.EQ, "ASKED-FOR"),
             Condition("experiment_id", Op.NE, experiment.id),
         ]
-        for value in values:
+        for value in self.some(values):
             conditions.append(Condition("tags", Op.EQ, value, key="key"))
             conditions.append(Condition("tags", Op.STARTS_WITH, value, key="key"))
             conditions.append(Condition("properties", Op.EQ, value, key="key"))
