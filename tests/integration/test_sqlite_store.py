@@ -168,7 +168,8 @@ def test_many_processes_make_one_new_database(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uri = f"sqlite:///{tmp_path}/new.db"
-    monkeypatch.setattr(revisions, "is_schema_installed", lambda: True)  # or another MLflow makes it
+    # Otherwise another MLflow makes it.
+    monkeypatch.setattr(revisions, "is_schema_installed", lambda: True)
     with ThreadPoolExecutor(8) as pool:
         stores = list(pool.map(lambda _: open_sqlite(uri), range(8)))
     assert all(isinstance(store, SqliteStore) for store in stores)
