@@ -1,6 +1,6 @@
 """What data costs beside pandas and fsspec: reading a CSV and a Parquet file, and an upload.
 
-    python tests/benchmarks/data.py [--mb 500] [--files 1000] [--rounds 3]
+    python tests/benchmarks/data.py [--mb 500] [--files 1000] [--rounds 10]
 
 Each pair is measured in turn, in one process, and the best of the rounds counts.
 """
@@ -67,7 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--mb", type=int, default=500)
     parser.add_argument("--files", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=10)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as place, contextlib.chdir(place):
         folder = Path(place)
