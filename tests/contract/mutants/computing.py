@@ -335,9 +335,7 @@ class NeverKills(Local):
 
 
 class SessionOnly(Local):
-    """
-    Started.end: This includes processes that ignore the request or have left their session.
-    """
+    """Started.end: This includes processes that ignore the request or have left their session."""
 
     def start(self, work: Work) -> Any:
         class Process(Wrapped):
