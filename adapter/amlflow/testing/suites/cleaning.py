@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -25,6 +25,9 @@ from amlflow.testing.plugin import LEFT, RUNNING_ITEM
 MARK = uuid.uuid4().hex[:12]
 """A part of the name of each experiment and model that this process creates in a suite."""
 
+TRACKERS: pytest.StashKey[dict[str, Tracker]] = pytest.StashKey()
+"""The trackers that the tests of a class have used, by URI."""
+
 
 def new_name(kind: str = "suite") -> str:
     """Return a new unique name for an experiment or a model."""
@@ -37,31 +40,33 @@ class Cleaning:
     cleans_up = True
     """Whether to clean up. It is not needed if the store itself is thrown away."""
 
-    @pytest.fixture(scope="class", autouse=True)
-    def _trackers(
-        self, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-    ) -> Iterator[dict[str, Tracker]]:
-        """Yield a dict for the trackers that the tests of this class use, by URI; clean them up."""
-        trackers: dict[str, Tracker] = {}
-        yield trackers
-        if not request.cls.cleans_up:
-            return
-        base = tmp_path_factory.getbasetemp()
-        for uri, tracker in trackers.items():
-            if outlives(tracker, base) and (left := clean(tracker)):
-                request.session.stash[RUNNING_ITEM].user_properties.append(
-                    (LEFT, f"{redacted(uri)}: {left}")
-                )
-
     @pytest.fixture(autouse=True)
     def _remembered(
-        self, request: pytest.FixtureRequest, _trackers: dict[str, Tracker]
+        self, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     ) -> Iterator[None]:
+        """Remember the test's tracker. After the last test of the class, clean up in each."""
         yield
-        arguments: dict[str, Any] = cast(pytest.Function, request.node).funcargs
-        tracker: Tracker | None = arguments.get("tracker")
-        if tracker is not None:
-            _trackers[tracker.uri] = tracker
+        test = cast(pytest.Function, request.node)
+        tracker: Tracker | None = test.funcargs.get("tracker")
+        suite = test.getparent(pytest.Class)
+        if tracker is None or suite is None or not self.cleans_up:
+            return
+        if TRACKERS not in suite.stash:
+            # Not a fixture of the class: pytest 10 takes only a classmethod for one, and pytest 8
+            # does not.
+            suite.stash[TRACKERS] = {}
+            base = tmp_path_factory.getbasetemp()
+            suite.addfinalizer(lambda: _clean_all(suite, base))
+        suite.stash[TRACKERS][tracker.uri] = tracker
+
+
+def _clean_all(suite: pytest.Class, base: Path) -> None:
+    """Clean up in the trackers of a class, and note with the last test what is left there."""
+    for uri, tracker in suite.stash[TRACKERS].items():
+        if outlives(tracker, base) and (left := clean(tracker)):
+            suite.session.stash[RUNNING_ITEM].user_properties.append(
+                (LEFT, f"{redacted(uri)}: {left}")
+            )
 
 
 def outlives(tracker: Tracker, base: Path) -> bool:
