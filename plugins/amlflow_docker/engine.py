@@ -31,7 +31,7 @@ def to_exception(error: Exception) -> ComputeTargetException:
     """Make the error for a daemon that does not answer."""
     cause = cause_of(error)
     if "Permission denied" in cause:
-        todo = "Have yourself added to the group 'docker', or set DOCKER_HOST to a daemon of yours."
+        todo = "Ask to be added to the group 'docker', or set DOCKER_HOST to a daemon of yours."
     else:
         todo = (
             "Start it (`sudo systemctl start docker`, or Docker Desktop), or set DOCKER_HOST to "

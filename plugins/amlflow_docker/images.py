@@ -253,7 +253,7 @@ def get_image(client: Any, image: str) -> Any:
 
 def _follow(process: subprocess.Popen[str], log: TextIO, cancelled: Callable[[], bool]) -> str:
     """Copy a build's output to the log, end the build on request, and return the last line."""
-    last = "the build ended without a word"
+    last = "the build ended without a message"
 
     def copy() -> None:
         nonlocal last

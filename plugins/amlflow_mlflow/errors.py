@@ -157,13 +157,13 @@ class Deleted(RunNotFound):
 
     def __init__(self, run_id: str) -> None:
         super().__init__(run_id)
-        self.message = inactive(f"Run {run_id} is one of these.")
+        self.message = inactive(f"Run {run_id} is deleted, or its experiment is archived.")
 
 
 def inactive(what: str) -> str:
     """Write the message about a change of something deleted. ``what`` is a sentence, too."""
     return (
-        f"MLflow changes nothing of what is archived or deleted. {what} Reactivate the experiment, "
+        f"MLflow does not change what is archived or deleted. {what} Reactivate the experiment, "
         "or restore the run in MLflow, first."
     )
 

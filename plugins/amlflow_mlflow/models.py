@@ -100,8 +100,8 @@ class Models:
     def _ensure_model(self, name: str) -> None:
         if PROMPT in self._registry.ensure_model(name):
             raise Refused(
-                f"{name!r} is the name of a prompt in MLflow, whose registry gives a name once; "
-                "choose another name for the model."
+                f"{name!r} is the name of a prompt in MLflow, and a model cannot have the same "
+                "name; choose another one for the model."
             )
 
     def _upload(self, draft: ModelDraft) -> str:

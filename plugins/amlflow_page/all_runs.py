@@ -233,13 +233,15 @@ def _page(
     cursor = body.get("cursor")
     if cursor is not None and not isinstance(cursor, str):
         raise WrongRequest(
-            f"'cursor' is one that a page gave, a text, and not {show_value(cursor)}."
+            f"'cursor' must be the text that an earlier page gave, and not {show_value(cursor)}."
         )
     sort = text_of(body, "sort") or NEWEST_FIRST
     try:
         return list_page(scope, expression, keep, size, sort, cursor)
     except ValueError as error:
-        raise WrongRequest(f"'cursor' is one that a page gave: {error}") from error
+        raise WrongRequest(
+            f"'cursor' must be the text that an earlier page gave: {error}"
+        ) from error
 
 
 def _value(

@@ -46,7 +46,7 @@ def change_tags(
     tags = to_texts(value_of(request, "set", {}), "'set'")
     removed = to_tag_keys(value_of(request, "remove", []), '{"remove": ["key"]}')
     if not tags and not removed:
-        raise WrongRequest("'set' or 'remove' names a tag at least.")
+        raise WrongRequest("'set' or 'remove' must name at least one tag.")
     if max(len(tags), len(removed)) > MAX_TAGS:
         raise WrongRequest(f"A request sets at most {MAX_TAGS} tags, and removes as many.")
     change = RunChange(tags=tags, tags_removed=removed)

@@ -75,7 +75,7 @@ def ui(port: str = "5000", path: str = ".", no_browser: bool = False) -> None:
 
 def _check(port: str) -> None:
     if not port.isdigit() or not 0 < int(port) < 65536:
-        raise UserErrorException(f"--port takes a number from 1 to 65535, and {port!r} is none.")
+        raise UserErrorException(f"--port takes a number from 1 to 65535, and not {port!r}.")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

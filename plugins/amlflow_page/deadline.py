@@ -51,8 +51,8 @@ def limit_time(
         if time.monotonic() > end:
             raise TookTooLong(
                 f"The query was given up after {seconds:g} seconds, in which it looked at "
-                f"{looked_at:,} runs. Choose fewer runs first, by experiment, status or time; what "
-                "the tracker can search by takes no time."
+                f"{looked_at:,} runs. Choose fewer runs first, by experiment, status or time; "
+                "conditions that the tracker itself can search by are quick."
             )
         return keep(record)
 

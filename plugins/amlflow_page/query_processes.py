@@ -159,7 +159,7 @@ class QueryProcesses:
             with self._changed:
                 turn.process, self._is_used = process, True
             if turn.superseded:
-                raise Superseded("The list has been read anew.")
+                raise Superseded("The list was read again meanwhile.")
             question = Question(name, body, access, server_workspace.name())
             answer = process.ask(question, LIMIT_S + GRACE_S)
             is_answered = True
@@ -171,7 +171,7 @@ class QueryProcesses:
             ) from None
         except (EOFError, OSError):
             if turn.superseded:
-                raise Superseded("The list has been read anew.") from None
+                raise Superseded("The list was read again meanwhile.") from None
             raise ProcessEnded(
                 "The process of this query ended before its answer: it may have needed more memory "
                 "than there is. The server's log may say why. Choose fewer runs."
@@ -223,7 +223,7 @@ class QueryProcesses:
             finally:
                 self._waiting.remove(turn)
             if turn.superseded:
-                raise Superseded("The list has been read anew.")
+                raise Superseded("The list was read again meanwhile.")
             if not is_free:
                 raise _busy()
             self._running.append(turn)

@@ -222,8 +222,8 @@ class Views:
         if not current[f"may_{act}"]:
             raise Forbidden(
                 f"{self.access.user()!r} may not {act} the view {current['name']!r} of "
-                f"{current['owner']!r}: save yours as a new view. Who has MLflow's permission EDIT "
-                f"on the experiment {EXPERIMENT!r} may {act} all views."
+                f"{current['owner']!r}: save yours as a new view. A user with MLflow's permission "
+                f"EDIT on the experiment {EXPERIMENT!r} may {act} all views."
             )
         return current, versions(record)[0] + 1
 

@@ -123,7 +123,7 @@ class Projects:
             _lay_out(self._folder, project)  # an older trackio's
         if not _is_known(path):
             raise Unsupported(
-                f"trackio's file {str(path)!r} is laid out otherwise than amlflow knows; "
+                f"trackio's file {str(path)!r} has tables that this amlflow does not know; "
                 "`pip install -U amlflow`, or the trackio that amlflow asks for."
             )
 

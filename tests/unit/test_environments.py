@@ -161,9 +161,22 @@ def test_conda_is_not_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
         Environment.from_existing_conda_environment("e", "base")
 
 
+def test_a_conda_that_cannot_be_run_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CONDA_EXE", str(tmp_path / "removed" / "conda"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserErrorException, match="conda is not on the PATH"):
+        Environment.from_existing_conda_environment("e", "base")
+
+
 @pytest.mark.parametrize("key", ["root_prefix", "base environment"])  # of conda, and of mamba
-def test_packages_of_a_conda_environment(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
-    monkeypatch.setenv("CONDA_EXE", "/opt/conda/bin/conda")
+def test_packages_of_a_conda_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, key: str
+) -> None:
+    program = tmp_path / "conda"
+    program.touch(mode=0o755)
+    monkeypatch.setenv("CONDA_EXE", str(program))
     outputs = {
         ("env", "list", "--json"): (
             0,

@@ -14,9 +14,9 @@ from typing import Any
 from amlflow.cli.checks import parse_number
 from amlflow.cli.errors import Missing, WrongUsage
 from amlflow.cli.scope import Where
+from amlflow.core.environments.build_request import build_request_of, find_images
 from amlflow.core.environments.curated import curated_definitions
 from amlflow.core.environments.definition_files import DEFINITION, write_folder
-from amlflow.core.environments.making import find_images, making_of
 from amlflow.core.environments.registry import (
     EnvironmentNotFound,
     RegisteredVersion,
@@ -106,16 +106,16 @@ def build(
         environment = _load(any_directory)
     else:
         environment = _get(Where(**where).workspace(), str(any_environment), environment_version)
-    making = making_of(
+    request = build_request_of(
         environment.name, environment.python, environment.docker,
         lambda: tracker_of(Where(**where).workspace()), any_directory,
     )  # fmt: skip
-    if making.makes_nothing:
+    if request.makes_nothing:
         raise UserErrorException(
             f"The environment {environment.name!r} has user_managed_dependencies, so nothing is "
             "made for it."
         )
-    result = making.make(sys.stderr)
+    result = request.make(sys.stderr)
     return {
         "name": environment.name,
         "version": environment.version,
@@ -276,10 +276,10 @@ def _find_local(
 ) -> Local | None:
     """Find what was made from a definition here; None if nothing, or if it is not valid."""
     try:
-        making = making_of(
+        request = build_request_of(
             environment.name, environment.python, environment.docker, lambda: tracker
         )
-        made = making.find()
+        made = request.find()
     except (AzureMLException, OSError):
         return None
     if made is None or made.key is None:

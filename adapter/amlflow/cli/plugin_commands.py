@@ -20,14 +20,14 @@ def load_commands() -> dict[str, Command]:
     # Imported here, since finding plugins takes time, and most commands do not need it.
     from amlflow.plugins import load_plugins
 
-    added = Added()
+    collector = CommandCollector()
     with hook_call(HookCall("amlflow_commands")) as call:
-        load_plugins().manager.hook.amlflow_commands(group=added)
+        load_plugins().manager.hook.amlflow_commands(group=collector)
     call.log_failures()
-    return added.commands
+    return collector.commands
 
 
-class Added:
+class CommandCollector:
     """Collects the commands of plugins; see :class:`amlflow.spec.Commands`."""
 
     def __init__(self) -> None:

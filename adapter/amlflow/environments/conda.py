@@ -10,7 +10,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -34,12 +34,12 @@ PROGRAMS = ("conda", "mamba", "micromamba", "pixi")
 _PTH = f"import os, site; os.environ.get({ROOM!r}) and site.addsitedir(os.environ[{ROOM!r}])\n"
 
 
-def find_conda() -> str | None:
-    """Return the path of conda or of a program like it, or None."""
+def find_conda(programs: Iterable[str] = PROGRAMS) -> str | None:
+    """Return the path of conda or of one of the programs like it, or None."""
     setting = os.environ.get(SETTING)
     if setting and os.access(setting, os.X_OK):
         return setting
-    return next(filter(None, map(shutil.which, PROGRAMS)), None)
+    return next(filter(None, map(shutil.which, programs)), None)
 
 
 def identity_of(specification: Specification, program: str) -> Surroundings:

@@ -411,7 +411,7 @@ def _move_programs(source: Path, target: Path) -> None:
         first, newline, rest = content.partition(b"\n")
         if first in own:
             content = f"#!{HOME}/bin/python".encode() + newline + rest
-        moved = target / program.name  # written anew: the file may be a link into uv's cache
+        moved = target / program.name  # written again: the file may be a link into uv's cache
         moved.write_bytes(content)
         moved.chmod(0o755)
     shutil.rmtree(source)

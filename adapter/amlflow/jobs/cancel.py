@@ -42,7 +42,7 @@ def claim_for_nobody() -> dict[str, str]:
     return {AGENT: f"{NOBODY}{uuid.uuid4().hex}"}
 
 
-def is_nobodys(record: RunRecord) -> bool:
+def is_unclaimable(record: RunRecord) -> bool:
     """Whether the run ended before an agent claimed it, so that none can claim it any more."""
     return record.properties.get(AGENT, "").startswith(NOBODY)
 

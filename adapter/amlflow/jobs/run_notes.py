@@ -95,7 +95,7 @@ def is_launched(record: RunRecord) -> bool:
     return LAUNCHED in record.system
 
 
-def is_clusters(record: RunRecord) -> bool:
+def is_on_cluster(record: RunRecord) -> bool:
     """Whether a cluster runs the run's job."""
     return CLUSTER in record.system
 

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 
 from amlflow.exceptions import AzureMLException, ComputeTargetException
-from amlflow.jobs.cancel import claim_for_nobody, is_nobodys
+from amlflow.jobs.cancel import claim_for_nobody, is_unclaimable
 from amlflow.jobs.cluster.identity import has_job_of
 from amlflow.jobs.cluster.names import make_cluster_name
 from amlflow.jobs.finding import find_job, own_jobs, proof_of
@@ -31,8 +31,8 @@ from amlflow.jobs.removal import remove
 from amlflow.jobs.run_notes import (
     fail_as_lost,
     has_agent,
-    is_clusters,
     is_launched,
+    is_on_cluster,
     left_out_warning,
     requested_end_of,
     with_warnings,
@@ -108,7 +108,7 @@ def _tend(folder: JobFolder, tracker: Tracker, run_id: str) -> bool:
             job = folder.read()
         except FileNotFoundError:
             message = "The process that submitted the run ended before the run was started."
-            if is_clusters(record):  # other runs may share the folder
+            if is_on_cluster(record):  # other runs may share the folder
                 return _end_unstarted(tracker, record, message)
             return _give_up(tracker, record, folder, None, message)
         if not is_launched(record):
@@ -119,7 +119,7 @@ def _tend(folder: JobFolder, tracker: Tracker, run_id: str) -> bool:
         if folder.outcome.exists():
             _resume(folder, lock)
             return False
-        if is_nobodys(record) and not folder.work.exists():
+        if is_unclaimable(record) and not folder.work.exists():
             _drop(folder, job)
             return False
         cluster = open_cluster(job.target.kind, job.target.settings)

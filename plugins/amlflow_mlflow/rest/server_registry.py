@@ -134,7 +134,7 @@ class ServerRegistry:
     def _check(self, is_done: bool, path: str) -> None:
         """Raise an error if a change is not done. Needed if its answer did not show that."""
         if not is_done:
-            raise foreign(self._where, f"it says nothing, and model-versions/{path} is not done")
+            raise foreign(self._where, f"it reports success, and model-versions/{path} is not done")
 
     def _key(self, key: str) -> str:
         return to_server(key, takes_colons=self._abilities.takes_colons)

@@ -160,7 +160,7 @@ class ServerStore:
     ) -> None:
         """Raise an error if a change is not done. Needed if its answer did not show that."""
         if not STATES[path](state, change):
-            raise foreign(self.where, f"it says nothing, and {path} is not done")
+            raise foreign(self.where, f"it reports success, and {path} is not done")
 
     # runs
 

@@ -68,7 +68,7 @@ class SqliteExperiments:
     def active_experiment(self, connection: sqlite3.Connection, experiment_id: str) -> Experiment:
         experiment = self._experiment(connection, experiment_id)
         if experiment.lifecycle_stage != "active":
-            raise Refused(inactive(f"Experiment {experiment_id} is one of these."))
+            raise Refused(inactive(f"Experiment {experiment_id} is archived or deleted."))
         return experiment
 
     def search_experiments(self, size: int, token: str | None) -> Page[Experiment]:

@@ -27,16 +27,16 @@ export class RunOverview {
     this.stopped = true;
   }
 
-  // The run was read. `anew` tells whether its status has changed.
-  changed(anew) {
+  // The run was read. `statusChanged` tells whether its status has changed.
+  changed(statusChanged) {
     const { state } = this.page;
     this.showDescription(state.description ?? "");
     const shown = JSON.stringify([state.tags, state.properties, state.params]);
-    if (anew || shown !== this.shown) {
+    if (statusChanged || shown !== this.shown) {
       this.shown = shown;
       this.showSide(this.details);
     }
-    if (anew) {
+    if (statusChanged) {
       this.readDetails();
       this.watching ??= this.watchMetrics();
     }

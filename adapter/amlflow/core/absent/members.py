@@ -30,7 +30,7 @@ _METADATA = (
 _QUOTAS = (
     "amlflow makes no clusters in Azure, so there are no quotas and no virtual machines to count"
 )
-_DEFAULTS = "a CondaDependencies that is made anew names no packages"
+_DEFAULTS = "a new CondaDependencies names no packages"
 _ANY_PACKAGE = "add_pip_package() and add_conda_package() take any package"
 _INSTALLS = "amlflow installs no packages; name the Python that has them"
 _REGISTERED = "amlflow keeps no environments, so they have no ids"

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
+from amlflow.environments import conda
 from amlflow.exceptions import UserErrorException
 from amlflow.tracker_data import Malformed, to_object
 
 logger = logging.getLogger("amlflow")
 
 TIMEOUT_S = 120.0
-PROGRAMS = ("conda", "mamba", "micromamba")
+PROGRAMS = tuple(name for name in conda.PROGRAMS if name != "pixi")
+"""pixi has no command that exports an environment of conda's."""
 
 
 def export_packages(name: str) -> dict[str, Any] | None:
@@ -24,7 +24,7 @@ def export_packages(name: str) -> dict[str, Any] | None:
     Raises:
         UserErrorException: conda is not installed, or does not have the environment.
     """
-    program = os.environ.get("CONDA_EXE") or next(filter(None, map(shutil.which, PROGRAMS)), None)
+    program = conda.find_conda(PROGRAMS)
     if program is None:
         raise UserErrorException(
             f"The conda environment {name!r} cannot be read: conda is not on the PATH of this "

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from amlflow.core.environments.making import MadeEnvironment, Making
+from amlflow.core.environments.build_request import BuildRequest, EnvironmentBuild
 from amlflow.exceptions import AzureMLException
 
 RUNNING, SUCCEEDED, FAILED = "Running", "Succeeded", "Failed"
@@ -21,8 +21,8 @@ class ImageBuildDetails:
     Source: ``azureml.core.environment.ImageBuildDetails`` 1.61; names are v1's.
     """
 
-    def __init__(self, making: Making) -> None:
-        self._making = making
+    def __init__(self, request: BuildRequest) -> None:
+        self._request = request
         self._folder = tempfile.TemporaryDirectory()
         self._log = Path(self._folder.name, "log.txt")
         self._log.touch()
@@ -33,7 +33,7 @@ class ImageBuildDetails:
     def _build(self) -> None:
         try:
             with self._log.open("a", encoding="utf-8") as log:
-                environment = self._making.make(log)
+                environment = self._request.make(log)
             self._write(environment.describe())
         except (AzureMLException, OSError) as failure:
             self._write(getattr(failure, "message", str(failure)))
@@ -128,7 +128,7 @@ class DockerImageDetails(dict[str, Any]):
         return text
 
 
-def image_details(making: Making, base_image: str | None) -> DockerImageDetails:
+def image_details(request: BuildRequest, base_image: str | None) -> DockerImageDetails:
     """Describe the image or virtual environment that was made of an environment.
 
     ``base_image`` is the name of the environment's base image, or None.
@@ -138,9 +138,9 @@ def image_details(making: Making, base_image: str | None) -> DockerImageDetails:
         ComputeTargetException: the environment is an image, and the container engine does not
             answer.
     """
-    environment = making.find()
+    environment = request.find()
     is_made = environment is not None
-    environment = environment or MadeEnvironment(key=None)
+    environment = environment or EnvironmentBuild(key=None)
     return DockerImageDetails(
         imageExistsInRegistry=is_made,
         dockerImage={"name": environment.image or base_image, "registry": {"address": None}},
@@ -148,16 +148,16 @@ def image_details(making: Making, base_image: str | None) -> DockerImageDetails:
             "interpreterPath": environment.python,
             "condaEnvironmentPath": environment.folder,
         },
-        ingredients={"dockerfile": making.dockerfile and making.dockerfile.read()},
+        ingredients={"dockerfile": request.dockerfile and request.dockerfile.read()},
         hash=environment.key,
     )
 
 
-def build_here(making: Making) -> None:
+def build_here(request: BuildRequest) -> None:
     """Make an environment on this machine, and print the log.
 
     Raises:
         EnvironmentBuildException: the environment cannot be made.
         ComputeTargetException: the container engine does not answer, or returns an error.
     """
-    print(making.make(sys.stdout).describe())
+    print(request.make(sys.stdout).describe())

@@ -14,7 +14,7 @@ from amlflow.core.runs.base import RunBase
 from amlflow.core.runs.files import upload_folders
 from amlflow.core.runs.stamps import this_writer
 from amlflow.exceptions import AuthenticationException, UserErrorException
-from amlflow.jobs.run_notes import EndRequest, is_clusters, is_launched, is_submitted
+from amlflow.jobs.run_notes import EndRequest, is_launched, is_on_cluster, is_submitted
 from amlflow.plugins import announce
 from amlflow.run_errors import to_error
 from amlflow.spec import (
@@ -157,7 +157,7 @@ class RunState(RunBase):
         from amlflow.jobs.cancel import request_end  # needs file locks
 
         request_end(self._tracker, record, request, meanwhile)
-        if is_clusters(record):
+        if is_on_cluster(record):
             from amlflow.jobs.cluster.canceling import cancel_at_cluster  # few runs need it
 
             cancel_at_cluster(self._tracker, record, self._open_cluster)
@@ -195,7 +195,7 @@ class RunState(RunBase):
         return record
 
     def _look(self, record: RunRecord) -> bool:
-        if is_clusters(record):
+        if is_on_cluster(record):
             from amlflow.jobs.cluster.looking import look_at_cluster  # few runs need it
 
             is_changed = look_at_cluster(self._tracker, record, self._open_cluster)

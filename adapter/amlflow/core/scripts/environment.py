@@ -25,8 +25,8 @@ from amlflow.environments.redaction import without_credentials
 from amlflow.exceptions import UserErrorException
 
 if TYPE_CHECKING:
+    from amlflow.core.environments.build_request import BuildRequest
     from amlflow.core.environments.image_build import DockerImageDetails, ImageBuildDetails
-    from amlflow.core.environments.making import Making
     from amlflow.core.environments.registry import RegisteredVersion, Registry
 
 logger = logging.getLogger("amlflow")
@@ -284,7 +284,7 @@ class Environment(Settings):
         from amlflow.core.environments.image_build import ImageBuildDetails  # few scripts build
 
         self.register(workspace)
-        return ImageBuildDetails(self._making(workspace))
+        return ImageBuildDetails(self._build_request(workspace))
 
     def build_local(
         self, workspace: WorkspaceBase, platform: str | None = None, **kwargs: Any
@@ -298,18 +298,18 @@ class Environment(Settings):
         """
         from amlflow.core.environments.image_build import build_here  # few scripts build
 
-        build_here(self._making(workspace))
+        build_here(self._build_request(workspace))
 
     def get_image_details(self, workspace: WorkspaceBase) -> DockerImageDetails:
         """Return whether and where it is made. Raises ComputeTargetException: no engine answers."""
         from amlflow.core.environments.image_build import image_details  # few scripts ask for it
 
-        return image_details(self._making(workspace), self.docker.image())
+        return image_details(self._build_request(workspace), self.docker.image())
 
-    def _making(self, workspace: WorkspaceBase) -> Making:
-        from amlflow.core.environments.making import making_of  # most scripts do not call it
+    def _build_request(self, workspace: WorkspaceBase) -> BuildRequest:
+        from amlflow.core.environments.build_request import build_request_of  # few need it
 
-        return making_of(self.name, self.python, self.docker, lambda: tracker_of(workspace))
+        return build_request_of(self.name, self.python, self.docker, lambda: tracker_of(workspace))
 
     # files
 

@@ -255,8 +255,8 @@ def _find(path: Path, name: str | None) -> Path:
     names = sorted(file.stem for file in (path / FOLDER).glob(f"*{SUFFIX}"))
     raise PathNotFound(
         f"Run configuration {name!r} does not exist at {str(path)!r}: no file "
-        f"{os.path.join(FOLDER, stem + SUFFIX)!r}. Those that are there: "
-        f"{', '.join(names) or 'none'}."
+        f"{os.path.join(FOLDER, stem + SUFFIX)!r}. Existing "
+        f"configurations: {', '.join(names) or 'none'}."
     )
 
 

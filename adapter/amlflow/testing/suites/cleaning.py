@@ -47,7 +47,7 @@ class Cleaning:
         """Remember the test's tracker. After the last test of the class, clean up in each."""
         yield
         test = cast(pytest.Function, request.node)
-        tracker: Tracker | None = test.funcargs.get("tracker")
+        tracker = cast("Tracker | None", test.funcargs.get("tracker"))
         suite = test.getparent(pytest.Class)
         if tracker is None or suite is None or not self.cleans_up:
             return

@@ -30,7 +30,7 @@ from amlflow.spec import CONTAINER, Images, Tracker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MadeEnvironment:
+class EnvironmentBuild:
     """The image or virtual environment that was made of an environment.
 
     ``python`` runs scripts in it, and ``folder`` has its packages. Both are paths in the ``image``
@@ -60,7 +60,7 @@ class MadeEnvironment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Making:
+class BuildRequest:
     """A request to make an environment.
 
     ``specification`` is None if the user manages the packages. With an ``image`` or a
@@ -77,7 +77,7 @@ class Making:
         """Whether nothing is made: the user manages the packages, and no image is named."""
         return self.specification is None and self.image is None and self.dockerfile is None
 
-    def make(self, log: TextIO) -> MadeEnvironment:
+    def make(self, log: TextIO) -> EnvironmentBuild:
         """Make the environment, unless it was made before.
 
         Raises:
@@ -88,15 +88,15 @@ class Making:
         if images is not None:
             return self._make_image(images, log)
         if self.specification is None:
-            return MadeEnvironment(key=None)
+            return EnvironmentBuild(key=None)
         built = ensure(self.specification, log)
-        return MadeEnvironment(
+        return EnvironmentBuild(
             key=built.key or None, python=str(built.python),
             folder=str(built.python.parent.parent) if built.key else None,
             packages=built.packages, is_new=built.is_new, seconds=built.seconds,
         )  # fmt: skip
 
-    def find(self) -> MadeEnvironment | None:
+    def find(self) -> EnvironmentBuild | None:
         """Find the environment if it was made before; None if not. Nothing is downloaded.
 
         Raises:
@@ -110,7 +110,7 @@ class Making:
         local = None if self.specification is None else find_environment(self.specification)
         if local is None:
             return None
-        return MadeEnvironment(
+        return EnvironmentBuild(
             key=local.key, python=str(local.python), folder=str(local.path),
             packages=local.packages,
         )  # fmt: skip
@@ -129,7 +129,7 @@ class Making:
     def _names_packages(self) -> bool:
         return self.specification is not None and not plan_of(self.specification).is_empty
 
-    def _make_image(self, images: Images, log: TextIO) -> MadeEnvironment:
+    def _make_image(self, images: Images, log: TextIO) -> EnvironmentBuild:
         earlier = self._find_image(images)
         image = self.image
         if self.dockerfile is not None:
@@ -142,7 +142,7 @@ class Making:
             log.write(f"{warning}\n")
         return _of_image(layer, is_new=earlier is None)
 
-    def _find_image(self, images: Images) -> MadeEnvironment | None:
+    def _find_image(self, images: Images) -> EnvironmentBuild | None:
         image = self.image
         if self.dockerfile is not None:
             image = find_built(self.dockerfile, images)
@@ -154,8 +154,8 @@ class Making:
         return None if layer is None else _of_image(layer, is_new=False)
 
 
-def _of_image(layer: ImageEnvironment, *, is_new: bool) -> MadeEnvironment:
-    return MadeEnvironment(
+def _of_image(layer: ImageEnvironment, *, is_new: bool) -> EnvironmentBuild:
+    return EnvironmentBuild(
         key=layer.key or None, image=layer.image, python=layer.python,
         folder=HOME if layer.key else None, packages=layer.packages, is_new=is_new,
     )  # fmt: skip
@@ -173,13 +173,13 @@ def find_images() -> Images | None:
     return images
 
 
-def making_of(
+def build_request_of(
     name: str,
     python: PythonSection,
     docker: DockerSection,
     tracker: Callable[[], Tracker],
     folder: str | None = None,
-) -> Making:
+) -> BuildRequest:
     """Prepare to make an environment with this name and these sections.
 
     ``tracker`` opens the tracker with the workspace's wheels. Relative paths are below ``folder``,
@@ -188,7 +188,7 @@ def making_of(
     Raises:
         UserErrorException: a file that the sections name does not exist.
     """
-    return Making(
+    return BuildRequest(
         specification=specification_of(name, python, folder or os.getcwd(), tracker),
         image=docker.image(),
         dockerfile=dockerfile_of(docker),
