@@ -162,6 +162,16 @@ parse_waiting: Note[Waiting] = Note("waiting", _to_waiting)
 """Why the run's job waits in a cluster."""
 
 
+def _to_answer(text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise Malformed("'yes' or 'no'")
+    return text == "yes"
+
+
+parse_left_in_queue: Note[bool] = Note("left_in_queue", _to_answer)
+"""Whether the job of a canceled run may still be in its cluster's queue."""
+
+
 @dataclass(frozen=True, slots=True)
 class EndRequest:
     """A request to a run's agent to end the run with this final status, and v1's error or None."""

@@ -16,10 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
+from amlflow.spec import Unavailable
 from filelock import FileLock
 
 MIN_AGE_S = 12.0
 """When an answer is this old, Slurm is asked again. That is at most six times a minute."""
+AWAY_S = 30.0
+"""How long to take a controller that did not answer for away. Each question to it takes 10 to 20
+seconds, so a process that looks in a loop would do nothing else."""
+MAX_MESSAGE = 1000
+"""How many characters of Slurm's message about that are read."""
 
 
 def keep_answer(
@@ -33,6 +39,9 @@ def keep_answer(
 
     ``name`` is the question's name. This call asks if the last answer is too old, or with ``now``.
     The default of ``max_age_s`` is :data:`MIN_AGE_S`.
+
+    Raises:
+        Unavailable: Slurm does not answer, or did not some seconds ago and ``now`` is False.
     """
     age_s = MIN_AGE_S if max_age_s is None else max_age_s
     path = platformdirs.user_cache_path("amlflow") / f"slurm-{cluster_key()}-{name}.json"
@@ -41,9 +50,28 @@ def keep_answer(
         kept = _read(path)
         is_fresh = now or kept is None or not 0 <= time.time() - kept["time"] < age_s
         if kept is None or is_fresh:
-            kept = {"time": time.time(), "answer": ask()}
+            away = path.with_suffix(".away")
+            if not now:
+                _check_answers(away)
+            try:
+                kept = {"time": time.time(), "answer": ask()}
+            except Unavailable as failure:
+                away.write_text(failure.message, encoding="utf-8")
+                raise
             path.write_text(json.dumps(kept), encoding="utf-8")
+            away.unlink(missing_ok=True)
     return kept["answer"], is_fresh
+
+
+def _check_answers(away: Path) -> None:
+    """Raise :class:`Unavailable` if Slurm did not answer this question some seconds ago."""
+    try:
+        if not 0 <= time.time() - away.stat().st_mtime < AWAY_S:
+            return
+        message = away.read_text(encoding="utf-8", errors="replace")[:MAX_MESSAGE]
+    except FileNotFoundError:
+        return
+    raise Unavailable(message)
 
 
 def cluster_key() -> str:

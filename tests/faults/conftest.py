@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import submitted_jobs
+from helpers import slurm_faults, submitted_jobs
+from helpers.slurm_jobs import TARGETS
 from helpers.tools import need_mounts
 
 
@@ -29,3 +30,30 @@ def tmpfs(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(mount, check=True)
     yield place
     subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+@pytest.fixture(scope="session")
+def own_slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[slurm_faults.Daemons]:
+    """A Slurm of these tests' own, whose daemons they end."""
+    with slurm_faults.own_daemons(tmp_path_factory.mktemp("slurm")) as daemons:
+        yield daemons
+
+
+@pytest.fixture
+def on_slurm(
+    folder: Path,
+    jobs: Path,
+    server_uri: str,
+    own_slurm: slurm_faults.Daemons,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Any:
+    """An experiment whose targets are partitions of that Slurm."""
+    (folder / ".azureml").mkdir()
+    (folder / ".azureml" / "compute.yaml").write_text(TARGETS + slurm_faults.MORE_TARGETS)
+    monkeypatch.setenv("SLURM_CONF", own_slurm.conf)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server_uri)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("amlflow_slurm.kept.MIN_AGE_S", 0.5)
+    jobs.mkdir(parents=True)
+    return submitted_jobs.new_experiment()

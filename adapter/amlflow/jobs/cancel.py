@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
 
 from amlflow.claims import AGENT
 from amlflow.exceptions import UserErrorException
 from amlflow.jobs.finding import find_job
-from amlflow.jobs.run_notes import EndRequest, has_agent
+from amlflow.jobs.run_notes import EndRequest, has_agent, is_on_cluster, note_of_queue
 from amlflow.spec import FINAL, PropertyConflict, RunChange, RunRecord, Tracker
 
 NOBODY = "nobody-"
@@ -21,7 +22,8 @@ def request_end(
 
     If an agent has the run, the request asks the agent to end it, and the status is ``meanwhile``
     until then. If no agent has the run yet, the run ends at once, and no agent can claim it any
-    more. The agent that starts later, or the submitter's next command, removes the job's folder.
+    more. The agent that starts later, or the submitter's next command, removes the job's folder. A
+    cluster's job is noted to be in the queue until somebody has removed it there.
     """
     if not has_agent(record):
         try:
@@ -29,7 +31,11 @@ def request_end(
         except PropertyConflict:  # an agent has just claimed the run
             pass
         else:
-            tracker.update_run(record.id, request.change())
+            change = request.change()
+            if is_on_cluster(record):
+                system = {**change.system, **note_of_queue(is_left=True)}
+                change = dataclasses.replace(change, system=system)
+            tracker.update_run(record.id, change)
             return
     tracker.update_run(record.id, RunChange(status=meanwhile, system=request.note()))
     folder = find_job(tracker.uri, record)

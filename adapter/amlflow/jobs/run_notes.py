@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from amlflow.claims import AGENT, attempt_of
+from amlflow.claims import attempt_of
 from amlflow.run_errors import to_error
 from amlflow.spec import FINAL, LAUNCHED, RunChange, RunRecord, Status
 from amlflow.tracker_notes import (
@@ -21,6 +21,7 @@ from amlflow.tracker_notes import (
     parse_heartbeat,
     parse_heartbeat_seconds,
     parse_job,
+    parse_left_in_queue,
     parse_silence,
     parse_waiting,
     parse_warnings,
@@ -112,13 +113,23 @@ def waiting_text(record: RunRecord) -> str | None:
 
 
 def has_agent(record: RunRecord) -> bool:
-    """Whether an agent has claimed the run."""
-    return AGENT in record.properties
+    """Whether an agent has claimed the run. That of the first attempt may have died before."""
+    return latest_attempt(record) > 0
 
 
 def latest_attempt(record: RunRecord) -> int:
     """Return the number of the latest attempt that has claimed a run; 0 if none has."""
     return max((attempt_of(key) or 0 for key in record.properties), default=0)
+
+
+def note_of_queue(*, is_left: bool) -> dict[str, str]:
+    """Return the note whether the job of a canceled run may still be in its cluster's queue."""
+    return {parse_left_in_queue.key: "yes" if is_left else "no"}
+
+
+def is_left_in_queue(record: RunRecord) -> bool:
+    """Whether a run has ended while its job may still be in its cluster's queue."""
+    return record.status in FINAL and is_on_cluster(record) and bool(parse_left_in_queue(record))
 
 
 def fail_as_lost(message: str) -> EndRequest:

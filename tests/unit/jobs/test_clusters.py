@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from amlflow.claims import claim_key
 from amlflow.exceptions import ComputeTargetException
-from amlflow.jobs.cluster.canceling import cancel_at_cluster
+from amlflow.jobs.cancel import request_end
+from amlflow.jobs.cluster.canceling import cancel_at_cluster, remove_left_job
 from amlflow.jobs.cluster.identity import cluster_notes
 from amlflow.jobs.cluster.looking import cluster_change, look_at_cluster
 from amlflow.jobs.cluster.node_messages import MARK, NodeMessage, parse_message, to_line
@@ -26,11 +27,13 @@ from amlflow.jobs.run_notes import (
     HEARTBEAT,
     SILENT,
     WAITING,
+    is_left_in_queue,
     latest_attempt,
     requested_end_of,
     waiting_text,
 )
-from amlflow.spec import ClusterBase, ClusterJob, JobState, RunDraft, RunRecord, Status
+from amlflow.jobs.run_notes import EndRequest as RequestedEnd
+from amlflow.spec import ClusterBase, ClusterJob, JobState, RunDraft, RunRecord, Status, Unavailable
 from amlflow.testing.memory import MemoryTracker
 
 NAME = "0" * 32
@@ -332,3 +335,75 @@ def test_a_distributed_job_asks_for_nodes() -> None:
     assert take_job(dict(work.environment)).distribution == job.distribution
     assert (work.nodes, work.processes_per_node) == (2, 2)
     assert to_work(make_job()).nodes == 1
+
+
+class Queue(OneCluster):
+    """A cluster with one job. It shows the job to the user who submitted it."""
+
+    def __init__(self, state: JobState, identity: str = "here 1000") -> None:
+        super().__init__(identity)
+        self.state, self.canceled, self.is_away = state, 0, False
+
+    def look(self, names: Any, *, now: bool = False) -> Any:
+        if self.is_away:
+            raise Unavailable("The controller is away.")
+        is_own = self.identify() == "here 1000"
+        return {
+            name: ClusterJob(state=self.state if is_own else JobState.UNKNOWN) for name in names
+        }
+
+    def cancel(self, names: Any) -> None:
+        self.state, self.canceled = JobState.UNKNOWN, self.canceled + 1
+
+
+def cancel(tracker: MemoryTracker, run: RunRecord, queue: Queue | None) -> RunRecord:
+    request_end(tracker, run, RequestedEnd("Canceled"), "CancelRequested")
+    cancel_at_cluster(tracker, run, lambda: queue)
+    return tracker.get_run(run.id)
+
+
+def queued(tracker: MemoryTracker, properties: Any = ()) -> RunRecord:
+    notes = cluster_notes(OneCluster("here 1000"), "slurm")
+    return stored(tracker, record("Queued", properties, **notes))
+
+
+def test_who_submitted_a_job_takes_it_out_of_the_queue(tracker: MemoryTracker) -> None:
+    queue = Queue(JobState.QUEUED)
+    run = cancel(tracker, queued(tracker), queue)
+    assert (run.status, queue.canceled, is_left_in_queue(run)) == ("Canceled", 1, False)
+
+
+@pytest.mark.parametrize("reason", ["another machine", "another user", "the controller is away"])
+def test_the_next_look_takes_a_job_out_of_the_queue(tracker: MemoryTracker, reason: str) -> None:
+    queue = Queue(JobState.QUEUED)
+    queue.is_away = reason == "the controller is away"
+    elsewhere = {"another machine": None, "another user": Queue(JobState.QUEUED, "here 1001")}
+    run = cancel(tracker, queued(tracker), elsewhere.get(reason, queue))
+    assert (run.status, queue.canceled, is_left_in_queue(run)) == ("Canceled", 0, True)
+    assert not remove_left_job(tracker, run, lambda: elsewhere.get(reason, queue))
+    queue.is_away = False
+    assert remove_left_job(tracker, run, lambda: queue)
+    assert queue.canceled == 1
+    assert not is_left_in_queue(tracker.get_run(run.id))
+
+
+@pytest.mark.parametrize("state", [JobState.RUNNING, JobState.COMPLETED, JobState.UNKNOWN])
+def test_a_job_that_has_left_the_queue_is_not_looked_for_again(
+    tracker: MemoryTracker, state: JobState
+) -> None:
+    """If it runs, its agent ends it at once: it cannot claim the run."""
+    run = cancel(tracker, queued(tracker), None)
+    queue = Queue(state)
+    assert remove_left_job(tracker, run, lambda: queue)
+    assert queue.canceled == 0
+    assert not is_left_in_queue(tracker.get_run(run.id))
+
+
+def test_a_job_that_was_put_back_and_canceled_elsewhere_is_ended_by_a_look(
+    tracker: MemoryTracker,
+) -> None:
+    queue = Queue(JobState.QUEUED)
+    run = cancel(tracker, queued(tracker, AGENT), None)
+    assert run.status == "CancelRequested"
+    assert look_at_cluster(tracker, run, lambda: queue)
+    assert (tracker.get_run(run.id).status, queue.canceled) == ("Canceled", 1)

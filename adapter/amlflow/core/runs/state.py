@@ -14,7 +14,13 @@ from amlflow.core.runs.base import RunBase
 from amlflow.core.runs.files import upload_folders
 from amlflow.core.runs.stamps import this_writer
 from amlflow.exceptions import AuthenticationException, UserErrorException
-from amlflow.jobs.run_notes import EndRequest, is_launched, is_on_cluster, is_submitted
+from amlflow.jobs.run_notes import (
+    EndRequest,
+    is_launched,
+    is_left_in_queue,
+    is_on_cluster,
+    is_submitted,
+)
 from amlflow.plugins import announce
 from amlflow.run_errors import to_error
 from amlflow.spec import (
@@ -49,6 +55,7 @@ class RunState(RunBase):
         """Return the current status. A final status is not read again."""
         if not self._has_ended():
             self._reload()
+        self._remove_left_job()
         return self._record.status
 
     def start(self) -> None:
@@ -103,6 +110,7 @@ class RunState(RunBase):
         from amlflow.jobs.cancel import check_goes_on  # needs file locks
 
         record = self._record if self._has_ended() else self._reload()
+        self._remove_left_job()
         check_goes_on(record)
         if is_submitted(record):
             if record.status == Status.CANCEL_REQUESTED:
@@ -206,6 +214,14 @@ class RunState(RunBase):
         from amlflow.jobs.health import look  # needs file locks
 
         return look(self._tracker, record)
+
+    def _remove_left_job(self) -> None:
+        """Remove the job of this run from its cluster's queue, if it was left there."""
+        if is_left_in_queue(self._record):
+            from amlflow.jobs.cluster.canceling import remove_left_job  # few runs need it
+
+            if remove_left_job(self._tracker, self._record, self._open_cluster):
+                super()._reload()
 
     def _open_cluster(self) -> Cluster | None:
         from amlflow.core.compute.declared import find_cluster  # few runs need it

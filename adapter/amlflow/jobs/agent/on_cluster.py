@@ -8,6 +8,7 @@ It differs from an agent of the submitter's machine in these points:
 * The cluster may end it and start it again elsewhere. Each attempt claims the run for itself.
 * If the cluster ends it, the job may start again later. So it sends all logs and files, and reports
   the run's end only if a user has requested it or the cluster has named a reason.
+* It removes its folder, unless it could not send what the script has logged.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import functools
 import logging
 import os
 import shutil
+import socket
 import tempfile
 from datetime import datetime
 from pathlib import Path
@@ -48,9 +50,10 @@ def run_cluster_job() -> None:
     nudges = Nudges()
     job = take_job(os.environ)
     attempt = attempt_of(os.environ)
-    base = Path(tempfile.mkdtemp(prefix="amlflow-", dir=os.environ.get(FOLDER_SETTING)))
+    base = _make_folder(os.environ.get(FOLDER_SETTING))
     folder = JobFolder(job.name, base)
     submitted = job
+    is_all_sent = True
     try:
         folder.make()
         job = adapt_to_node(job, folder)
@@ -58,9 +61,25 @@ def run_cluster_job() -> None:
         os.environ[JOB] = job.name
         with contextlib.suppress(OSError):  # the submitter's folder is not on this node
             os.chdir(job.submitted_from or folder.path)
-        ClusterAgent(folder, job, attempt, submitted, nudges).run()
+        agent = ClusterAgent(folder, job, attempt, submitted, nudges)
+        agent.run()
+        is_all_sent = agent.is_all_sent
     finally:
-        shutil.rmtree(base, ignore_errors=True)
+        if is_all_sent:
+            shutil.rmtree(base, ignore_errors=True)
+    if not is_all_sent:
+        logger.error(
+            "Some files or records of run %s could not be sent. They are on the node %s in %s. To "
+            "send the records, set AMLFLOW_JOURNAL_FOLDER=%s there and run `amlflow sync`.",
+            job.run_id, socket.gethostname(), folder.path, folder.journal,
+        )  # fmt: skip
+
+
+def _make_folder(parent: str | None) -> Path:
+    """Make a folder for the job on this node. The submitter's setting may name a new ``parent``."""
+    if parent is not None:
+        Path(parent).mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix="amlflow-", dir=parent))
 
 
 class ClusterAgent(Agent):
@@ -71,6 +90,8 @@ class ClusterAgent(Agent):
     ) -> None:
         super().__init__(folder, job, NoQueue(), attempt)
         self._attempt, self._submitted, self._nudges = attempt, submitted, nudges
+        self.is_all_sent = True
+        """Whether nothing of the script is on this node only."""
 
     def _heed_nudge(self) -> None:
         if self._nudges.take():
@@ -85,10 +106,11 @@ class ClusterAgent(Agent):
         if self._signalled is not None and outcome == self._signalled:
             reason = self._report.end_request or self._end_by_cluster()
             if reason is None:
-                self._report.leave_open()
+                self.is_all_sent = self._report.leave_open() or not self._folder.work.exists()
                 return
             outcome = reason
         super()._tell(outcome, ended)
+        self.is_all_sent = not self._folder.work.exists()  # it is removed when all was sent
 
     def _end_by_cluster(self) -> EndRequest | None:
         """How the run ends, if the cluster says why it ends the job. Otherwise None."""

@@ -162,6 +162,7 @@ class NodeFolder:
         # Only the first process of a node uses the tracker, so only it imports it.
         from amlflow.jobs.agent.node_upkeep import Upkeep
 
+        self._base.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._base.mkdir(mode=0o700)
         try:
             self.folder.make()

@@ -66,8 +66,7 @@ So a long log is sent whole less often. In between, its new parts are sent."""
 MAX_PART = 8 << 20
 """How many bytes a part of a log has at most."""
 RETRY_LIMIT_S = 24 * 60 * 60
-"""How long an agent waits for a tracker that is away. After that, the rest stays in the job's
-folder, and the submitter's next command sends it."""
+"""How long an agent waits for a tracker that is away. Then the rest stays in the job's folder."""
 MAX_PAUSE_S = 5.0
 """Seconds between two tries."""
 
@@ -304,20 +303,21 @@ class Report:
 
     # after the script
 
-    def leave_open(self) -> None:
+    def leave_open(self) -> bool:
         """Send the rest, but do not end the run: the cluster may start the job again.
 
-        If the tracker is away, this does not wait, since the node ends this process soon.
+        Returns whether all was sent. A tracker that is away is not waited for, since the node ends
+        this process soon.
         """
         self.leave()
         try:
             self._hear()
-            self._send_journal()
-            self._send_files()
-        except Superseded:
-            return
+            return not [*self._send_journal(), *self._send_files()]
+        except (Superseded, RunNotFound):
+            return True
         except AzureMLException as failure:
             logger.error("The script's files could not be sent: %s", failure.message)
+            return False
 
     def finish(self, outcome: EndRequest, ended: datetime) -> list[str] | None:
         """Send the rest, and the end of the run.

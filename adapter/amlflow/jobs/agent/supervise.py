@@ -48,8 +48,8 @@ GRACE_S = 2.5
 TICK_S = 0.2
 FIRST_TICKS = (0.01, 0.02, 0.03, 0.05, 0.05, 0.1, 0.1)
 """Seconds between two looks at the script: at first short, for scripts that end soon."""
-FULL = 1 << 16
-"""A disk with fewer free bytes counts as full."""
+FULL = 2 << 20
+"""A disk with fewer free bytes counts as full. The end of a script has freed its journal's file."""
 
 
 def supervise(path: str) -> None:

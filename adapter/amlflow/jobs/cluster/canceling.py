@@ -1,13 +1,32 @@
-"""Removes the job of a canceled run from its cluster's queue, if the cluster can be reached."""
+"""Removes the job of a canceled run from its cluster's queue, if the cluster can be reached.
+
+A process can remove only the jobs of its own user, and only where the cluster's commands are. If
+somebody else cancels a run, or a server does it for its users, the job stays in the queue. The run
+notes that, and the next process of the submitter that looks at the run removes the job.
+"""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 
-from amlflow.jobs.cluster.looking import OpenCluster
+from amlflow.jobs.cluster.identity import has_job_of
 from amlflow.jobs.cluster.names import cluster_name_of
-from amlflow.jobs.run_notes import has_agent, requested_end_of
-from amlflow.spec import FINAL, JobState, RunRecord, Tracker, Unavailable
+from amlflow.jobs.run_notes import has_agent, note_of_queue, requested_end_of
+from amlflow.spec import (
+    FINAL,
+    Cluster,
+    JobState,
+    RunChange,
+    RunNotFound,
+    RunRecord,
+    Tracker,
+    Unavailable,
+)
+from amlflow.tracker_notes import parse_left_in_queue
+
+OpenCluster = Callable[[], Cluster | None]
+"""Opens the cluster that a run's target names on this machine; None if there is none."""
 
 LEAVING = (JobState.QUEUED, JobState.PREPARING, JobState.ENDING)
 """States of jobs that no agent ends: they wait, or may wait again."""
@@ -23,17 +42,53 @@ def cancel_at_cluster(tracker: Tracker, record: RunRecord, open_cluster: OpenClu
     cluster = open_cluster()
     if name is None or cluster is None:
         return
-    try:
+    with contextlib.suppress(Unavailable):  # the agent asks the tracker anyway
         if has_agent(record):
-            with contextlib.suppress(Unavailable):  # the agent asks the tracker anyway
-                cluster.nudge([name])
-        job = cluster.look([name], now=True).get(name)
-        if job is None or job.state not in LEAVING:
-            return
+            cluster.nudge([name])
+        remove_from_queue(tracker, record, cluster, name)
+
+
+def remove_left_job(tracker: Tracker, record: RunRecord, open_cluster: OpenCluster) -> bool:
+    """Remove the job of a run that was canceled where its cluster could not be reached.
+
+    Returns whether the run has changed. Nothing happens if this process cannot reach the cluster
+    either, or has another user.
+    """
+    name = cluster_name_of(record)
+    cluster = open_cluster()
+    if name is None or cluster is None:
+        return False
+    with contextlib.suppress(Unavailable):
+        # The last answer may be older than the job. Then the next look removes it.
+        if has_job_of(cluster, record) and cluster.look([name]).get(name) is not None:
+            return remove_from_queue(tracker, record, cluster, name)
+    return False
+
+
+def remove_from_queue(tracker: Tracker, record: RunRecord, cluster: Cluster, name: str) -> bool:
+    """Cancel a run's job, if it waits. Returns whether the run has changed.
+
+    Raises :class:`Unavailable`.
+    """
+    job = cluster.look([name], now=True).get(name)
+    is_waiting = job is not None and job.state in LEAVING
+    if is_waiting:
         cluster.cancel([name])
-    except Unavailable:
-        return
-    record = tracker.get_run(record.id)
-    request = requested_end_of(record)
-    if request is not None and record.status not in FINAL and job.state is not JobState.ENDING:
+    elif not has_job_of(cluster, record):
+        return False
+    try:
+        record = tracker.get_run(record.id)
+        request = requested_end_of(record)
+        if request is None:
+            return False
+        if record.status in FINAL:
+            if parse_left_in_queue(record):
+                tracker.update_run(record.id, RunChange(system=note_of_queue(is_left=False)))
+                return True
+            return False
+        if not is_waiting or job is None or job.state is JobState.ENDING:
+            return False
         tracker.update_run(record.id, request.change())
+    except RunNotFound:  # it was deleted in the meantime
+        return False
+    return True

@@ -1,16 +1,17 @@
 """Looks at the run of a cluster's job: the job's state in the cluster decides the run's status.
 
-A look reads. It may write a status and a note in the tracker, and nothing else.
+A look reads, and may write a status and a note in the tracker. It only changes the queue if the run
+is to end: then it removes the run's job, which the process that canceled the run could not do.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
 from amlflow.jobs.cancel import claim_for_nobody
+from amlflow.jobs.cluster.canceling import OpenCluster, remove_from_queue
 from amlflow.jobs.cluster.identity import has_job_of
 from amlflow.jobs.cluster.names import cluster_name_of
 from amlflow.jobs.finding import find_job, hash_of_base
@@ -27,7 +28,6 @@ from amlflow.jobs.run_notes import (
 from amlflow.run_errors import to_error
 from amlflow.spec import (
     FINAL,
-    Cluster,
     ClusterJob,
     JobState,
     RunChange,
@@ -49,9 +49,6 @@ NOT_SUBMITTED = (
 SUBMIT_S = 180.0
 """Longer than a process takes to hand a job over, also if the cluster does not answer at first."""
 
-OpenCluster = Callable[[], Cluster | None]
-"""Opens the cluster that a run's target names on this machine; None if there is none."""
-
 
 def look_at_cluster(tracker: Tracker, record: RunRecord, open_cluster: OpenCluster) -> bool | None:
     """Ask the cluster for the state of a run's job, and note it in the tracker.
@@ -69,6 +66,8 @@ def look_at_cluster(tracker: Tracker, record: RunRecord, open_cluster: OpenClust
         job = cluster.look([name]).get(name)
         if job is None or (job.state is JobState.UNKNOWN and not has_job_of(cluster, record)):
             return None
+        if job.state is JobState.QUEUED and requested_end_of(record) is not None:
+            return remove_from_queue(tracker, record, cluster, name)
     except Unavailable:  # this says nothing about the job
         return None
     if job.state is JobState.RUNNING:

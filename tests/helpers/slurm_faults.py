@@ -1,0 +1,126 @@
+"""Helpers for tests that end the daemons of a Slurm, and agents and nodes of its jobs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from helpers import slurm_daemons
+from helpers.slurm_jobs import job_of, left_by, slurm_says
+from helpers.submitted_jobs import until
+
+MORE_TARGETS = """
+short:
+  kind: slurm
+  partition: main
+  time: 1
+"""
+ATTEMPTS = """
+import os, time
+from azureml.core import Run
+
+attempt = int(os.environ["AMLFLOW_ATTEMPT"])
+run = Run.get_context()
+for value in range(20):
+    run.log("value", 100 * attempt + value)
+run.flush()
+open({note!r}, "a").write(f"{{attempt}} {{os.getpid()}}\\n")
+print("attempt", attempt, flush=True)
+time.sleep(600 if attempt < {last} else 0)
+"""
+"""A script that logs, notes that it runs, and sleeps if this is not the last of its attempts."""
+
+
+class Daemons:
+    """The daemons of a Slurm, which can be ended and started again."""
+
+    def __init__(self, folder: Path, conf: str) -> None:
+        self.conf = conf
+        self._folder, self._environ = folder, {**os.environ, "SLURM_CONF": conf}
+        self._started: list[subprocess.Popen[bytes]] = []
+
+    def kill(self, name: str) -> None:
+        """Kill a daemon. The controller is killed when it has saved its state after now."""
+        if name == "slurmctld":
+            saved, now = self._folder / "ctl" / "job_state", time.time()
+            until(lambda: saved.exists() and saved.stat().st_mtime > now, what="the state is saved")
+        process = psutil.Process(int((self._folder / "run" / f"{name}.pid").read_text()))
+        process.kill()
+        until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+
+    def start(self, name: str) -> None:
+        command = slurm_daemons.commands(self._folder)[name]
+        with (self._folder / "again.log").open("ab") as log:
+            self._started.append(
+                subprocess.Popen(command, env=self._environ, stdout=log, stderr=log)
+            )
+
+    def wait_for_controller(self) -> None:
+        """Wait until the controller answers, and knows its nodes again."""
+        sinfo = ["sinfo", "--noheader", "--partition=main", "--states=idle,mixed", "--format=%D"]
+
+        def nodes() -> int:
+            environ = self._environ
+            done = subprocess.run(sinfo, env=environ, capture_output=True, text=True, check=False)
+            return sum(map(int, done.stdout.split()))
+
+        until(lambda: nodes() == len(slurm_daemons.NODES))
+
+    def end_all(self) -> None:
+        """End the daemons that were started again, and what jobs have left."""
+        for process in self._started:
+            process.terminate()
+            process.wait()
+        for left in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                environ = left.environ()
+                if environ.get("SLURM_CONF") == self.conf and "SLURM_JOB_ID" in environ:
+                    left.kill()
+
+
+@contextlib.contextmanager
+def own_daemons(folder: Path) -> Iterator[Daemons]:
+    """A Slurm in a folder, whose daemons a test can end."""
+    for parent in list(folder.parents)[:3]:  # munged has another user
+        if parent.parent != parent and parent.name.startswith(("pytest-", "popen-")):
+            parent.chmod(0o755)
+    conf, process = slurm_daemons.start(folder)
+    daemons = Daemons(folder, conf)
+    try:
+        yield daemons
+    finally:
+        daemons.end_all()
+        process.terminate()
+        process.wait()
+
+
+def pids(note: Path) -> list[int]:
+    return [int(line.split()[1]) for line in note.read_text().splitlines()]
+
+
+def attempts(note: Path) -> int:
+    return len(note.read_text().splitlines()) if note.exists() else 0
+
+
+def values(count: int) -> list[int]:
+    return [100 * attempt + value for attempt in range(1, count + 1) for value in range(20)]
+
+
+def check_nothing_is_left(run: Any, note: Path) -> None:
+    assert not any(psutil.pid_exists(pid) for pid in pids(note))
+    assert left_by(run) == []
+
+
+def start_again(run: Any) -> None:
+    """Have Slurm start a job again now that it lets wait for a while."""
+    job_id = job_of(run)[0]
+    until(lambda: job_of(run)[1] in ("PENDING", "RUNNING"))
+    with contextlib.suppress(subprocess.CalledProcessError):  # it runs already
+        slurm_says("scontrol", "update", f"JobId={job_id}", "StartTime=now")
