@@ -35,6 +35,8 @@ def failed(experiment: Any, folder: Path) -> Any:
     run.log_table("fold", {"seconds": [1, 2], "accuracy": [0.8, 0.9]})
     (folder / "plot.png").write_bytes(bytes.fromhex(PIXEL))
     run.upload_file("outputs/plot.png", "plot.png")
+    (folder / "std_log.txt").write_text("RuntimeError: CUDA out of memory")
+    run.upload_file("user_logs/std_log.txt", "std_log.txt")
     run.child_run(name="the child").complete()
     try:
         raise RuntimeError("CUDA out of memory")
@@ -112,7 +114,7 @@ return {
 def test_the_tab_key_goes_through_the_whole_page(page: Page, failed: Any):
     page.open(address(failed), ADMIN)
     page.see(".amlflow-values a", "the child")
-    page.see(".amlflow-failure summary", "Traceback")
+    page.see(".amlflow-failure a", "Show the first error in the log")
     page.script("document.querySelector('.amlflow-run a, .amlflow-run button').focus()")
     names: list[str] = []
     while (stop := page.script(TAB_STOP)) and stop["place"] == len(names):

@@ -8,7 +8,7 @@ import { Charts } from "./charts.js";
 import { columnsMenu } from "./columns_menu.js";
 import { copyMenu } from "./copy_menu.js";
 import { fromAddress, fromWidths, standard, toAddress, toWidths } from "./definition.js";
-import { button, h, icon, say } from "./dom.js";
+import { button, compactButton, h, icon, say } from "./dom.js";
 import { failuresMenu } from "./failures.js";
 import { FilterBar } from "./filter_bar.js";
 import { fold } from "./fold.js";
@@ -150,7 +150,7 @@ export class AllRuns {
         this.views.element,
         this.failures,
         this.chartsButton,
-        button("Refresh", () => this.load(), { symbol: "refresh", "aria-keyshortcuts": "r" }),
+        compactButton("Refresh", () => this.load(), { symbol: "refresh", "aria-keyshortcuts": "r" }),
         this.news,
         this.age,
       ),

@@ -74,6 +74,14 @@ export function short(number) {
   return String(Number(number.toPrecision(5)));
 }
 
+const LONG_FRACTION = /^-?\d*\.\d{7,}(e[+-]?\d{1,3})?$/i;
+
+// Returns a param in few digits if it is a long fraction, such as 0.30000000000000004.
+function paramCell(text) {
+  if (!LONG_FRACTION.test(text)) return text;
+  return h("span", { title: text }, short(Number(text)));
+}
+
 function tagsTitle(tags) {
   return Object.entries(tags)
     .map(([name, value]) => (value ? `${name}: ${value}` : name))
@@ -131,7 +139,7 @@ export function cell(column, row, columns = []) {
     case "property":
       return row.properties[key] ?? "";
     case "param":
-      return row.params[key] ?? "";
+      return paramCell(row.params[key] ?? "");
     default:
       return "";
   }

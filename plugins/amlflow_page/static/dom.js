@@ -11,11 +11,15 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
-// Replaces the children of an element. If one of them had the focus, the first enabled button gets the focus.
+// Replaces the children of an element. If one of them had the focus, the new child with its text gets the focus, or
+// else the first enabled button.
 export function replaceContent(element, ...children) {
-  const focused = element.contains(document.activeElement);
+  const focused = element.contains(document.activeElement) ? document.activeElement.textContent : null;
   element.replaceChildren(...children.filter(Boolean));
-  if (focused) element.querySelector("button:enabled")?.focus();
+  if (focused === null) return;
+  const stops = [...element.querySelectorAll("button:not([disabled]), a[href]")];
+  const same = stops.find((stop) => stop.textContent === focused);
+  (same ?? stops.find((stop) => stop.matches("button")))?.focus();
 }
 
 const PATHS = {
@@ -53,6 +57,11 @@ export function button(label, onclick, { kind = "", symbol, ...attributes } = {}
     symbol && icon(symbol),
     h("span", {}, label),
   );
+}
+
+// Returns a button of which a narrow window shows the icon only.
+export function compactButton(label, onclick, options) {
+  return button(label, onclick, { kind: "is-icon-when-narrow", title: label, ...options });
 }
 
 // Returns a button with a panel below it. `fill(panel, close)` makes the panel's content when it opens.

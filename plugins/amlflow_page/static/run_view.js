@@ -197,17 +197,16 @@ export class RunView {
     }
     if (state.status !== this.state.status) return;
     if (state.status === "Failed") {
-      this.failure.append(
-        h(
-          "div",
-          { class: "amlflow-failure", role: "group", "aria-label": "Why the run failed" },
-          ...messageOf(failure, state.error_line),
-          failure?.traceback
-            ? h("details", {}, h("summary", {}, "Traceback"), h("pre", { tabindex: "0" }, failure.traceback))
-            : null,
-          h("a", { href: runAddress(this.id, "logs", { error: "first" }) }, "Show the first error in the log"),
-        ),
+      const box = h(
+        "div",
+        { class: "amlflow-failure", role: "group", "aria-label": "Why the run failed" },
+        ...messageOf(failure, state.error_line),
+        failure?.traceback
+          ? h("details", {}, h("summary", {}, "Traceback"), h("pre", { tabindex: "0" }, failure.traceback))
+          : null,
       );
+      this.failure.append(box);
+      this.linkToLog(box);
     }
     if (state.warnings?.length) {
       this.failure.append(
@@ -218,6 +217,18 @@ export class RunView {
         ),
       );
     }
+  }
+
+  // Adds a link to the first error in the log, if the run has a log.
+  async linkToLog(box) {
+    let files = [];
+    try {
+      ({ files } = await get("runs/logs", { run_id: this.id }));
+    } catch {
+      return; // the page's part Logs says why
+    }
+    const address = runAddress(this.id, "logs", { error: "first" });
+    if (files.length) box.append(h("a", { href: address }, "Show the first error in the log"));
   }
 }
 

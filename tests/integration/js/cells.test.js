@@ -41,6 +41,13 @@ test("numbers are short", () => {
   ]);
 });
 
+test("a param that is a long fraction is shown in few digits, and whole in its title", () => {
+  const shown = (lr) => cell("param:lr", { params: { lr } });
+  const long = shown("0.00031622776601683794");
+  assert.deepEqual([long.textContent, long.title], ["0.00031623", "0.00031622776601683794"]);
+  for (const text of ["0.1", "12345678901234567890", "1.2.30000000", "adam", ""]) assert.equal(shown(text), text);
+});
+
 test("widths of columns are texts in a view, and what is not one is left out", () => {
   assert.deepEqual(toWidths(["tag:a=b=120", "name=80", "x", "y=-1", "z=many"]), { "tag:a=b": 120, name: 80 });
   assert.deepEqual(fromWidths({ "tag:a": 5 }), ["tag:a=5"]);
