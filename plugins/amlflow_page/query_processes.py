@@ -15,7 +15,7 @@ import json
 import multiprocessing
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from amlflow_page import server_workspace
@@ -46,11 +46,13 @@ GRACE_S = 3.0
 class Asker:
     """Who asks a question: a user or an address, and the browser's tab if it asks for its list.
 
-    A tab has one list. Its next question replaces the one before.
+    A tab has one list. Its next question, which has a larger ``number``, replaces the one before,
+    also if the server gets that one later.
     """
 
     person: str
     tab: str | None = None
+    number: int = field(default=0, compare=False)
 
 
 class Process(Protocol):
@@ -209,11 +211,15 @@ class QueryProcesses:
     def _wait(self, turn: _Turn) -> None:
         with self._changed:
             if turn.asker.tab is not None:
-                for other in (*self._running, *self._waiting):
-                    if other.asker == turn.asker:
-                        other.superseded = True
-                        if other.process is not None:
-                            other.process.kill()
+                others = [
+                    other for other in (*self._running, *self._waiting) if other.asker == turn.asker
+                ]
+                if any(other.asker.number > turn.asker.number for other in others):
+                    raise Superseded("The list was read again meanwhile.")
+                for other in others:
+                    other.superseded = True
+                    if other.process is not None:
+                        other.process.kill()
                 self._changed.notify_all()
             if len(self._waiting) >= MAX_WAITING:
                 raise _busy()

@@ -32,7 +32,7 @@ from amlflow_page import (
 )
 from amlflow_page.access import Access, Forbidden
 from amlflow_page.answers import Answer, answer_as_json, describe
-from amlflow_page.filters import WrongRequest, argument_of, some_texts_of, text_of
+from amlflow_page.filters import WrongRequest, argument_of, number_of, some_texts_of, text_of
 from amlflow_page.graft_places import PLACES
 from amlflow_page.own_experiments import OWN
 from amlflow_page.persons import Persons
@@ -333,7 +333,8 @@ class Routes:
         access = self._access.for_process(server_workspace.experiment_ids, changes=changes)
         person = self._access.user() or request.remote_addr or ""
         tab = text_of(body, "tab") or None
-        return PROCESSES.ask(Asker(person, tab), question, body, access)
+        number = number_of(body, "number", 0, 0, 2**53)
+        return PROCESSES.ask(Asker(person, tab, number), question, body, access)
 
     def _views(self) -> Views:
         return Views(server_workspace.tracker(), self._access)

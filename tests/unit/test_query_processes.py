@@ -160,6 +160,14 @@ def test_a_list_that_is_read_anew_ends_the_query_before_it(held: Held) -> None:
     assert second.result(10).text == "second"
 
 
+def test_a_query_that_comes_after_the_next_one_does_not_end_it(held: Held) -> None:
+    second = held.ask_and_wait(Asker("ada", "a tab", 2), "second")
+    with pytest.raises(Superseded):
+        held.ask(Asker("ada", "a tab", 1), "first").result(10)
+    held.started[0].free.set()
+    assert second.result(10).text == "second"
+
+
 def test_another_tab_ends_no_query(held: Held) -> None:
     first = held.ask_and_wait(Asker("ada", "a tab"), "first")
     held.ask_and_wait(Asker("ada", "another tab"))

@@ -5,12 +5,15 @@ import { post } from "./api.js";
 export const ROWS = 50;
 const MORE_ROWS = 200; // further pages are larger if not sorted by time, since the server reads earlier pages again
 const TAB = String(Math.random()).slice(2); // the server ends a tab's earlier query when the tab asks a new one
+let asked = 0; // the number of questions: the server may get an earlier one later
 
 // Returns the next page of the top level: runs, or all groups at once.
 export async function readTop({ group }, request, cursor, signal) {
   const size = cursor && request.sort !== "-created" ? MORE_ROWS : ROWS;
-  if (!group) return post("runs/search", { ...request, tab: TAB, cursor, size }, signal);
-  return readGroups(group, { ...request, tab: TAB }, [], signal);
+  asked += 1;
+  const question = { ...request, tab: TAB, number: asked };
+  if (!group) return post("runs/search", { ...question, cursor, size }, signal);
+  return readGroups(group, question, [], signal);
 }
 
 // Returns a page of the rows below a group, which are groups or runs, or of the children of a run.
@@ -25,8 +28,8 @@ export async function readBelow({ subgroup }, request, row, cursor, signal) {
 
 // Reads groups, and returns them as rows. `within` are the groups that contain them, in the server's form.
 async function readGroups(column, request, within, signal) {
-  const asked = within.length ? { ...request, in_group: within } : request;
-  const { groups, runs, left_out } = await post("runs/groups", { ...asked, group: column }, signal);
+  const question = within.length ? { ...request, in_group: within } : request;
+  const { groups, runs, left_out } = await post("runs/groups", { ...question, group: column }, signal);
   const rows = groups.map((group) => {
     const path = [...within, { column, value: group.value, has: group.has }];
     const id = `group:${path.map(({ has, value }) => JSON.stringify([has, value])).join("/")}`;

@@ -240,4 +240,9 @@ test("pages behind the first are larger where the server reads those before them
     requests.map(({ body }) => JSON.parse(body).size),
     [50, 50, 50, 200],
   );
+  const numbers = requests.map(({ body }) => JSON.parse(body).number);
+  assert.ok(
+    numbers.every((number, place) => place === 0 || number > numbers[place - 1]),
+    `the later question has the larger number: ${numbers}`,
+  );
 });
