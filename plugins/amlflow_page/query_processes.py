@@ -161,7 +161,7 @@ class QueryProcesses:
             with self._changed:
                 turn.process, self._is_used = process, True
             if turn.superseded:
-                raise Superseded("The list was read again meanwhile.")
+                raise _superseded()
             question = Question(name, body, access, server_workspace.name())
             answer = process.ask(question, LIMIT_S + GRACE_S)
             is_answered = True
@@ -173,7 +173,7 @@ class QueryProcesses:
             ) from None
         except (EOFError, OSError):
             if turn.superseded:
-                raise Superseded("The list was read again meanwhile.") from None
+                raise _superseded() from None
             raise ProcessEnded(
                 "The process of this query ended before its answer: it may have needed more memory "
                 "than there is. The server's log may say why. Choose fewer runs."
@@ -215,7 +215,7 @@ class QueryProcesses:
                     other for other in (*self._running, *self._waiting) if other.asker == turn.asker
                 ]
                 if any(other.asker.number > turn.asker.number for other in others):
-                    raise Superseded("The list was read again meanwhile.")
+                    raise _superseded()
                 for other in others:
                     other.superseded = True
                     if other.process is not None:
@@ -229,7 +229,7 @@ class QueryProcesses:
             finally:
                 self._waiting.remove(turn)
             if turn.superseded:
-                raise Superseded("The list was read again meanwhile.")
+                raise _superseded()
             if not is_free:
                 raise _busy()
             self._running.append(turn)
@@ -258,6 +258,10 @@ class QueryProcesses:
             self._changed.notify_all()
         if surplus is not None:
             surplus.close()
+
+
+def _superseded() -> Superseded:
+    return Superseded("The list was read again meanwhile.")
 
 
 def _busy() -> Busy:

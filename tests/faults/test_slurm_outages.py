@@ -1,4 +1,4 @@
-"""Slurm's controller, munge, the tracker, a disk or an agent goes away while a job waits or runs.
+"""Slurm's controller, the tracker, a disk or an agent goes away while a job waits or runs.
 
 Each test compares the run's status with Slurm's, the values that were logged with those that are
 stored, and looks for processes that are left.
