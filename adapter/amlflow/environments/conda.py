@@ -164,7 +164,8 @@ def _pip_lines(plan: Plan) -> list[str]:
         *([f"--index-url {lines.index}"] if lines.index else []),
         *(f"--extra-index-url {address}" for address in lines.extra_indexes),
         *(f"--find-links {address}" for address in lines.links),
-        *plan.requirements,
+        *plan.checked_lines(),
+        *plan.unchecked_lines(),
         *(f"-e {path}" for path in lines.editables),
     ]
 

@@ -351,13 +351,14 @@ class _Build:
 def has_all(plan: Plan, python: ImagePython) -> bool:
     """Whether an image has a matching version of each requirement.
 
-    Folders, addresses, extras and packages that only conda has count as missing.
+    Folders, addresses, extras, packages with hashes, and packages that only conda has count as
+    missing.
     """
     # packaging takes a while to import, and only a definition with packages needs it.
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.version import InvalidVersion
 
-    if plan.lines.editables or plan.lines.constraints or plan.only_conda:
+    if plan.lines.editables or plan.lines.constraints or plan.only_conda or plan.hashes:
         return False
     surroundings = {
         "python_version": ".".join(python.version.split(".")[:2]),

@@ -21,6 +21,7 @@ from amlflow.environments.reasons import (
     lacks_wheel,
     last_of_build,
     reason_of,
+    reason_of_hashes,
 )
 from amlflow.environments.redaction import redact
 from amlflow.environments.relaxing import read_resolved, relax
@@ -72,14 +73,31 @@ class Installer:
             EnvironmentBuildCanceled: ``cancelled`` returned True.
         """
         notes = self._relax() if relaxing else []
-        requirements = self._write("requirements", self._requirement_lines())
+        plan = self._plan
+        editables = [f"-e {path}" for path in plan.lines.editables]
+        checked, unchecked = plan.checked_lines(), plan.unchecked_lines()
+        if checked:
+            # uv could not check the hashes of some packages only: it installs these by themselves.
+            self._say("The hashes of these packages are checked:")
+            for line in checked:
+                self._say(f"  {redact(line)}")
+            self._install([*checked, *editables], "--require-hashes")
+        if unchecked or not checked:
+            self._install([*checked, *unchecked, *editables])
+        return notes
+
+    def _install(self, lines: list[str], *options: str) -> None:
+        """Install lines of a requirements file. uv keeps what is installed already."""
+        requirements = self._write(
+            "requirements", [*self._index_lines(), *self._plan.lines.options, *lines]
+        )
         try:
-            if self._run_install(requirements) == 0:
-                return notes
-            if is_away(self._uv.output) and self._retry_offline(requirements):
-                return notes
-            if find_failed_build(self._uv.output) and self._retry_legacy(requirements):
-                return notes
+            if self._run_install(requirements, *options) == 0:
+                return
+            if is_away(self._uv.output) and self._retry_offline(requirements, *options):
+                return
+            if find_failed_build(self._uv.output) and self._retry_legacy(requirements, *options):
+                return
         finally:
             requirements.unlink()
         raise failure_of(self._uv.output, self._target.python)
@@ -95,8 +113,13 @@ class Installer:
         self._log.flush()
 
     def _relax(self) -> list[str]:
-        requirements, notes = relax(self._plan.requirements, self._resolve)
-        self._plan.requirements = requirements
+        plan = self._plan
+        requirements, notes = relax(plan.unchecked_lines(), self._resolve)
+        # A pin with a hash stays: no other version has this hash.
+        plan.requirements = [
+            *(line for line in plan.requirements if line in plan.hashes),
+            *requirements,
+        ]
         for line in notes:
             self._say(line)
         return notes
@@ -119,19 +142,19 @@ class Installer:
             path.unlink(missing_ok=True)
         return lines
 
-    def _retry_offline(self, requirements: Path) -> bool:
+    def _retry_offline(self, requirements: Path, *options: str) -> bool:
         output = self._uv.output
         self._say("The index does not answer. Trying with the packages in uv's cache.")
-        if self._run_install(requirements, offline=True) == 0:
+        if self._run_install(requirements, *options, offline=True) == 0:
             return True
         self._uv.output = output
         return False
 
-    def _retry_legacy(self, requirements: Path) -> bool:
+    def _retry_legacy(self, requirements: Path, *options: str) -> bool:
         output = self._uv.output
         self._say("A package could not be built. Trying with older build tools.")
         constraints = self._write("build-constraints", _LEGACY)
-        code = self._run_install(requirements, "--build-constraints", str(constraints))
+        code = self._run_install(requirements, *options, "--build-constraints", str(constraints))
         constraints.unlink()
         if code != 0 and not find_failed_build(self._uv.output):
             self._uv.output = output
@@ -173,17 +196,14 @@ class Installer:
             *(["--no-index"] if lines.no_index else []),
         ]
 
-    def _requirement_lines(self) -> list[str]:
-        lines = self._plan.lines
-        editables = [f"-e {path}" for path in lines.editables]
-        return [*self._index_lines(), *lines.options, *self._plan.requirements, *editables]
-
 
 def failure_of(output: Sequence[str], python: str) -> EnvironmentBuildException:
     """Make an exception of uv's output for an installation that failed.
 
     ``python`` is the version of the Python that the packages were for.
     """
+    if hashes := reason_of_hashes(output):
+        return EnvironmentBuildException(f"The environment could not be made: {hashes}.")
     if is_away(output):
         address = address_of(output)
         return EnvironmentBuildException(

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from amlflow.environments.plan import Plan
 from amlflow.environments.redaction import without_secrets
+from amlflow.environments.requirement_lines import add_hashes
 from amlflow.environments.uv import index_variables
 from amlflow.environments.wheels import digest_of
 
@@ -57,7 +58,10 @@ def key_of(
     content = {
         "layout": LAYOUT,
         "python": [python.text, python.build],
-        "requirements": [_with_content(line) for line in plan.requirements],
+        "requirements": [
+            add_hashes(_with_content(line), sorted(plan.hashes.get(line, ())))
+            for line in plan.requirements
+        ],
         "editables": sorted(lines.editables),
         "only_conda": sorted(plan.only_conda),
         "constraints": sorted(lines.constraints),

@@ -9,9 +9,9 @@ from pathlib import Path
 from amlflow.environments.conda_packages import parse_conda_package, read_names
 from amlflow.environments.errors import EnvironmentBuildException
 from amlflow.environments.redaction import redact
-from amlflow.environments.requirement_lines import MAX_LINES, Lines, parse_lines
+from amlflow.environments.requirement_lines import MAX_LINES, Lines, add_hashes, parse_lines
 from amlflow.environments.specification import Specification
-from amlflow.environments.wheels import SCHEME
+from amlflow.environments.wheels import SCHEME, digest_of_copy
 
 _ADDRESS = re.compile(r"(\w+\+)?\w+://\S+")
 
@@ -28,12 +28,25 @@ class Plan:
     """Packages that only conda has."""
     from_conda: set[str] = field(default_factory=set)
     """The names, as pip writes them, of the requirements that the definition lists for conda."""
+    hashes: dict[str, list[str]] = field(default_factory=dict)
+    """The hashes by requirement, if pip must check them: of each requirement that the definition
+    lists for pip. Those that it lists for conda, and amlflow's own, have none."""
     notes: list[str] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to install."""
         return not (self.requirements or self.lines.editables or self.only_conda)
+
+    def checked_lines(self) -> list[str]:
+        """The requirements of which pip must check the hashes, with these."""
+        return [
+            add_hashes(line, self.hashes[line]) for line in self.requirements if line in self.hashes
+        ]
+
+    def unchecked_lines(self) -> list[str]:
+        """The other requirements."""
+        return [line for line in self.requirements if line not in self.hashes]
 
     def display_lines(self) -> list[str]:
         """The requirements without secrets, for a log or a message."""
@@ -58,7 +71,10 @@ def plan_of(specification: Specification) -> Plan:
     for line in specification.conda:
         _add_conda(line, plan, packages)
     for line in plan.lines.packages:
-        _add_pip(line, plan, packages)
+        requirement = _add_pip(line, plan, packages)
+        if requirement is not None and plan.lines.requires_hashes:
+            known = plan.hashes.setdefault(requirement, [])
+            known += [value for value in _hashes_of(line, plan) if value not in known]
     plan.lines.packages = []
     plan.requirements = sorted(set(packages))
     if specification.channels and any(
@@ -71,6 +87,11 @@ def plan_of(specification: Specification) -> Plan:
     for option in dict.fromkeys(plan.lines.ignored):
         plan.notes.append(f"pip's option {option} is ignored.")
     return plan
+
+
+def _hashes_of(line: str, plan: Plan) -> list[str]:
+    digest = digest_of_copy(line)  # the address of a workspace's wheel has its hash
+    return plan.lines.hashes.get(line, []) if digest is None else [f"sha256:{digest}"]
 
 
 def _add_conda(line: str, plan: Plan, packages: list[str]) -> None:
@@ -90,11 +111,11 @@ def _add_conda(line: str, plan: Plan, packages: list[str]) -> None:
         name = names.renamed.get(package.name, package.name)
         requirement = _add_pip(name + package.version, plan, packages)
         if requirement is not None:
-            plan.from_conda.add(requirement)
+            plan.from_conda.add(_name_of(requirement))
 
 
 def _add_pip(line: str, plan: Plan, packages: list[str]) -> str | None:
-    """Add a requirement of pip, and return its package's name; None if it has none."""
+    """Add a requirement of pip, and return it; None if amlflow leaves it out or replaces it."""
     # packaging takes a while to import, and only a definition with packages needs it.
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.utils import canonicalize_name
@@ -107,7 +128,7 @@ def _add_pip(line: str, plan: Plan, packages: list[str]) -> str | None:
         )
     if _ADDRESS.match(line) or line.startswith("/"):
         packages.append(line)
-        return None
+        return line
     try:
         requirement = Requirement(_correct(line))
     except InvalidRequirement as error:
@@ -129,7 +150,14 @@ def _add_pip(line: str, plan: Plan, packages: list[str]) -> str | None:
         return None
     requirement.name = names.renamed_pip.get(name, name)
     packages.append(str(requirement))
-    return canonicalize_name(requirement.name)
+    return str(requirement)
+
+
+def _name_of(requirement: str) -> str:
+    from packaging.requirements import Requirement  # as above
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(Requirement(requirement).name)
 
 
 def _correct(line: str) -> str:

@@ -20,6 +20,14 @@ _FULL = re.compile(
 )
 _NO_WHEEL = re.compile(r"no wheels with a matching|no usable wheels|no source distribution")
 _MISSING = re.compile(r"([a-z0-9][a-z0-9-]*) was not found in the ")
+_MISMATCH = re.compile(
+    r"Hash mismatch for `([^`]+)`\s+Expected:\s+(.*?)\s+Computed:\s+(.*?)(?:\n\s*\n|\nhint|\Z)",
+    re.DOTALL,
+)
+_HASHLESS = re.compile(
+    r"(?:no trusted hash was|must have a hash, but none were) provided for: `?([^`\n]+)"
+)
+_UNPINNED = re.compile(r"must have their versions pinned with `==`, but found: (.+)")
 _STATUS = re.compile(r"HTTP status (?:client|server) error \((\d+[^)]*)\)")
 
 
@@ -31,13 +39,33 @@ def is_away(output: Sequence[str]) -> bool:
 
 def find_failed_build(output: Sequence[str]) -> str | None:
     """Return the package that could not be built from its source, as ``name==version``, or None."""
-    match = _BUILD.search("\n".join(output))
+    text = "\n".join(output)
+    match = None if _MISMATCH.search(text) else _BUILD.search(text)
     return match[1].replace("@", "==", 1) if match else None
 
 
 def find_missing(output: Sequence[str]) -> frozenset[str]:
     """The names of the packages that the index does not have."""
     return frozenset(_MISSING.findall(" ".join(" ".join(output).split())))
+
+
+def reason_of_hashes(output: Sequence[str]) -> str | None:
+    """Return what is wrong with the hashes of a package; None if they are not the reason."""
+    text = "\n".join(output)
+    if match := _MISMATCH.search(text):
+        package, expected, computed = (" ".join(part.split()) for part in match.groups())
+        return (
+            f"{package} does not have the hash that the definition names: it has {computed}, and "
+            f"not {expected}"
+        )
+    for pattern, fault in ((_HASHLESS, "has no hash"), (_UNPINNED, "is not pinned with '=='")):
+        if match := pattern.search(text):
+            return (
+                f"{match[1].strip()} {fault}. If one package of pip has a hash, each needs a "
+                "version and a hash, and so do the packages that it requires. `uv pip compile "
+                "--generate-hashes` writes such a file"
+            )
+    return None
 
 
 def is_disk_full(text: str) -> bool:

@@ -33,10 +33,13 @@ IGNORED = frozenset({
     "--quiet", "-q", "--no-warn-script-location", "--disable-pip-version-check",
     "--ignore-installed", "-I", "--force-reinstall", "--exists-action", "--use-deprecated",
     "--use-feature", "--default-timeout", "--timeout", "--retries", "--progress-bar",
-    "--no-build-isolation", "--no-clean", "--require-hashes",
+    "--no-build-isolation", "--no-clean",
 })  # fmt: skip
 """Options that change how pip works, but not what it installs."""
 
+_HASH = re.compile(r"\s+--hash(?:=|\s+)(\S+)")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
+"""The hashes that pip takes."""
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")
 
 
@@ -45,6 +48,10 @@ class Lines:
     """The content of the lines. Paths are absolute. Addresses may contain passwords."""
 
     packages: list[str] = field(default_factory=list)
+    hashes: dict[str, list[str]] = field(default_factory=dict)
+    """The hashes of a package, such as ``sha256:…``, by its line in ``packages``."""
+    requires_hashes: bool = False
+    """Whether each package must have a hash: one of them has, or ``--require-hashes`` says so."""
     editables: list[str] = field(default_factory=list)
     constraints: list[str] = field(default_factory=list)
     index: str | None = None
@@ -92,11 +99,7 @@ def _parse(
         if text.startswith("-"):
             _parse_option(text, folders, result, depth, constraints)
         else:
-            package = _without_hashes(text)
-            if package != text:
-                result.ignored.append("--hash")
-            package = _to_absolute(package, folders)
-            (result.constraints if constraints else result.packages).append(package)
+            _parse_package(text, folders, result, constraints)
 
 
 def join_lines(lines: Iterable[str]) -> Iterator[str]:
@@ -109,6 +112,32 @@ def join_lines(lines: Iterable[str]) -> Iterator[str]:
             yield text
     if begun:
         yield begun
+
+
+def _parse_package(text: str, folders: Sequence[Path], result: Lines, constraints: bool) -> None:
+    hashes = _HASH.findall(text)
+    package = _to_absolute(_HASH.sub("", text).strip(), folders)
+    for text_of_hash in hashes:
+        if not _DIGEST.fullmatch(text_of_hash):
+            raise EnvironmentBuildException(
+                f"{text_of_hash[:200]!r} is not a hash of {redact(package)!r}. Write one as "
+                "--hash=sha256:…, with 64 hexadecimal digits in lower case; sha384 and sha512 are "
+                "allowed too."
+            )
+    if hashes:
+        result.requires_hashes = True
+    if constraints:
+        result.constraints.append(add_hashes(package, hashes))
+        return
+    result.packages.append(package)
+    if hashes:
+        known = result.hashes.setdefault(package, [])
+        known += [value for value in hashes if value not in known]
+
+
+def add_hashes(package: str, hashes: Iterable[str]) -> str:
+    """Return a line of a requirements file: a package with its hashes."""
+    return " ".join([package, *(f"--hash={value}" for value in hashes)])
 
 
 def _parse_option(
@@ -133,6 +162,8 @@ def _parse_option(
         result.options.append(f"{WITH_VALUE[option]} {_require_value(value, text)}")
     elif option == "--no-index":
         result.no_index = True
+    elif option == "--require-hashes":
+        result.requires_hashes = True
     elif option == "--pre":
         result.prereleases = True
     elif option == "--trusted-host":
@@ -196,10 +227,6 @@ def _read(path: Path, text: str, depth: int) -> list[str]:
         raise EnvironmentBuildException(
             f"The file {str(path)!r}, which the line {text!r} names, cannot be read: {reason}."
         ) from error
-
-
-def _without_hashes(text: str) -> str:
-    return re.sub(r"\s+--hash[= ]\S+", "", text).strip()
 
 
 def _to_absolute(package: str, folders: Sequence[Path]) -> str:

@@ -12,9 +12,9 @@ MAX_DEPTH = 20
 def is_satisfied(plan: Plan) -> bool:
     """Whether this process's Python has a matching version of each requirement.
 
-    Folders, addresses and packages that only conda has count as missing.
+    Folders, addresses, packages with hashes, and packages that only conda has count as missing.
     """
-    if plan.lines.editables or plan.lines.constraints or plan.only_conda:
+    if plan.lines.editables or plan.lines.constraints or plan.only_conda or plan.hashes:
         return False
     return all(_is_installed(line, 0) for line in plan.requirements)
 

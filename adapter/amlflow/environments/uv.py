@@ -28,6 +28,8 @@ _FROM_PIP = {
 """uv's variables for indexes. If one is not set, uv's older variable or pip's is used."""
 _DEFAULTS = {"UV_HTTP_TIMEOUT": "15", "UV_HTTP_RETRIES": "1", "UV_PYTHON_DOWNLOADS": "never"}
 """Defaults for the user's variables. They end a build in 30 s if an index does not answer."""
+_WIDTH = "9999"
+"""Where uv breaks lines. Its reasons are read, so they must not be broken."""
 
 
 def index_variables(environ: Mapping[str, str]) -> dict[str, str]:
@@ -138,7 +140,7 @@ def _environ(environ: Mapping[str, str]) -> dict[str, str]:
     for names in _FROM_PIP.values():
         for name in names[:-1]:
             own.pop(name, None)
-    return {**_DEFAULTS, **own, **index_variables(environ)}
+    return {**_DEFAULTS, **own, **index_variables(environ), "COLUMNS": _WIDTH}
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -77,6 +77,12 @@ def address_of_copy(address: str) -> str | None:
     return f"{SCHEME}wheels/{match[1]}/{match[2]}" if match else None
 
 
+def digest_of_copy(path: str) -> str | None:
+    """Return the SHA-256 of the wheel that was copied to a path; None for other paths."""
+    match = _COPY.search(path)
+    return match[1] if match else None
+
+
 def ensure_copy(digest: str, name: str, fetch: Callable[[Path], None]) -> Path:
     """Return the copy of a wheel on this machine. If there is none, ``fetch`` writes it.
 

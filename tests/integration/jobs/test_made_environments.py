@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from amlflow.environments.building import BuiltEnvironment, ensure
 from amlflow.environments.errors import EnvironmentBuildCanceled, EnvironmentBuildException
 from amlflow.environments.pythons import choose
 from amlflow.environments.specification import Specification
+from azureml.core import Environment
 from azureml.exceptions import ActivityFailedException
 from helpers import wheels
 from helpers.submitted_jobs import submit, wait_for_end
@@ -206,6 +208,52 @@ def test_limits_of_a_constraints_file_hold(links: Path, kept: Path, tmp_path: Pa
         f"--find-links {links}", "-c limits.txt", "amlflow-tiny", folders=(str(tmp_path),)
     )
     assert environment.packages == ["amlflow-tiny==1.0"]
+
+
+def hash_of(wheel: Path) -> str:
+    return f"--hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}"
+
+
+def test_hashes_are_checked(experiment: Any, links: Path, tmp_path: Path) -> None:
+    """Those of pip's packages. A package of conda's, and MLflow, which is amlflow's, have none."""
+    tiny = hash_of(links / "amlflow_tiny-1.0-py3-none-any.whl")
+    wheels.write_tiny(links, "mlflow", "9.0")
+    wheels.write_tiny(links, "amlflow-more", "1.0", ["amlflow-tiny"])
+    more = hash_of(links / "amlflow_more-1.0-py3-none-any.whl")
+    file = tmp_path / "requirements.txt"
+    file.write_text(f"--find-links {links}\namlflow-tiny==1.0 \\\n    {tiny}\nazureml-mlflow\n")
+    environment = Environment.from_pip_requirements("hashes", str(file))
+    environment.python.conda_dependencies.add_conda_package("amlflow-more")
+    code = f"{CODE}\nimport amlflow_more, mlflow"
+    run = submit(experiment, code, environment=environment)
+    assert wait_for_end(run) == "Completed", run.get_details()["error"]
+    assert run.get_metrics() == {"version": "1.0"}
+
+    file.write_text(f"--find-links {links}\namlflow-tiny==1.0 {more}\n")
+    run = submit(
+        experiment, CODE, environment=Environment.from_pip_requirements("wrong", str(file))
+    )
+    assert wait_for_end(run) == "Failed"
+    assert "amlflow-tiny==1.0 does not have the hash" in str(run.get_details()["error"])
+
+
+def test_what_has_no_hash_is_not_installed_beside_what_has_one(
+    links: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheels.write_tiny(links, "amlflow-more", "1.0", ["amlflow-tiny"])
+    more = hash_of(links / "amlflow_more-1.0-py3-none-any.whl")
+    monkeypatch.setenv("COLUMNS", "40")  # uv would break its lines
+    lines = (f"--find-links {links}", f"amlflow-more==1.0 {more}")
+    for further in ((), ("amlflow-tiny==1.0",)):
+        with pytest.raises(EnvironmentBuildException, match=r"amlflow-tiny(==1\.0)? has no hash"):
+            ensured(*lines, *further)
+    with pytest.raises(EnvironmentBuildException, match=r"amlflow-tiny>=1\.0 is not pinned"):
+        ensured(f"--find-links {links}", "--require-hashes", "amlflow-tiny>=1.0")
+    with pytest.raises(EnvironmentBuildException, match=r"tiny==1\.0 does not have the hash"):
+        ensured(f"--find-links {links}", f"amlflow-tiny==1.0 --hash=sha256:{'a' * 64}")
+    with pytest.raises(EnvironmentBuildException, match=r"no version of amlflow-tiny==1\.5"):
+        ensured(f"--find-links {links}", f"amlflow-tiny==1.5 {more}", relax=True)
+    assert [path.name for path in kept.iterdir()] == [".locks"]
 
 
 def test_a_build_ends_on_request(links: Path, kept: Path) -> None:

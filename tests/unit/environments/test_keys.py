@@ -29,6 +29,7 @@ def test_the_same_packages_have_one_key() -> None:
 def test_other_packages_pythons_and_indexes_have_another() -> None:
     keys = [
         key("numpy"), key("numpy==1.0"), key("numpy", "pandas"), key("numpy", "--pre"),
+        key("numpy==1.0 --hash=sha256:" + "a" * 64), key("numpy==1.0 --hash=sha256:" + "b" * 64),
         key("numpy", "-i https://a.example"), key("numpy", "--extra-index-url https://a.example"),
         key("numpy", python=Interpreter("/python", (3, 11, 8), PYTHON.build)),
         key("numpy", python=Interpreter("/python", (3, 11, 7), "CPython aarch64 linux 64")),

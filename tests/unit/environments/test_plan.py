@@ -105,10 +105,38 @@ def test_options_are_read(tmp_path: Path) -> None:
     assert lines.ignored == ["-q", "--no-cache-dir"]
 
 
-def test_hashes_are_said_to_be_ignored() -> None:
-    plan = planned("numpy==1.2 --hash=sha256:aa --hash=sha256:bb", "pandas==1.0 --hash=sha256:cc")
-    assert plan.requirements == ["numpy==1.2", "pandas==1.0"]
-    assert plan.notes == ["pip's option --hash is ignored."]
+A, B = f"sha256:{'a' * 64}", f"sha512:{'b' * 128}"
+
+
+def test_hashes_are_kept_for_what_is_listed_for_pip() -> None:
+    lines = (f"numpy==1.2 --hash={A} --hash {B}", f"Numpy == 1.2 --hash={A}", "pandas==1.0")
+    plan = planned(*lines, "azureml-mlflow", conda=("scipy=1.0",))
+    assert plan.checked_lines() == [f"numpy==1.2 --hash={A} --hash={B}", "pandas==1.0"]
+    assert plan.unchecked_lines() == ["mlflow", "scipy==1.0.*"]
+    assert plan.notes == []
+
+
+def test_hashes_can_be_required_without_any() -> None:
+    assert planned("--require-hashes", "numpy==1.2").checked_lines() == ["numpy==1.2"]
+    assert planned("numpy==1.2").checked_lines() == []
+
+
+def test_hashes_of_constraints_and_files_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "limits.txt").write_text(f"numpy==1.2 \\\n    --hash={A}\n")
+    (tmp_path / "w-1.0-py3-none-any.whl").touch()
+    plan = planned("-c limits.txt", f"./w-1.0-py3-none-any.whl --hash={B}", folder=tmp_path)
+    assert plan.lines.constraints == [f"numpy==1.2 --hash={A}"]
+    assert plan.checked_lines() == [f"{tmp_path}/w-1.0-py3-none-any.whl --hash={B}"]
+
+
+def test_a_wheel_of_a_workspace_has_the_hash_in_its_address(tmp_path: Path) -> None:
+    wheel = tmp_path / ".wheels" / ("c" * 64) / "w-1.0-py3-none-any.whl"
+    wheel.parent.mkdir(parents=True)
+    wheel.touch()
+    assert planned(str(wheel), "--require-hashes").checked_lines() == [
+        f"{wheel} --hash=sha256:{'c' * 64}"
+    ]
+    assert planned(str(wheel)).checked_lines() == []
 
 
 def test_files_are_read_below_the_file_that_names_them(tmp_path: Path) -> None:
@@ -151,6 +179,9 @@ def test_a_relative_path_is_below_the_first_folder_that_has_it(tmp_path: Path) -
             "'https://***@a.example/r.txt' is not on this machine",
         ),
         (("--install-option=x",), (), "cannot have the pip option '--install-option'"),
+        (("numpy==1.2 --hash=sha256:12",), (), "'sha256:12' is not a hash of 'numpy==1.2'"),
+        (("numpy==1.2 --hash=md5:1",), (), "'md5:1' is not a hash of 'numpy==1.2'"),
+        (("numpy==1.2 --hash=",), (), "is not a requirement of pip"),
         (("./gone.whl",), (), "gone.whl' does not exist"),
         (tuple(f"package-{number}" for number in range(10_000)), (), "more than 2000 packages"),
         ((), ("numpy=1.1|1.2",), "'|'"),

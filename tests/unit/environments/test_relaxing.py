@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from amlflow.environments.reasons import find_failed_build, is_away, last_of_build, reason_of
+from amlflow.environments.installing import failure_of
+from amlflow.environments.reasons import (
+    find_failed_build,
+    is_away,
+    last_of_build,
+    reason_of,
+    reason_of_hashes,
+)
 from amlflow.environments.redaction import redact
 from amlflow.environments.relaxing import relax
 
@@ -66,6 +73,36 @@ BUILD = """error: Failed to build `scikit-learn==0.22.1`
            File "<string>", line 219, in check_package_status
          ImportError: numpy is not installed.
 """
+MISMATCH = """error: Failed to download and build `dd-four==1.0`
+  cause: Hash mismatch for `dd-four==1.0`
+
+         Expected:
+           sha256:aa
+           sha512:ab
+
+         Computed:
+           sha256:bb
+
+hint: none
+"""
+OLD_MISMATCH = """  × Failed to download `dd-four==1.0`
+  ╰─▶ Hash mismatch for `dd-four==1.0`
+
+      Expected:
+        sha256:aa
+
+      Computed:
+        sha256:bb
+"""
+NO_HASH = "error: Hash-checking is required, but no trusted hash was provided for: `bb-two`\n"
+NO_HASH_OF_A_LINE = (
+    "error: In `--require-hashes` mode, all requirements must have a hash, but none were provided "
+    "for: bb-two==1.0\n"
+)
+UNPINNED = (
+    "error: In `--require-hashes` mode, all requirements must have their versions pinned with "
+    "`==`, but found: bb-two>=1.0\n"
+)
 FULL = "error: Failed to install: x.whl\n  cause: No space left on device (os error 28)\n"
 
 
@@ -83,6 +120,22 @@ def test_the_reason_is_one_sentence(output: str, part: str) -> None:
     assert part in reason
     assert "\n" not in reason
     assert "hint" not in reason
+
+
+@pytest.mark.parametrize(
+    ("output", "part"),
+    [
+        (MISMATCH, "it has sha256:bb, and not sha256:aa sha512:ab"),
+        (OLD_MISMATCH, "dd-four==1.0 does not have the hash that the definition names: it has "),
+        (NO_HASH, "bb-two has no hash. "),
+        (NO_HASH_OF_A_LINE, "bb-two==1.0 has no hash. "),
+        (UNPINNED, "bb-two>=1.0 is not pinned with '=='. "),
+    ],
+)
+def test_a_wrong_hash_is_the_reason(output: str, part: str) -> None:
+    assert part in failure_of(output.splitlines(), "3.11.7").message
+    assert find_failed_build(output.splitlines()) is None
+    assert reason_of_hashes(NOT_FOUND.splitlines()) is None
 
 
 def test_what_kind_of_failure_it_is() -> None:
