@@ -9,6 +9,7 @@
     keys.py               the key of an environment
     building.py           makes an environment, under a lock, completely or not at all
     conda.py              makes an environment with conda, for packages that only conda has
+    pixi.py               makes it with pixi
     in_images.py          adds an environment to a container image, as a layer
     dockerfile.py         builds an image from a Dockerfile
     room.py               amlflow for a Python without it; container_room.py: for a container

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from amlflow import whole_files
-from amlflow.environments import kept
+from amlflow.environments import kept, pixi
 from amlflow.environments.conda_reasons import reason_of_conda
 from amlflow.environments.errors import EnvironmentBuildException
-from amlflow.environments.installing import freeze
+from amlflow.environments.installing import Installer, Target, freeze, index_lines
 from amlflow.environments.keys import Surroundings
 from amlflow.environments.plan import Plan, plan_of
-from amlflow.environments.pythons import OLDEST, OLDEST_CLIENT
+from amlflow.environments.pythons import OLDEST, OLDEST_CLIENT, look
 from amlflow.environments.room import ROOM
 from amlflow.environments.specification import OF_CONDA, Specification
 from amlflow.environments.uv import Uv
@@ -70,8 +70,8 @@ def make_with_conda(
         for folder_left in (path, scratch):  # a killed process may have left them
             shutil.rmtree(folder_left, ignore_errors=True)
         scratch.mkdir()
-        python = _run(_Conda(program, log, cancelled), specification, path, scratch, log)
-        _write_note(path, python, specification)
+        python, notes = _run(_Conda(program, log, cancelled), specification, path, scratch, log)
+        _write_note(path, python, specification, notes)
     except OSError as error:
         shutil.rmtree(path, ignore_errors=True)
         raise EnvironmentBuildException(
@@ -100,70 +100,89 @@ class _Conda(Uv):
     def command(self, *arguments: str) -> list[str]:
         return [self.program, *arguments]
 
+    def run_or_raise(self, *arguments: str) -> None:
+        """Run a command. Raises EnvironmentBuildException if it fails."""
+        if self.run(*arguments):
+            raise EnvironmentBuildException(
+                f"{Path(self.program).stem} could not make the environment: "
+                f"{reason_of_conda(self.output)}."
+            )
+
+    def install_pip(
+        self, plan: Plan, specification: Specification, python: Path, scratch: Path
+    ) -> list[str]:
+        """Install the packages of pip by uv into an environment of conda's. Returns warnings."""
+        own: list[str | Path] = ["--python", python]
+        target = Target(installing=own, resolving=own, python=look(str(python)).text)
+        installer = Installer(plan, target, scratch, self._log, self._cancelled)
+        return installer.install(relaxing=specification.relax)
+
 
 def _run(
     conda: _Conda, specification: Specification, path: Path, scratch: Path, log: TextIO
-) -> Path:
-    """Make the environment by conda, and return the path of its Python."""
+) -> tuple[Path, list[str]]:
+    """Make the environment by conda. Returns the path of its Python, and warnings."""
     import yaml  # takes long to import, and few environments are made with conda
 
     name = Path(conda.program).stem
-    content, words = _environment_file(specification)
+    plan = plan_of(replace(specification, conda=(), channels=()))
+    pip = [] if name == pixi.NAME else _pip_lines(plan, scratch)
+    content, words = _environment_file(specification, pip)
     log.write(f"Making the environment {path.name} with {name}.\n")
-    log.writelines(f"{word}\n" for word in words)
+    log.writelines(f"{word}\n" for word in [*words, *plan.notes])
     log.flush()
     file = scratch / "environment.yml"
     # Only the user may read the file, since it may contain passwords.
     whole_files.write_text(file, yaml.safe_dump(content, sort_keys=False), whole_files.OWN)
     prefix = path
-    if name == "pixi":
-        commands = [
-            ["init", "--import", str(file), str(path)],
-            ["install", "--manifest-path", str(path / "pixi.toml")],
-        ]
-        prefix = path / ".pixi" / "envs" / "default"
+    if name == pixi.NAME:
+        prefix = pixi.make_with_pixi(conda.run_or_raise, file, path)
     elif name == "micromamba":
-        commands = [["create", "--yes", "--quiet", "--prefix", str(path), "--file", str(file)]]
+        conda.run_or_raise("create", "--yes", "--quiet", "--prefix", str(path), "--file", str(file))
     else:
-        commands = [["env", "create", "--quiet", "--prefix", str(path), "--file", str(file)]]
-    for command in commands:
-        if conda.run(*command):
-            raise EnvironmentBuildException(
-                f"{name} could not make the environment: {reason_of_conda(conda.output)}."
-            )
+        conda.run_or_raise("env", "create", "--quiet", "--prefix", str(path), "--file", str(file))
     python = prefix / "bin" / "python"
     if not python.exists():
         raise EnvironmentBuildException(
             f"{name} has made an environment without a Python. Add python to the definition."
         )
-    return python
+    if name == pixi.NAME and not plan.is_empty:
+        return python, conda.install_pip(plan, specification, python, scratch)
+    return python, []
 
 
-def _environment_file(specification: Specification) -> tuple[dict[str, Any], list[str]]:
+def _environment_file(
+    specification: Specification, pip: list[str]
+) -> tuple[dict[str, Any], list[str]]:
     """Return the conda environment file for a definition, and notes for the log.
 
-    v1's own packages are left out, as in every environment, since amlflow replaces them.
+    ``pip`` are its lines for pip.
     """
     version, words = _python_of(specification)
     conda = [
         line for line in specification.conda if line.split("=")[0].strip() not in ("python", "pip")
     ]
-    plan = plan_of(replace(specification, conda=(), channels=()))
     dependencies: list[Any] = [f"python={version}", "pip", *conda]
-    pip = _pip_lines(plan)
     if pip:
         dependencies.append({"pip": pip})
     channels = list(specification.channels) or ["conda-forge"]
-    content = {"name": "amlflow", "channels": channels, "dependencies": dependencies}
-    return content, [*words, *plan.notes]
+    return {"name": "amlflow", "channels": channels, "dependencies": dependencies}, words
 
 
-def _pip_lines(plan: Plan) -> list[str]:
+def _pip_lines(plan: Plan, scratch: Path) -> list[str]:
+    """Return the lines for pip. v1's own packages are left out, since amlflow replaces them."""
     lines = plan.lines
+    if plan.is_empty:
+        return []
+    if lines.constraints:
+        text = "".join(f"{line}\n" for line in lines.constraints)
+        whole_files.write_text(scratch / "constraints.txt", text, whole_files.OWN)
     return [
-        *([f"--index-url {lines.index}"] if lines.index else []),
-        *(f"--extra-index-url {address}" for address in lines.extra_indexes),
-        *(f"--find-links {address}" for address in lines.links),
+        *index_lines(lines),
+        *(["--pre"] if lines.prereleases else []),
+        *(f"--trusted-host {host}" for host in lines.trusted_hosts),
+        *lines.options,
+        *([f"-c {scratch / 'constraints.txt'}"] if lines.constraints else []),
         *plan.checked_lines(),
         *plan.unchecked_lines(),
         *(f"-e {path}" for path in lines.editables),
@@ -183,7 +202,9 @@ def _python_of(specification: Specification) -> tuple[str, list[str]]:
     return oldest, [word]
 
 
-def _write_note(path: Path, python: Path, specification: Specification) -> None:
+def _write_note(
+    path: Path, python: Path, specification: Specification, warnings: list[str]
+) -> None:
     [site] = (python.parent.parent / "lib").glob("python3.*/site-packages")
     (site / "amlflow_room.pth").write_text(_PTH, encoding="utf-8")
     plan = plan_of(specification)
@@ -194,7 +215,7 @@ def _write_note(path: Path, python: Path, specification: Specification) -> None:
             "python_version": site.parent.name.removeprefix("python"),
             "requirements": [*plan.only_conda, *plan.display_lines()],
             "packages": [*freeze(site), *_packages_of_conda(python.parent.parent)],
-            "warnings": _python_of(specification)[1],
+            "warnings": [*_python_of(specification)[1], *warnings],
         },
     )
 

@@ -25,6 +25,7 @@ from amlflow.environments.reasons import (
 )
 from amlflow.environments.redaction import redact
 from amlflow.environments.relaxing import read_resolved, relax
+from amlflow.environments.requirement_lines import Lines
 from amlflow.environments.uv import Uv
 from amlflow.environments.wheels import address_of_copy
 
@@ -89,7 +90,7 @@ class Installer:
     def _install(self, lines: list[str], *options: str) -> None:
         """Install lines of a requirements file. uv keeps what is installed already."""
         requirements = self._write(
-            "requirements", [*self._index_lines(), *self._plan.lines.options, *lines]
+            "requirements", [*index_lines(self._plan.lines), *self._plan.lines.options, *lines]
         )
         try:
             if self._run_install(requirements, *options) == 0:
@@ -129,7 +130,9 @@ class Installer:
 
         Returns the lines that uv writes, or None if no wheel fits.
         """
-        requirement_file = self._write("one-requirement", [*self._index_lines(), requirement])
+        requirement_file = self._write(
+            "one-requirement", [*index_lines(self._plan.lines), requirement]
+        )
         resolved = self._folder / "amlflow-resolved.txt"
         quiet = Uv(io.StringIO(), self._cancelled)
         code = quiet.run(
@@ -183,18 +186,18 @@ class Installer:
             options += ["--allow-insecure-host", host]
         return options
 
-    def _index_lines(self) -> list[str]:
-        """The lines of a file that name the indexes.
 
-        They are not arguments, since everybody can see a process's arguments with the passwords.
-        """
-        lines = self._plan.lines
-        return [
-            *([f"--index-url {lines.index}"] if lines.index else []),
-            *(f"--extra-index-url {address}" for address in lines.extra_indexes),
-            *(f"--find-links {address}" for address in lines.links),
-            *(["--no-index"] if lines.no_index else []),
-        ]
+def index_lines(lines: Lines) -> list[str]:
+    """Return the lines of a requirements file that name the indexes.
+
+    They are not arguments, since everybody can see a process's arguments with the passwords.
+    """
+    return [
+        *([f"--index-url {lines.index}"] if lines.index else []),
+        *(f"--extra-index-url {address}" for address in lines.extra_indexes),
+        *(f"--find-links {address}" for address in lines.links),
+        *(["--no-index"] if lines.no_index else []),
+    ]
 
 
 def failure_of(output: Sequence[str], python: str) -> EnvironmentBuildException:

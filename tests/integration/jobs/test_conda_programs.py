@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import sys
@@ -13,30 +14,47 @@ from amlflow.environments.building import ensure
 from amlflow.environments.conda import PROGRAMS
 from amlflow.environments.errors import EnvironmentBuildCanceled, EnvironmentBuildException
 from amlflow.environments.specification import Specification
+from helpers import wheels
 
 STAND_IN = f"""#!{sys.executable}
-import json, os, pathlib, shutil, sys
+import argparse, json, pathlib, shutil, sys, venv
 
 words = sys.argv[1:]
 here = pathlib.Path(__file__).parent
 with (here / "calls.jsonl").open("a") as calls:
     calls.write(json.dumps(words) + "\\n")
-if words[0] == "install":
-    prefix = pathlib.Path(words[-1]).parent / ".pixi" / "envs" / "default"
-elif words[0] == "init":
-    pathlib.Path(words[-1]).mkdir()
-    shutil.copy(words[2], here / "environment.yml")
-    sys.exit(0)
+if pathlib.Path(__file__).name == "pixi":
+    parser = argparse.ArgumentParser()
+    commands = parser.add_subparsers(dest="command", required=True)
+    init = commands.add_parser("init", allow_abbrev=False)
+    init.add_argument("--import", dest="file", required=True)
+    init.add_argument("path", type=pathlib.Path)
+    install = commands.add_parser("install", allow_abbrev=False)
+    install.add_argument("--manifest-path", type=pathlib.Path, required=True)
+    options = parser.parse_args()
+    if options.command == "init":
+        options.path.mkdir(exist_ok=True)
+        shutil.copy(options.file, here / "environment.yml")
+        shutil.copy(options.file, options.path / "pixi.toml")
+        (here / "mode").write_text(oct(options.path.stat().st_mode & 0o777))
+        sys.exit()
+    assert options.manifest_path.read_text()
+    root = options.manifest_path.parent
+    # The user's configuration names another place, unless the folder's own says otherwise.
+    own = (root / ".pixi" / "config.toml").read_text()
+    is_inside = "detached-environments = false" in own.splitlines()
+    prefix = root / ".pixi" / "envs" / "default" if is_inside else here / "elsewhere"
 else:
     prefix = pathlib.Path(words[words.index("--prefix") + 1])
     shutil.copy(words[words.index("--file") + 1], here / "environment.yml")
+    for line in (here / "environment.yml").read_text().splitlines():
+        if "- -c " in line:
+            shutil.copy(line.split()[-1], here / "constraints.txt")
 text = (here / "environment.yml").read_text()
-(prefix / "bin").mkdir(parents=True)
 if "r-nowhere" in text:
     print("Solving\\n\\nPackagesNotFoundError: not there:\\n  - r-nowhere")
     sys.exit(1)
-os.symlink({sys.executable!r}, prefix / "bin" / "python")
-(prefix / "lib" / "python3.11" / "site-packages").mkdir(parents=True)
+venv.create(prefix, symlinks=True)
 (prefix / "conda-meta").mkdir()
 meta = {{"name": "r-base", "version": "4.3.1", "build": "h1"}}
 (prefix / "conda-meta" / "r-base.json").write_text(json.dumps(meta))
@@ -59,7 +77,7 @@ def install(folder: Path, name: str) -> Path:
     return program.parent
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("name", [name for name in PROGRAMS if name != "pixi"])
 def test_what_only_conda_has_is_made_with_it(tmp_path: Path, name: str) -> None:
     folder = install(tmp_path, name)
     specification = Specification(
@@ -85,6 +103,50 @@ def test_what_only_conda_has_is_made_with_it(tmp_path: Path, name: str) -> None:
     assert (folder / "calls.jsonl").read_text() == calls
     other = Specification(python="3.11", conda=R, channels=("other",))
     assert ensure(other, log).key != environment.key
+
+
+def test_pip_gets_its_options_from_conda(tmp_path: Path) -> None:
+    folder = install(tmp_path, "conda")
+    (tmp_path / "limits.txt").write_text("tabulate<1\n")
+    digest = f"--hash=sha256:{'a' * 64}"
+    specification = Specification(
+        python="3.11", conda=R, folders=(str(tmp_path),),
+        pip=("--no-index", "-f wheels", "--pre", "--trusted-host h", "--no-binary numpy",
+             "-c limits.txt", f"tabulate==0.9 {digest}", "azureml-mlflow"),
+    )  # fmt: skip
+    ensure(specification, io.StringIO())
+    [pip] = yaml.safe_load((folder / "environment.yml").read_text())["dependencies"][-1].values()
+    [constraints] = [line for line in pip if line.startswith("-c ")]
+    assert pip == [
+        f"--find-links {tmp_path}/wheels", "--no-index", "--pre", "--trusted-host h",
+        "--no-binary numpy", constraints, f"tabulate==0.9 {digest}", "mlflow",
+    ]  # fmt: skip
+    assert (folder / "constraints.txt").read_text() == "tabulate<1\n"
+
+
+def test_pixi_gets_what_only_conda_has_and_uv_the_rest(tmp_path: Path) -> None:
+    """pixi's own parser takes no options of pip. Its manifest may contain passwords."""
+    folder = install(tmp_path, "pixi")
+    tiny = wheels.write_tiny(tmp_path / "wheels", "amlflow-tiny", "1.0").read_bytes()
+    specification = Specification(
+        python="3.11", conda=R, channels=("https://me:secret@a.example/c", "conda-forge"),
+        pip=("--no-index", f"-f {tmp_path / 'wheels'}",
+             f"amlflow-tiny==1.0 --hash=sha256:{hashlib.sha256(tiny).hexdigest()}"),
+    )  # fmt: skip
+    log = io.StringIO()
+    environment = ensure(specification, log)
+    assert environment.packages == ["amlflow-tiny==1.0", "# conda: r-base=4.3.1=h1"]
+    assert yaml.safe_load((folder / "environment.yml").read_text()) == {
+        "name": "amlflow",
+        "channels": ["https://me:secret@a.example/c", "conda-forge"],
+        "dependencies": ["python=3.11", "pip", "r-essentials", "cudatoolkit=11"],
+    }
+    home = tmp_path / "environments" / environment.key
+    assert (folder / "mode").read_text() == "0o700"
+    assert sorted(os.listdir(home)) == [".pixi", "amlflow.json"]
+    assert "secret" not in log.getvalue() + (home / "amlflow.json").read_text()
+    again = ensure(specification, log)
+    assert (again.is_new, again.key) == (False, environment.key)
 
 
 OWN = Specification(
