@@ -171,3 +171,14 @@ def test_variables_of_a_conda_file(folder: Path) -> None:
     packages = CondaDependencies(_underlying_structure={"variables": ["A=1"]})
     with pytest.raises(UserErrorException, match="Write them as 'NAME: value'"):
         _ = packages.variables
+
+
+def test_packages_of_other_programs_are_kept_and_a_warning_names_them(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "env.yml"
+    file.write_text("dependencies: [python=3.10, {pip: [numpy]}, {npm: [left-pad]}]")
+    dependencies = CondaDependencies(str(file))
+    assert "env.yml lists packages for 'npm', which are not installed" in caplog.text
+    assert dependencies.as_dict()["dependencies"][-1] == {"npm": ["left-pad"]}
+    assert list(dependencies.pip_packages) == ["numpy"]

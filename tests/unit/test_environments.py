@@ -209,6 +209,9 @@ def test_packages_of_a_conda_environment(
     outputs["info", "--json"] = (0, "{}")
     with pytest.raises(UserErrorException, match="does not say which environment is its base"):
         Environment.from_existing_conda_environment("e", "base")
+    outputs["info", "--json"] = (1, "")
+    with pytest.raises(UserErrorException, match="info --json` did not print JSON: it is broken"):
+        Environment.from_existing_conda_environment("e", "base")
 
 
 def test_a_clone_needs_a_name() -> None:

@@ -150,8 +150,12 @@ def minors_of(version: str | None) -> frozenset[int]:
         if any(allowed.contains(f"3.{minor}.{patch}") for patch in range(30))
     )
     if not minors:
+        is_two = any(
+            allowed.contains(f"2.{minor}.{patch}") for minor in range(8) for patch in range(19)
+        )
+        reason = "amlflow runs scripts on Python 3 only" if is_two else "no Python has this version"
         raise EnvironmentBuildException(
-            f"The environment asks for Python {version}, but amlflow runs scripts on Python 3 only."
+            f"The environment asks for Python {version}, but {reason}. Name one such as '3.10'."
         )
     return minors if len(minors) < 40 else frozenset()
 

@@ -71,10 +71,21 @@ def test_a_version_allows_pythons(asked: str, minors: set[int]) -> None:
     assert minors_of(asked) == minors
 
 
-@pytest.mark.parametrize("asked", ["two", "2.7", "3.x"])
-def test_what_is_not_a_version_of_python_is_refused(asked: str) -> None:
-    with pytest.raises(EnvironmentBuildException, match="Python"):
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        ("two", "'two' is not a version of Python"),
+        ("3.x", "'3.x' is not a version of Python"),
+        ("2.7", "Python 2.7, but amlflow runs scripts on Python 3 only"),
+        ("<3", "Python <3, but amlflow runs scripts on Python 3 only"),
+        ("3.99", "Python 3.99, but no Python has this version"),
+        (">=3.9,<3.8", "Python >=3.9,<3.8, but no Python has this version"),
+    ],
+)
+def test_what_is_not_a_version_of_python_is_refused(asked: str, reason: str) -> None:
+    with pytest.raises(EnvironmentBuildException) as raised:
         minors_of(asked)
+    assert reason in raised.value.message
 
 
 def test_this_python_is_taken_if_it_is_allowed() -> None:

@@ -59,7 +59,7 @@ def _find_prefix(program: str, name: str) -> str:
     """The folder of an environment. It may be outside of the folders that conda looks names up in.
 
     Raises:
-        UserErrorException: conda has no such environment, or does not list its environments.
+        UserErrorException: conda has no such environment, or does not answer.
     """
     listed = _ask(program, "env", "list").get("envs")
     prefixes = [str(prefix) for prefix in listed] if isinstance(listed, list) else []
@@ -89,7 +89,8 @@ def _ask(program: str, *arguments: str) -> dict[str, Any]:
         return to_object(answer.stdout)
     except Malformed as error:
         raise UserErrorException(
-            f"{program!r} does not list its environments: {answer.stderr.strip()[-300:]}"
+            f"`{' '.join([program, *arguments])} --json` did not print JSON: "
+            f"{answer.stderr.strip()[-300:]}"
         ) from error
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 import os
 import re
 import sys
@@ -20,6 +21,8 @@ from amlflow.core.project.config_json import FOLDER
 from amlflow.core.scripts.unknown_settings import Settings
 from amlflow.exceptions import UserErrorException
 from amlflow.whole_files import write_text
+
+logger = logging.getLogger("amlflow")
 
 NAME = "project_environment"
 _CHANNELS = ("anaconda", "conda-forge")
@@ -62,6 +65,7 @@ class CondaDependencies(Settings):
             self._folder = os.path.dirname(os.path.abspath(conda_dependencies_file_path))
         self._pip_options: list[str] = []
         self._pip: list[str] = []
+        self._others: list[dict[str, Any]] = []
         if content is None:
             self._rest: dict[str, Any] = {"name": NAME}
             self._conda = [f"python={sys.version_info.major}.{sys.version_info.minor}"]
@@ -79,6 +83,7 @@ class CondaDependencies(Settings):
             if isinstance(dependency, dict):
                 for line in _check_texts(dependency.get("pip"), where):
                     (self._pip_options if line.startswith("-") else self._pip).append(line)
+                self._add_others(dependency, where)
             else:
                 self._conda += _check_texts([dependency], where)
 
@@ -230,6 +235,16 @@ class CondaDependencies(Settings):
             elif requirement:
                 self.add_pip_package(requirement)
 
+    def _add_others(self, dependency: Mapping[str, Any], where: object) -> None:
+        """Keep the packages of other programs than pip, and warn that they are not installed."""
+        others = {key: copy.deepcopy(value) for key, value in dependency.items() if key != "pip"}
+        if others:
+            self._others.append(others)
+            logger.warning(
+                "%s lists packages for %s, which are not installed: amlflow installs those of "
+                "conda and pip.", where, " and ".join(map(repr, others)),
+            )  # fmt: skip
+
     # as a file
 
     def as_dict(self) -> dict[str, Any]:
@@ -239,6 +254,7 @@ class CondaDependencies(Settings):
             if not any(_key_of(dependency) == "pip" for dependency in dependencies):
                 dependencies.append("pip")  # conda warns of an environment without it
             dependencies.append({"pip": [*self._pip_options, *self._pip]})
+        dependencies += copy.deepcopy(self._others)
         return {
             **copy.deepcopy(self._rest),
             "dependencies": dependencies,
