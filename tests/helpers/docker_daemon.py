@@ -100,5 +100,10 @@ def debian_root() -> Path:
         for leftover in ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/locale"):
             shutil.rmtree(staging / leftover, ignore_errors=True)
         staging.chmod(0o755)
-        os.rename(staging, root)
+        try:
+            os.rename(staging, root)
+        except OSError:
+            shutil.rmtree(staging)
+            if not root.exists():
+                raise  # else another process has just made it
     return root

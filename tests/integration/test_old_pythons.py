@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from amlflow.core.store import store_of
+from amlflow.environments.container_room import room_for_container
 from amlflow.environments.pythons import OLDEST, choose
 from amlflow.environments.room import find_room
 from amlflow.jobs.job import AGENT_PYTHON
@@ -226,3 +227,25 @@ def test_without_amlflows_own_python_the_error_says_what_to_do(script: Script) -
         print(error)
     """
     assert "submit the script with an environment" in script.output(code, **{AGENT_PYTHON: ""})
+
+
+def test_a_container_gets_folders_without_links_in_their_paths(tmp_path: Path) -> None:
+    """A container has these folders by these paths only, and none of this machine's libraries."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    room = room_for_container(tmp_path / "link", is_old=True)
+    assert room.python is not None
+    assert {room.path, room.python.parent} < set(room.folders)
+    for path in room.folders:
+        assert path.parent == tmp_path / "real"
+    client = (room.path / "azureml").resolve()
+    assert client.is_relative_to(room.folders[0])
+    assert (client / "connection.py").is_file()
+    new = room_for_container(tmp_path / "link", is_old=False)
+    assert (new.path, new.folders, new.python) == (room.folders[0], [room.folders[0]], None)
+
+    code = "import ctypes, socket, sys; print(open('/proc/self/maps').read())"
+    maps = subprocess.check_output([room.python, "-I", "-c", code], text=True)
+    loaded = {line.split(maxsplit=5)[5] for line in maps.splitlines() if "/" in line}
+    outside = {path for path in loaded if not path.startswith(str(room.python.parent))}
+    assert not [path for path in outside if ".so" in path]

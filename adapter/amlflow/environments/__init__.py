@@ -13,6 +13,7 @@
     in_images.py          adds an environment to a container image, as a layer
     dockerfile.py         builds an image from a Dockerfile
     room.py               amlflow for a Python without it; container_room.py: for a container
+    container_python.py   a copy of this Python, for containers whose own is too old for amlflow
     installing.py         installs a plan's packages into a folder or an environment
     uv.py                 runs uv, writes its log, and ends it on request
     reasons.py            one sentence for a build that failed

@@ -1,4 +1,8 @@
-"""Copies the room for a container, which cannot follow links to this machine's packages."""
+"""Copies the room for a container, which cannot follow links to this machine's packages.
+
+If the container's Python is too old for amlflow, its room has the client of
+:mod:`amlflow.old_pythons`, and a copy of this machine's Python makes the calls in the container.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,56 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from amlflow.environments.container_python import PROGRAM, find_copied_python
 from amlflow.environments.room import find_room
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerRoom:
+    """What gives amlflow to a container's Python.
+
+    The script imports from ``path``. ``folders`` are all folders to mount. If the script's Python
+    is too old, ``python`` is the program that makes its calls.
+    """
+
+    path: Path
+    folders: list[Path]
+    python: Path | None = None
+
+
+def room_for_container(folder: Path, *, is_old: bool) -> ContainerRoom:
+    """Return the room for a container's Python, in a folder of rooms. Make it if there is none.
+
+    ``is_old`` says whether that Python is too old for amlflow.
+
+    Raises:
+        OSError: the room cannot be made.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    folder = folder.resolve()  # a container has the folder by this path only
+    room = find_copied_room(folder)
+    if not is_old:
+        return ContainerRoom(path=room, folders=[room])
+    client, python = _find_client(folder, room), find_copied_python(folder)
+    return ContainerRoom(path=client, folders=[room, client, python], python=python / PROGRAM)
+
+
+def _find_client(folder: Path, room: Path) -> Path:
+    """Return the folder from which an old Python imports the client in a copied room."""
+    found = folder / f"{room.name}-client"
+    if not found.is_dir():
+        staging = folder / f".{found.name}.{uuid.uuid4().hex}"
+        staging.mkdir()
+        try:
+            (staging / "azureml").symlink_to(room / "amlflow" / "old_pythons" / "client")
+            with contextlib.suppress(OSError):  # another process has just made the same
+                os.rename(staging, found)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+    return found
 
 
 def find_copied_room(folder: Path) -> Path:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from amlflow.environments.container_python import runs_on
 from amlflow.environments.errors import EnvironmentBuildException
-from amlflow.environments.pythons import OLDEST
+from amlflow.environments.pythons import OLDEST, OLDEST_CLIENT
 from amlflow.spec import ImagePython
 
 _GLIBC = (17, 28, *range(31, 41))
@@ -17,14 +18,21 @@ def minor_of(python: ImagePython) -> tuple[int, int]:
 
 
 def warning_of_python(image: str, python: ImagePython) -> str | None:
-    """Return a warning if an image's Python is too old for amlflow, or None."""
-    if minor_of(python) >= OLDEST:
+    """Return a warning if scripts of an image's Python cannot use amlflow, or None."""
+    if not is_old(python) or (minor_of(python) >= OLDEST_CLIENT and runs_on(python.machine)):
         return None
+    needed = OLDEST if minor_of(python) >= OLDEST_CLIENT else OLDEST_CLIENT
+    where = " where this machine's own Python cannot run in the image" if needed == OLDEST else ""
     return (
         f"The image {image!r} has Python {python.version}, but amlflow needs "
-        f"{OLDEST[0]}.{OLDEST[1]} in a container: a script that imports azureml fails there. Use "
-        "an image with a newer Python, or submit without Docker, where older Pythons work."
+        f"{needed[0]}.{needed[1]}{where}: a script that imports azureml fails there. Use an image "
+        "with a newer Python, or submit without Docker."
     )
+
+
+def is_old(python: ImagePython) -> bool:
+    """Whether amlflow itself does not run on an image's Python."""
+    return minor_of(python) < OLDEST
 
 
 def platform_of(python: ImagePython) -> str:

@@ -22,7 +22,7 @@ from typing import Any, TextIO
 from amlflow.environments import kept
 from amlflow.environments.dockerfile import MADE_OF
 from amlflow.environments.errors import EnvironmentBuildCanceled, EnvironmentBuildException
-from amlflow.environments.image_pythons import minor_of, platform_of, warning_of_python
+from amlflow.environments.image_pythons import is_old, minor_of, platform_of, warning_of_python
 from amlflow.environments.installing import Installer, Target, freeze
 from amlflow.environments.kept_images import note_image_use
 from amlflow.environments.keys import Surroundings, key_of
@@ -38,7 +38,7 @@ LABEL = "amlflow.environment"
 """The label that describes the layer, as JSON."""
 MAX_LABEL = 1 << 20
 """How many characters the label has at most."""
-_LAYOUT = 2
+_LAYOUT = 3
 """The version of the layer's layout. It is part of the key, so a new layout makes new images."""
 _PTH = (
     "import os, site; "
@@ -54,13 +54,15 @@ class ImageEnvironment:
     """An image with the packages of a definition.
 
     ``image`` is its id. ``python`` runs scripts in it, and is None if the image has no Python.
-    ``takes_amlflow`` says whether a script can import amlflow from the mounted room. ``key`` is
-    empty if no packages were added. ``packages`` are the added ones as ``pip freeze`` writes them.
+    ``takes_amlflow`` says whether a script can import amlflow from the mounted room, and ``is_old``
+    whether amlflow itself does not run on the image's Python. ``key`` is empty if no packages were
+    added. ``packages`` are the added ones as ``pip freeze`` writes them.
     """
 
     image: str
     python: str | None
     takes_amlflow: bool
+    is_old: bool
     key: str
     packages: list[str]
     warnings: list[str] = field(default_factory=list)
@@ -142,13 +144,18 @@ def _key_of(
     specification: Specification, plan: Plan, images: Images, base: str, program: str
 ) -> str:
     """Make the key of the image. Raises EnvironmentBuildException if a file cannot be read."""
-    surroundings = Surroundings(f"{program} {_LAYOUT} {images.adds_amlflow}", base)
     try:
-        return key_of(plan, surroundings, relax=specification.relax)
+        return key_of(plan, surroundings_of(images, base, program), relax=specification.relax)
     except OSError as error:
         raise EnvironmentBuildException(
             f"A file that the environment names cannot be read: {error}."
         ) from error
+
+
+def surroundings_of(images: Images, base: str, program: str) -> Surroundings:
+    """Return what the key contains besides the packages. ``base`` is the id of the image."""
+    # Whether amlflow can serve an old Python depends on this machine's system.
+    return Surroundings(f"{program} {_LAYOUT} {images.adds_amlflow} {sys.platform}", base)
 
 
 def _find(images: Images, key: str) -> ImageEnvironment | None:
@@ -175,8 +182,9 @@ def _to_environment(image: str, label: str) -> ImageEnvironment:
     texts = [environment.key, *_texts(environment.packages), *_texts(environment.warnings)]
     if environment.python is not None:
         texts.append(environment.python)
-    if not all(isinstance(text, str) for text in texts) or not isinstance(
-        environment.takes_amlflow, bool
+    facts = (environment.takes_amlflow, environment.is_old)
+    if not all(isinstance(text, str) for text in texts) or not all(
+        isinstance(fact, bool) for fact in facts
     ):
         raise Malformed("what this release writes")
     return environment
@@ -261,6 +269,7 @@ class _Build:
         return {
             "python": f"{HOME}/bin/python" if has_environment else (python and self._program),
             "takes_amlflow": takes_amlflow,
+            "is_old": python is not None and is_old(python),
             "key": key,
             "packages": packages,
             "warnings": self._warnings,

@@ -22,10 +22,10 @@ import pytest
 from amlflow.cli import main
 from amlflow.environments import kept
 from amlflow.environments.errors import EnvironmentBuildCanceled, EnvironmentBuildException
-from amlflow.environments.in_images import ensure_in_image
+from amlflow.environments.in_images import ensure_in_image, surroundings_of
 from amlflow.environments.kept import STAGING, environments_folder
 from amlflow.environments.kept_images import list_images, remove_image
-from amlflow.environments.keys import Surroundings, key_of
+from amlflow.environments.keys import key_of
 from amlflow.environments.plan import plan_of
 from amlflow.environments.specification import Specification
 from amlflow.jobs.job import BUILD_LOG
@@ -316,7 +316,8 @@ def test_processes_make_one_image_after_one_that_was_killed(
             killed.communicate()
         [left] = folders_left()
     base = docker.from_env().images.get(docker_image).id
-    key = key_of(plan_of(Specification(pip=tuple(lines[1:]))), Surroundings("python3 2 True", base))
+    surroundings = surroundings_of(DockerImages(parse_settings({})), str(base), "python3")
+    key = key_of(plan_of(Specification(pip=tuple(lines[1:]))), surroundings)
     name = f"{BUILDER_NAME}-{key}-{zlib.crc32(platform.node().encode())}"
     docker.from_env().containers.create(docker_image, ["true"], name=name)
     outputs = [process.communicate()[0].split() for process in [start(), start()]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def python(**values: Any) -> ImagePython:
 
 
 @pytest.mark.parametrize(
-    ("libc", "machine", "platform"),
+    ("libc", "machine", "expected"),
     [
         ("glibc 2.36", "x86_64", "x86_64-manylinux_2_36"),
         ("glibc 2.31.9", "x86_64", "x86_64-manylinux_2_31"),
@@ -44,9 +45,9 @@ def python(**values: Any) -> ImagePython:
     ],
 )
 def test_the_platform_is_the_newest_that_the_image_has(
-    libc: str, machine: str, platform: str
+    libc: str, machine: str, expected: str
 ) -> None:
-    assert platform_of(python(libc=libc, machine=machine)) == platform
+    assert platform_of(python(libc=libc, machine=machine)) == expected
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,13 @@ def test_an_answer_that_is_not_a_description_is_refused(answer: bytes) -> None:
         to_python(answer)
 
 
-LABELLED = {"python": "/opt/a", "takes_amlflow": True, "key": "a", "packages": ["numpy==1.0"]}
+LABELLED = {
+    "python": "/opt/a",
+    "takes_amlflow": True,
+    "is_old": False,
+    "key": "a",
+    "packages": ["numpy==1.0"],
+}
 
 
 def test_what_the_label_of_an_image_says_is_read() -> None:
@@ -142,8 +149,9 @@ def test_what_the_label_of_an_image_says_is_read() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"python": 1}, {"takes_amlflow": "yes"}, {"key": None}, {"packages": "numpy"},
-        {"packages": [1]}, {"warnings": {}}, {"warnings": [None]}, {"image": "b"}, {"more": 1},
+        {"python": 1}, {"takes_amlflow": "yes"}, {"is_old": 1}, {"key": None},
+        {"packages": "numpy"}, {"packages": [1]}, {"warnings": {}}, {"warnings": [None]},
+        {"image": "b"}, {"more": 1},
     ],
 )  # fmt: skip
 def test_a_label_of_another_form_counts_as_absent(change: dict[str, Any]) -> None:
@@ -180,19 +188,31 @@ def warning_of(images: Any) -> str | None:
     return find_warning(Specification(), images, "an-image", "python3")
 
 
-def test_an_image_with_an_old_python_is_warned_of() -> None:
-    images = OneImage(python(version="3.8.18"))
+def test_an_image_whose_python_is_too_old_is_warned_of() -> None:
+    images = OneImage(python(version="3.5.9"))
     assert warning_of(images) == (
-        "The image 'an-image' has Python 3.8.18, but amlflow needs 3.10 in a container: a script "
-        "that imports azureml fails there. Use an image with a newer Python, or submit without "
-        "Docker, where older Pythons work."
+        "The image 'an-image' has Python 3.5.9, but amlflow needs 3.6: a script that imports "
+        "azureml fails there. Use an image with a newer Python, or submit without Docker."
     )
     assert images.looks == ["sha256:an-image python3"]
 
 
+def test_an_image_for_another_machine_with_an_old_python_is_warned_of() -> None:
+    assert warning_of(OneImage(python(version="3.8.18", machine="riscv64"))) == (
+        "The image 'an-image' has Python 3.8.18, but amlflow needs 3.10 where this machine's own "
+        "Python cannot run in the image: a script that imports azureml fails there. Use an image "
+        "with a newer Python, or submit without Docker."
+    )
+
+
 @pytest.mark.parametrize(
     "answer",
-    [python(version="3.10.0"), python(version="3.8.18", packages={"amlflow": "1"}), None],
+    [
+        python(version="3.10.0"),
+        python(version="3.5.9", packages={"amlflow": "1"}),
+        python(version="3.8.18", machine=platform.machine()),
+        None,
+    ],
 )
 def test_an_image_without_that_fault_is_not_warned_of(answer: ImagePython | None) -> None:
     assert warning_of(OneImage(answer)) is None

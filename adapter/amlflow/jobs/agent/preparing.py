@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from amlflow.environments import kept
 from amlflow.environments.building import ensure
-from amlflow.environments.container_room import find_copied_room
+from amlflow.environments.container_room import room_for_container
 from amlflow.environments.dockerfile import Dockerfile, ensure_built
 from amlflow.environments.errors import EnvironmentBuildException
 from amlflow.environments.in_images import ImageEnvironment, ensure_in_image
@@ -110,9 +110,12 @@ def _prepare_container(
         work, image=environment.image, python=environment.python or work.python
     )
     if environment.takes_amlflow:
-        room = find_copied_room(kept.rooms_folder())
-        work = _relay(job, folder, work, {ROOM: str(room)}, stack)
-        work = dataclasses.replace(work, needs=[*work.needs, room, folder.relay])
+        room = room_for_container(kept.rooms_folder(), is_old=environment.is_old)
+        variables = {ROOM: str(room.path)}
+        if room.python is not None:
+            variables[AGENT_PYTHON] = str(room.python)
+        work = _relay(job, folder, work, variables, stack)
+        work = dataclasses.replace(work, needs=[*work.needs, *room.folders, folder.relay])
     notes = _record(job, folder, environment.key, environment.packages)
     return Preparation(work, notes, environment.warnings)
 
