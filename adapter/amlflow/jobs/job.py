@@ -52,6 +52,8 @@ PROCESS_LOG = "user_logs/std_log_process_{number}.txt"
 """The names of the logs of a distributed run's processes, as in v1. The first process's log is also
 stored as :data:`LOG`."""
 BUILD_LOG = "azureml-logs/20_image_build_log.txt"
+NODE_BUILD_LOG = "azureml-logs/20_image_build_log_node_{node}.txt"
+"""The same file of another node than the first of a distributed job."""
 """The name of the log of making the script's environment, as in v1."""
 DEFINITION_FILE = "amlflow/environment/definition.json"
 """The name of the definition of the script's environment, without secrets."""
@@ -179,6 +181,8 @@ class JobFolder:
         self.work = self.path / "work"
         self.log = self.path / "std_log.txt"
         self.build_log = self.path / "image_build_log.txt"
+        self.build_log_name = BUILD_LOG
+        """The name of that file in the run."""
         self.definition = self.path / "environment.json"
         self.packages = self.path / "packages.txt"
         self.end = self.path / "end"

@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator
 
 from amlflow.exceptions import AzureMLException
 from amlflow.jobs.agent.node_job import adapt_to_node, make_working_folder
-from amlflow.jobs.agent.preparing import prepare_work
+from amlflow.jobs.agent.preparing import Preparation, prepare_work
 from amlflow.jobs.agent.report import POLL_INTERVAL_S, Report
 from amlflow.jobs.agent.supervise import open_data
 from amlflow.jobs.cluster.payload import NODE_KIND
-from amlflow.jobs.job import Job, JobFolder
+from amlflow.jobs.job import NODE_BUILD_LOG, Job, JobFolder
 from amlflow.jobs.queue import NoQueue
-from amlflow.jobs.run_notes import EndRequest
+from amlflow.jobs.run_notes import EndRequest, with_warnings
 from amlflow.layers.stack import open_direct
 from amlflow.plugins import open_compute
-from amlflow.spec import Status, Work
+from amlflow.spec import RunChange, Status, Work
 
 logger = logging.getLogger("amlflow.agent")
 
@@ -37,6 +37,14 @@ class NodeReport(Report):
             self._look.wait(POLL_INTERVAL_S)
             self._look.clear()
 
+    def note_preparation(self, preparation: Preparation) -> None:
+        """Store the notes and warnings of preparing in the run."""
+        change = RunChange(system=preparation.notes)
+        if preparation.warnings:
+            change = with_warnings(change, preparation.warnings)
+        if change.system:
+            self.note(change)
+
     def send_all(self) -> list[str]:
         """Send the rest of the logs and files. Returns a sentence for each that was not sent."""
         return [*self._send_journal(), *self._send_files()]
@@ -45,7 +53,10 @@ class NodeReport(Report):
 class Upkeep:
     """The upkeep of one node of a distributed job."""
 
-    def __init__(self, job: Job, folder: JobFolder, attempt: int) -> None:
+    def __init__(self, job: Job, folder: JobFolder, attempt: int, node: int) -> None:
+        if node:
+            folder.build_log_name = NODE_BUILD_LOG.format(node=node)
+        self._is_first = node == 0
         self._job = adapt_to_node(job, folder)
         self._folder, self._attempt = folder, attempt
         self._report = NodeReport(folder, self._job, NoQueue(), attempt)
@@ -62,13 +73,15 @@ class Upkeep:
         make_working_folder(open_direct(job.tracking_uri), job, folder, self._attempt)
         with contextlib.ExitStack() as stack:
             compute = open_compute(NODE_KIND, {})
-            work = prepare_work(job, folder, compute, is_to_end, stack).work
-            data = open_data(job, folder)
-            if data is not None:
-                work = data.provide(work, is_to_end)
             reporter = threading.Thread(target=self._report.follow, daemon=True)
             reporter.start()
             try:
+                preparation = prepare_work(job, folder, compute, is_to_end, stack)
+                if self._is_first:  # for all nodes, since they have the same environment
+                    self._report.note_preparation(preparation)
+                work, data = preparation.work, open_data(job, folder)
+                if data is not None:
+                    work = data.provide(work, is_to_end)
                 yield work
             finally:
                 self._report.stop()

@@ -167,7 +167,8 @@ class NodeFolder:
         try:
             self.folder.make()
             self.folder.processes.mkdir(mode=0o700)
-            upkeep = Upkeep(self._job, self.folder, attempt_of(os.environ))
+            node = self._process.node
+            upkeep = Upkeep(self._job, self.folder, attempt_of(os.environ), node)
             try:
                 with upkeep.prepare(requests.end.is_set, requests.leave.is_set) as work:
                     plan = {

@@ -17,7 +17,7 @@ from amlflow.environments.errors import EnvironmentBuildException
 from amlflow.environments.in_images import ImageEnvironment, ensure_in_image
 from amlflow.environments.room import ROOM
 from amlflow.environments.specification import Specification
-from amlflow.jobs.job import AGENT_PYTHON, BUILD_LOG, Job, JobFolder
+from amlflow.jobs.job import AGENT_PYTHON, Job, JobFolder
 from amlflow.jobs.launch import images_of, runs_here
 from amlflow.jobs.run_notes import ENVIRONMENT
 from amlflow.layers.stack import open_unjournaled
@@ -71,7 +71,7 @@ def prepare_work(
             {},
             [],
         )
-    with _naming_log():
+    with _naming_log(folder):
         environment = ensure(
             Specification.from_json(job.specification), folder.build_log, cancelled
         )
@@ -84,13 +84,13 @@ def prepare_work(
 
 
 @contextlib.contextmanager
-def _naming_log() -> Iterator[None]:
+def _naming_log(folder: JobFolder) -> Iterator[None]:
     """Add the name of the build's log to the message of an EnvironmentBuildException."""
     try:
         yield
     except EnvironmentBuildException as failure:
         raise EnvironmentBuildException(
-            f"{failure.message} The log of the build is {BUILD_LOG}."
+            f"{failure.message} The log of the build is {folder.build_log_name}."
         ) from failure
 
 
@@ -126,7 +126,7 @@ def _make_image(
     image = work.image or images.default_image
     program = work.python or images.program
     specification = Specification.from_json(job.specification or {})
-    with _naming_log(), folder.build_log.open("a", encoding="utf-8") as log:
+    with _naming_log(folder), folder.build_log.open("a", encoding="utf-8") as log:
         if job.dockerfile is not None:
             dockerfile = Dockerfile.from_json(job.dockerfile)
             image = ensure_built(dockerfile, images, folder.path, log, cancelled)

@@ -20,7 +20,6 @@ from pathlib import Path
 from amlflow.claims import claim_key
 from amlflow.exceptions import AuthenticationException, AzureMLException
 from amlflow.jobs.job import (
-    BUILD_LOG,
     DEFINITION_FILE,
     LOG,
     LOG_PART,
@@ -169,8 +168,8 @@ class Report:
         path = self._folder.build_log
         if path.exists() and path.stat().st_size:
             state = self._state(path)
-            self._put({BUILD_LOG: path})
-            self._sent[BUILD_LOG] = state
+            self._put({self._folder.build_log_name: path})
+            self._sent[self._folder.build_log_name] = state
 
     # while it runs
 
@@ -264,7 +263,7 @@ class Report:
         folder = self._folder
         files = {
             LOG: folder.log,
-            BUILD_LOG: folder.build_log,
+            folder.build_log_name: folder.build_log,
             DEFINITION_FILE: folder.definition,
             PACKAGES_FILE: folder.packages,
         }
@@ -272,7 +271,7 @@ class Report:
         own = {
             name: path
             for name, path in files.items()
-            if path.exists() and (name != BUILD_LOG or path.stat().st_size)
+            if path.exists() and (path != folder.build_log or path.stat().st_size)
         }
         return {**own, **folder.process_logs(), **self._find_files("logs")}
 
