@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import sys
+import unicodedata
 from pathlib import Path
 
 from amlflow.exceptions import UserErrorException
@@ -27,12 +29,63 @@ _NOT_ON_WINDOWS = re.compile(r'[<>:"|?*]|[. ]$')
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\..*)?")
 
 
+FOLDS_NAMES = IS_WINDOWS or sys.platform == "darwin"
+"""Whether names that differ in capital letters, or in how an accent is written, are one file."""
+
+
 class PathNotFound(UserErrorException, FileNotFoundError):
     """The path in the arguments of a call does not exist."""
 
 
 class UnsafeName(UserErrorException):
     """A name is not the path of a file below the folder that it is meant for."""
+
+
+class LocalPaths:
+    """The local paths of several names from a tracker, below one folder."""
+
+    def __init__(self, below: Path) -> None:
+        self.below = below
+        self._files: dict[str, str] = {}
+        self._folders: dict[str, str] = {}
+
+    def path_for(self, name: str) -> Path:
+        """Return the path for a name, as :func:`local_path_for` does.
+
+        Raises:
+            UnsafeName: also if the name of another file, for which a path was returned, has the
+                same path on this system, is a folder in this path, or has this path as a folder.
+        """
+        path = local_path_for(name, self.below)
+        parts = name.split("/")
+        *folders, file = (_fold("/".join(parts[:end])) for end in range(1, len(parts) + 1))
+        reason = None
+        if self._files.get(file, name) != name:
+            reason = f"{_quote(self._files[file])} is the same file on this system"
+        elif file in self._folders:
+            reason = f"it is a folder for {_quote(self._folders[file])}"
+        for folder in folders:
+            if folder in self._files:
+                reason = f"it would be below the file {_quote(self._files[folder])}"
+        if reason is not None:
+            raise _refusal(name, self.below, reason)
+        self._files[file] = name
+        self._folders.update(dict.fromkeys(folders, name))
+        return path
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for files that are written there, with the folders above it.
+
+    Raises:
+        UserErrorException: it cannot be made, for example because a file has its name.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserErrorException(
+            f"The folder {str(folder)!r} to download to cannot be made: {error.strerror}."
+        ) from error
 
 
 def resolve_links(path: Path) -> Path:
@@ -59,11 +112,20 @@ def local_path_for(name: str, below: Path) -> Path:
         path = below.joinpath(*name.split("/"))
         reason = _find_path_fault(path, below)
     if reason is not None:
-        raise UnsafeName(
-            f"{_quote(name)} is not written below {str(below)!r}: {reason}. Give the file another "
-            "path to have it all the same."
-        )
+        raise _refusal(name, below, reason)
     return path
+
+
+def _refusal(name: str, below: Path, reason: str) -> UnsafeName:
+    return UnsafeName(
+        f"{_quote(name)} is not written below {str(below)!r}: {reason}. Give the file another "
+        "path to have it all the same."
+    )
+
+
+def _fold(name: str) -> str:
+    """Return the same text for all names that are one file on this system."""
+    return unicodedata.normalize("NFC", name).casefold() if FOLDS_NAMES else name
 
 
 def why_unsafe(name: str) -> str | None:

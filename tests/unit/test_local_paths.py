@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from amlflow import local_paths
-from amlflow.local_paths import UnsafeName, local_path_for
+from amlflow.local_paths import LocalPaths, UnsafeName, local_path_for
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -102,6 +102,51 @@ def test_names_that_windows_reserves(
         local_path_for(name, tmp_path)
     for fine in ("console", "com", "auxiliary.txt", "a.b", ".hidden"):
         local_path_for(fine, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "refused"),
+    [
+        (["a/b", "a/B", "A/b", "A/c"], ["a/B", "A/b"]),
+        (["größe", "gro\u0308ße", "GRÖSSE", "x"], ["gro\u0308ße", "GRÖSSE"]),
+        (["A", "a/b"], ["a/b"]),
+        (["a/b", "A"], ["A"]),
+    ],
+)
+def test_names_that_are_one_file_on_this_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str], refused: list[str]
+) -> None:
+    assert refused_of(tmp_path, names) == []
+    monkeypatch.setattr(local_paths, "FOLDS_NAMES", True)
+    assert refused_of(tmp_path, names) == refused
+
+
+def refused_of(below: Path, names: list[str]) -> list[str]:
+    """The names that are refused when all get a path; each message names the other."""
+    paths, refused, accepted = LocalPaths(below), [], list[str]()
+    for name in names:
+        try:
+            assert paths.path_for(name) == below / name
+        except UnsafeName as refusal:
+            refused.append(name)
+            assert any(repr(other) in refusal.message for other in accepted)  # noqa: PT017
+        else:
+            accepted.append(name)
+    return refused
+
+
+@pytest.mark.parametrize(
+    ("names", "refused"),
+    [
+        (["a", "a/b", "a/b/c", "b"], ["a/b", "a/b/c"]),
+        (["a/b/c", "a", "a/b", "a/c"], ["a", "a/b"]),
+        (["a/b", "a/b"], []),
+    ],
+)
+def test_a_file_and_a_folder_of_one_name(
+    tmp_path: Path, names: list[str], refused: list[str]
+) -> None:
+    assert refused_of(tmp_path, names) == refused
 
 
 _PART = st.one_of(

@@ -17,6 +17,7 @@ ANSWERS = {"amlflow_mlflow.answers", "amlflow_mlflow.rest.messages"}
 DECODERS = {
     "json.loads", "json.load", "yaml.safe_load", "yaml.load", "zipfile.ZipFile",
     "datetime.fromisoformat", "base64.b64decode", "pickle.load", "pickle.loads", "ast.literal_eval",
+    "csv.reader", "email.utils.parsedate_to_datetime", "unpack.open_archive", "open_archive",
 }  # fmt: skip
 FETCHES = {"execute", "fetchone", "fetchall", "select"}
 """Methods of a connection to a database."""
@@ -38,15 +39,18 @@ def reads(nodes: Iterable[ast.AST]) -> bool:
     """Whether a module decodes texts, reads a database, or calls what parses a tracker's data."""
     for node in nodes:
         if isinstance(node, ast.ImportFrom):
-            names = {name.name for name in node.names if name.name[0].islower()} - PASSED_ON
+            names = {name.name for name in node.names}
+            if "LocalPaths" in names:
+                return True
+            names = {name for name in names if name[0].islower()} - PASSED_ON
             if names and (node.module in PARSERS or node.module in ANSWERS):
                 return True
             if any(f"{node.module}.{name}" in ANSWERS for name in names):
                 return True
         called = node.func if isinstance(node, ast.Call) else None
-        if isinstance(called, ast.Attribute) and (
-            ast.unparse(called) in DECODERS or called.attr in FETCHES
-        ):
+        if isinstance(called, (ast.Attribute, ast.Name)) and ast.unparse(called) in DECODERS:
+            return True
+        if isinstance(called, ast.Attribute) and called.attr in FETCHES:
             return True
     return False
 
@@ -91,7 +95,8 @@ def test_what_reads_a_trackers_data_names_what_checks_it() -> None:
         "import json\njson.loads(x)", "from amlflow.tracker_data import parse",
         "from amlflow.tracker_notes import parse_job", "connection.execute('SELECT 1')",
         "from amlflow_mlflow.rest import messages", "from datetime import datetime\n"
-        "datetime.fromisoformat(x)",
+        "datetime.fromisoformat(x)", "from amlflow.local_paths import LocalPaths",
+        "open_archive(x)",
     ],
 )  # fmt: skip
 def test_what_counts_as_a_reader(source: str) -> None:

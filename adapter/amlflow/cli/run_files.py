@@ -18,6 +18,7 @@ from amlflow.core.runs.run import Run
 from amlflow.core.runs.starting import SNAPSHOT_PROPERTY
 from amlflow.core.runs.waiting import watch_run
 from amlflow.core.store import tracker_of
+from amlflow.local_paths import LocalPaths
 from amlflow.terminal_texts import escape_controls, keep_colors
 
 logger = logging.getLogger("amlflow")
@@ -32,10 +33,10 @@ def download(*, run_id: str, files_dir: str, only: str | None, **where: Any) -> 
     names = [] if only == "snapshot" else _select(run.get_file_names(), only)
     paths: list[str] = []
     tracker, record = tracker_of(run.experiment), record_of(run)
-    done: list[str] = []
+    done, below = list[str](), LocalPaths(Path(files_dir))
     with counting(lambda: f"{len(done)} of {len(names)} files downloaded"):
         for name in names:
-            path = fetch_listed(tracker, record, name, name, Path(files_dir))
+            path = fetch_listed(tracker, record, name, name, below)
             paths += [] if path is None else [str(path)]
             done.append(name)
     return {"files": paths, "snapshot": _download_snapshot(run, files_dir, only)}

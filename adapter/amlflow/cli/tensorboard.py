@@ -18,6 +18,7 @@ from amlflow.core.runs.files import fetch_listed
 from amlflow.core.runs.run import Run
 from amlflow.core.store import tracker_of
 from amlflow.exceptions import UserErrorException
+from amlflow.local_paths import LocalPaths
 from amlflow.spec import FINAL
 
 logger = logging.getLogger("amlflow")
@@ -72,7 +73,7 @@ def _follow(run: Run, folder: Path, process: subprocess.Popen[bytes]) -> None:
 def _fetch_events(run: Run, folder: Path) -> int:
     """Download the run's event files to a folder, and return their number."""
     tracker, record = tracker_of(run.experiment), record_of(run)
-    names = [name for name in run.get_file_names() if EVENTS in name]
+    names, below = [name for name in run.get_file_names() if EVENTS in name], LocalPaths(folder)
     for name in names:
-        fetch_listed(tracker, record, name, name, folder)
+        fetch_listed(tracker, record, name, name, below)
     return len(names)

@@ -10,7 +10,7 @@ from amlflow.data.errors import explain_errors
 from amlflow.data.storage import PARTIAL, DataFile, Folder, fetch
 from amlflow.data.transfer import progress_of_download
 from amlflow.exceptions import UserErrorException
-from amlflow.local_paths import local_path_for
+from amlflow.local_paths import LocalPaths
 
 
 def download_prefix(
@@ -25,11 +25,12 @@ def download_prefix(
         path: path[len(folder.root) :].lstrip("/") for path in paths if not path.endswith(PARTIAL)
     }
     chosen = {path: name for path, name in names.items() if name.startswith(prefix.lstrip("/"))}
-    count = 0
+    count, local_paths = 0, LocalPaths(below)
     with progress_of_download(len(chosen), show_progress) as advance:
         for path, name in chosen.items():
-            if overwrite or not local_path_for(name, below).exists():
-                fetch(DataFile(folder.fs, path, name, folder.address), below, overwrite=overwrite)
+            local = local_paths.path_for(name)
+            if overwrite or not local.exists():
+                fetch(DataFile(folder.fs, path, name, folder.address), local)
                 count += 1
             advance(1)
     return count
@@ -41,21 +42,22 @@ def download_files(
     """Write files below a folder, and return their paths.
 
     Raises:
-        UserErrorException: a file is there already, and ``overwrite`` is False. Then no file is
-            written.
+        UserErrorException: a file is there already, and ``overwrite`` is False; or a name leads
+            out of the folder. Then no file is written.
     """
-    listed = list(files)
+    local_paths = LocalPaths(below)
+    listed = [(file, local_paths.path_for(file.name)) for file in files]
     if not overwrite:
-        for file in listed:
-            if local_path_for(file.name, below).exists():
+        for _, path in listed:
+            if path.exists():
                 raise UserErrorException(
-                    f"{str(local_path_for(file.name, below))!r} is there already, so nothing was "
-                    "downloaded; pass overwrite=True, or choose another folder."
+                    f"{str(path)!r} is there already, so nothing was downloaded; pass "
+                    "overwrite=True, or choose another folder."
                 )
     paths = []
-    for file in listed:
+    for file, path in listed:
         try:
-            paths.append(str(fetch(file, below, overwrite=True).absolute()))
+            paths.append(str(fetch(file, path).absolute()))
         except FileNotFoundError:
             if not ignore_missing:
                 raise

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from amlflow.data.storage import DataFile, fetch
-from amlflow.local_paths import local_path_for
+from amlflow.local_paths import LocalPaths, make_folder
 from amlflow.systems import IS_WINDOWS
 
 
@@ -16,15 +16,14 @@ def link_files(files: Iterable[DataFile], below: Path) -> list[Path]:
 
     On Windows, all files are copied. Returns the paths.
     """
-    below.mkdir(parents=True, exist_ok=True)
-    paths = []
+    make_folder(below)
+    local_paths, paths = LocalPaths(below), []
     for file in files:
-        source = file.local_path
+        source, path = file.local_path, local_paths.path_for(file.name)
         if source is None:
-            path = fetch(file, below, overwrite=True)
+            fetch(file, path)
         else:
-            path = local_path_for(file.name, below)
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             if IS_WINDOWS:  # few users may make links there
                 shutil.copyfile(source, path)
             else:
@@ -35,5 +34,6 @@ def link_files(files: Iterable[DataFile], below: Path) -> list[Path]:
 
 def copy_files(files: Iterable[DataFile], below: Path) -> list[Path]:
     """Put copies of files below a folder, and return their paths."""
-    below.mkdir(parents=True, exist_ok=True)
-    return [fetch(file, below, overwrite=True) for file in files]
+    make_folder(below)
+    local_paths = LocalPaths(below)
+    return [fetch(file, local_paths.path_for(file.name)) for file in files]

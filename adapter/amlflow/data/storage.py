@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import posixpath
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -15,7 +16,7 @@ from amlflow.data.contact import UnknownScheme, open_url
 from amlflow.data.definition import Definition, Source, is_web
 from amlflow.data.errors import DatasetExecutionError, explain_errors, without_secrets
 from amlflow.exceptions import UserErrorException
-from amlflow.local_paths import local_path_for
+from amlflow.local_paths import make_folder
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -258,28 +259,16 @@ def is_local(fs: AbstractFileSystem) -> bool:
     return "file" in ((fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol)
 
 
-def fetch(file: DataFile, below: Path, *, overwrite: bool) -> Path:
-    """Write a file below a folder, and return its path. Readers never see a part of the file.
+def fetch(file: DataFile, destination: Path) -> Path:
+    """Write a file to a path, and return the path. Readers never see a part of the file.
 
     Raises:
         DatasetExecutionError: the file cannot be read.
-        UserErrorException: the name leads out of the folder; the file is there already, and
-            ``overwrite`` is False; or the folder cannot be made.
+        UserErrorException: the folder cannot be made.
     """
-    destination = local_path_for(file.name, below)
-    if destination.exists() and not overwrite:
-        raise UserErrorException(
-            f"{str(destination)!r} is there already; pass overwrite=True to replace it, or choose "
-            "another folder."
-        )
-    try:
-        destination.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserErrorException(
-            f"The folder {str(destination.parent)!r} to download to cannot be made: "
-            f"{error.strerror}."
-        ) from error
-    staging = destination.with_name(f".{destination.name[:200]}{PARTIAL}")
+    make_folder(destination.parent)
+    # Nobody can guess the name, so no link with this name leads elsewhere.
+    staging = destination.with_name(f".{uuid.uuid4().hex}{PARTIAL}")
     try:
         with explain_errors("Downloading", file.address):
             file.fs.get_file(file.path, str(staging))

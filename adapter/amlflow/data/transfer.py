@@ -48,9 +48,9 @@ def put_files(
         _progress("Uploading", len(targets), show_progress) as advance,
         explain_errors("Uploading to", folder.address),
     ):
-        ending = f".{uuid.uuid4().hex}{PARTIAL}"
+        temporary = f".{uuid.uuid4().hex}{PARTIAL}"
         for batch in _batches(targets, BATCH if isinstance(folder.fs, TrackerFileSystem) else 1):
-            _put(batch, folder, ending)
+            _put(batch, folder, temporary)
             advance(len(batch))
     return len(targets)
 
@@ -67,15 +67,15 @@ def _find_taken(folder: Folder, targets: Mapping[str, Path]) -> set[str]:
     return set(targets) & set(names)
 
 
-def _put(batch: Mapping[str, Path], folder: Folder, ending: str) -> None:
+def _put(batch: Mapping[str, Path], folder: Folder, temporary: str) -> None:
     if isinstance(folder.fs, TrackerFileSystem):
         folder.fs.put_all(batch)
         return
     for path, local in batch.items():
         if is_local(folder.fs):
-            _copy(local, path, ending)
+            _copy(local, path, temporary)
         elif _renames(folder.fs):
-            _put_renamed(folder.fs, local, path, ending)
+            _put_renamed(folder.fs, local, path, temporary)
         else:  # mostly a cloud's: there, an object appears when it is complete
             folder.fs.put_file(str(local), path)
 
@@ -92,10 +92,10 @@ def _renames(fs: AbstractFileSystem) -> bool:
     return not fs.async_impl and type(fs).mv is not AbstractFileSystem.mv
 
 
-def _put_renamed(fs: AbstractFileSystem, local: Path, path: str, ending: str) -> None:
+def _put_renamed(fs: AbstractFileSystem, local: Path, path: str, temporary: str) -> None:
     """Store a file under a temporary name, and rename it when it is whole, as in :func:`_copy`."""
-    parent, slash, name = path.rpartition("/")
-    staging = f"{parent}{slash}.{name[:180]}{ending}"
+    parent, slash, _ = path.rpartition("/")
+    staging = f"{parent}{slash}{temporary}"
     try:
         if parent:
             fs.makedirs(parent, exist_ok=True)
@@ -111,15 +111,15 @@ def _put_renamed(fs: AbstractFileSystem, local: Path, path: str, ending: str) ->
         raise
 
 
-def _copy(source: Path, target: str, ending: str) -> None:
+def _copy(source: Path, target: str, temporary: str) -> None:
     """Copy a file so that readers never see a part of it. With fsspec's own copy, they can.
 
-    Until it is whole, the copy has a temporary name. ``ending`` makes the name unique.
+    Until it is whole, the copy has a temporary name, which no other file has.
     """
     # Paths are texts here, because making Path objects takes as long as copying a small file.
     # shutil.copyfile() checks the two paths four times, which takes as long, too.
-    folder, name = os.path.split(target)
-    staging = os.path.join(folder, f".{name[:180]}{ending}")
+    folder = os.path.dirname(target)
+    staging = os.path.join(folder, temporary)
     try:
         with open(source, "rb", buffering=0) as reader:
             try:

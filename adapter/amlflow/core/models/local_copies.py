@@ -14,7 +14,7 @@ from amlflow.core.arguments import shorten
 from amlflow.core.models.selection import find_model
 from amlflow.exceptions import ModelNotFoundException, WebserviceException
 from amlflow.layers.layer import Layer
-from amlflow.local_paths import local_path_for
+from amlflow.local_paths import LocalPaths, local_path_for, make_folder
 from amlflow.spec import ModelRecord
 
 _STAGING = ".amlflow"
@@ -39,6 +39,7 @@ def download(tracker: Layer, model: ModelRecord, target: Path, *, overwrite: boo
         WebserviceException: a local file exists already, and ``overwrite`` is False; or the
             version has no files.
         UnsafeName: the tracker's name of a file would lead out of the folder.
+        UserErrorException: the folder cannot be made.
     """
     names = tracker.list_model_files(model.name, model.version)
     if not names:
@@ -46,7 +47,8 @@ def download(tracker: Layer, model: ModelRecord, target: Path, *, overwrite: boo
             f"Model {model.name}:{model.version} has no files to download. They may have been "
             "removed from the tracker's storage."
         )
-    paths = {name: local_path_for(name, target) for name in names}
+    local_paths = LocalPaths(target)
+    paths = {name: local_paths.path_for(name) for name in names}
     for path in paths.values():
         if path.exists() and not overwrite:
             raise WebserviceException(
@@ -56,7 +58,7 @@ def download(tracker: Layer, model: ModelRecord, target: Path, *, overwrite: boo
         copies = {name: folder / str(number) for number, name in enumerate(names)}
         tracker.get_model_files(model.name, model.version, copies)
         for name, path in paths.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             os.replace(copies[name], path)
     return os.path.commonpath(map(os.path.normpath, paths.values()))
 
@@ -95,10 +97,11 @@ def fetch_copy(tracker: Layer, model: ModelRecord) -> str:
         with contextlib.suppress(OSError):  # the folder exists already
             staging.rename(folder)
             return str(folder / path.relative_to(staging))
-        for file in [file for file in staging.rglob("*") if file.is_file()]:
-            target = folder / file.relative_to(staging)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(file, target)
+        files = [file for file in staging.rglob("*") if file.is_file()]
+        targets = [local_path_for(file.relative_to(staging).as_posix(), folder) for file in files]
+        for file, copy in zip(files, targets, strict=True):
+            make_folder(copy.parent)
+            os.replace(file, copy)
         return str(folder / path.relative_to(staging))
 
 
@@ -137,7 +140,7 @@ def _staging(beside: Path) -> Iterator[Path]:
     """Make a temporary folder on the same disk. It is removed at the end, unless it was moved."""
     folder = beside / f"{_STAGING}-{uuid.uuid4().hex}"
     try:
-        folder.mkdir(parents=True)
+        make_folder(folder)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

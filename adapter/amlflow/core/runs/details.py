@@ -12,6 +12,7 @@ from amlflow.core.runs.environment_used import describe_environment, environment
 from amlflow.core.runs.files import fetch_listed, read_text_of
 from amlflow.core.runs.state import RunState
 from amlflow.jobs.run_notes import is_launched, waiting_text
+from amlflow.local_paths import LocalPaths
 from amlflow.spec import FINAL, FileNotInRun, Status
 from amlflow.times import to_iso
 from amlflow.tracker_notes import parse_definition, parse_error, parse_target, parse_warnings
@@ -117,7 +118,7 @@ class RunDetails(RunState):
 
         A log whose name leads out of the folder is left out, and a warning names it.
         """
-        below = Path(destination or ".")
+        below = LocalPaths(Path(destination or "."))
         paths = [
             fetch_listed(self._tracker, self._record, name, name, below)
             for name in self._log_names()

@@ -23,7 +23,7 @@ from amlflow.exceptions import ModelPathNotFoundException, SnapshotException, Us
 from amlflow.jobs import snapshot
 from amlflow.jobs.unpack import unpack
 from amlflow.local_files import files_below, shorten_list
-from amlflow.local_paths import local_path_for
+from amlflow.local_paths import LocalPaths, local_path_for, make_folder
 from amlflow.own_paths import OwnPaths, check_not_open, split_open_databases
 from amlflow.spec import (
     FileNotInRun,
@@ -156,10 +156,10 @@ class RunFiles(RunBase):
             raise UserErrorException(
                 f"download_files got {len(output_paths)} output_paths for {len(names)} files."
             )
-        below = Path(output_directory or ".")
+        below = LocalPaths(Path(output_directory or "."))
         for index, name in enumerate(names):
             if output_paths is not None:
-                fetch_file(self._tracker, self._record, name, below / output_paths[index])
+                fetch_file(self._tracker, self._record, name, below.below / output_paths[index])
                 continue
             local = name
             if prefix and not append_prefix:
@@ -324,26 +324,23 @@ def fetch_file(tracker: Tracker, run: RunRecord, name: str, target: Path) -> Non
         UserErrorException: the path cannot be written.
     """
     stored_name = _stored_name(run, name)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserErrorException(
-            f"The file {name!r} cannot be written to {str(target)!r}: {error.strerror}."
-        ) from None
+    make_folder(target.parent)
     tracker.get_file(run.id, stored_name, target)
 
 
 def fetch_listed(
-    tracker: Tracker, run: RunRecord, name: str, local: str, below: Path
+    tracker: Tracker, run: RunRecord, name: str, local: str, below: LocalPaths
 ) -> Path | None:
     """Write one of the files that the tracker has listed into a folder.
+
+    ``below`` has the local paths of all files that are written there.
 
     Returns:
         The local path, or None if the name leads out of the folder. Then a warning names the file.
     """
     try:
         _check_name(name)
-        path = local_path_for(local, below)
+        path = below.path_for(local)
     except UserErrorException as refusal:
         logger.warning("A file of run %s is left out: %s", display_id(run), refusal.message)
         return None

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from amlflow.jobs.job import LOG, JobFolder
-from amlflow.local_paths import local_path_for
+from amlflow.local_paths import LocalPaths, make_folder
 from amlflow.spec import FileNotInRun, Tracker
 
 EARLIER_LOG = "user_logs/std_log_attempt_{attempt}.txt"
@@ -36,7 +36,8 @@ def restore_outputs(
     """
     if variables.get(RESTORE) != "1":
         return
+    below = LocalPaths(work)
     for name in tracker.list_files(run_id, OUTPUTS):
-        path = local_path_for(name, work)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = below.path_for(name)
+        make_folder(path.parent)
         tracker.get_file(run_id, name, path)
