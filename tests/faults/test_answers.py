@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
+import json
+import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
@@ -29,7 +31,7 @@ from amlflow.spec import (
     Unavailable,
     tried_once,
 )
-from amlflow_mlflow.entities import MetricPoint
+from amlflow_mlflow.entities import InputDataset, MetricPoint
 from helpers import logging_processes
 from helpers.flaky_proxy import FOREIGN, PASS, Proxy, Reply, always_pass, start_proxy
 
@@ -87,12 +89,14 @@ def empty_is_trusted(proxy: Proxy, kind: str) -> bool:
     return bool(proxy.hidden) and kind == "an empty object"
 
 
-def change_back(store: Any, stage: str, experiment_id: str) -> None:
-    """Delete an active experiment, or restore a deleted one; it is made so before."""
-    is_active = stage == "active"
+def change_back(store: Any, stage: str, identity: str) -> None:
+    """Delete an active experiment or run, or restore a deleted one; it is made so before."""
+    is_active, of_run = stage.startswith("active"), stage.endswith("run")
+    restore = store.restore_run if of_run else store.restore_experiment
+    delete = store.delete_run if of_run else store.delete_experiment
     with contextlib.suppress(AzureMLException):
-        (store.restore_experiment if is_active else store.delete_experiment)(experiment_id)
-    (store.delete_experiment if is_active else store.restore_experiment)(experiment_id)
+        (restore if is_active else delete)(identity)
+    (delete if is_active else restore)(identity)
 
 
 def test_an_empty_object_to_all_calls_is_an_outage(
@@ -172,6 +176,13 @@ def test_each_call_of_mlflows_store_knows_its_own_answers(
         "metrics/get-history": lambda: store.metric_rows(run.id, ["m"]),
         "mlflow-artifacts/artifacts?": lambda: tracker.list_files(run.id),
     }
+    looked_at |= {
+        "runs/delete": lambda: change_back(store, "active run", run.id),
+        "runs/restore": lambda: change_back(store, "deleted run", run.id),
+        "runs/log-inputs": lambda: store.log_inputs(
+            run.id, [InputDataset("data", uuid.uuid4().hex, "amlflow", "{}", {"mode": "mount"})]
+        ),
+    }
     assert believed(proxy, looked_at, FOREIGN) == []
     foreign = {kind: FOREIGN[kind] for kind in FOREIGN if not empty_is_trusted(proxy, kind)}
     assert believed(proxy, trusted, foreign) == []
@@ -206,6 +217,102 @@ def test_a_file_comes_whole_and_as_it_is_or_not_at_all(
     proxy.rule = always_pass
     tracker.get_file(run.id, "outputs/file.txt", got)
     assert got.read_text() == "content"
+
+
+class Parts:
+    """A rule that plays an object storage, and a server that signs addresses there for parts.
+
+    ``replies`` has other answers, by a part of the path.
+    """
+
+    def __init__(self, proxy: Proxy, uri: str) -> None:
+        self.replies: dict[str, Any] = {}
+        self.stored: dict[str, int] = {}
+        with urllib.request.urlopen(f"{uri}/version") as answer:
+            self.signs = tuple((key, answer.headers[key]) for key in SIGNS if answer.headers[key])
+        self._uri = uri
+        proxy.rule = self
+
+    def __call__(self, path: str, content: Any) -> Any:
+        for part, reply in self.replies.items():
+            if part in path:
+                return reply
+        if "/storage/" in path:
+            self.stored[path] = self.stored.get(path, 0) + 1
+            return Reply(b"", None, headers=(("ETag", '"etag"'),))
+        if "mpu/create" in path:
+            credentials = [
+                {"url": f"{self._uri}/storage/{number}", "part_number": number + 1}
+                for number in range(content["num_parts"])
+            ]
+            return Reply(json.dumps({"upload_id": "u", "credentials": credentials}).encode())
+        if "mpu/" in path:
+            return Reply(b"{}", headers=self.signs)
+        return PASS
+
+
+def test_a_file_that_is_sent_in_parts_is_stored_or_the_call_says_so(
+    line: tuple[Proxy, str], tracker: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The storage that the server names is another place where a proxy may answer."""
+    proxy, uri = line
+    monkeypatch.setenv("MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD", "true")
+    monkeypatch.setenv("MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE", "1")
+    monkeypatch.setenv("MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE", "4")
+    run = new_run(tracker)
+    path = tmp_path / "file"
+    path.write_text("ten bytes.")
+    parts = Parts(proxy, uri)
+
+    def send() -> None:
+        with tried_once():
+            tracker.put_files(run.id, {"outputs/file": path}, replace=True)
+
+    taken = []
+    for place in ("mpu/create", "/storage/1", "mpu/complete"):
+        for kind, reply in FOREIGN.items():
+            is_fine = place == "/storage/1" and "page" not in kind and "moved" not in kind
+            if is_fine and reply.status in (200, 202, 204) and reply.announced is None:
+                continue  # a storage may answer anything to an upload; mpu/complete checks it
+            parts.replies = {place: reply}
+            with contextlib.suppress(Unavailable):
+                send()
+                taken.append((place, kind))
+    assert taken == []
+    parts.replies = {}
+    if proxy.hidden:  # the answer does not show who has sent it, and the file is not there
+        with pytest.raises(Unavailable, match="is not there"):
+            send()
+        monkeypatch.delenv("MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD")
+        proxy.rule = always_pass
+        send()
+        monkeypatch.setenv("MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD", "true")
+        proxy.rule = parts
+    parts.stored.clear()
+    send()
+    assert len(parts.stored) == 3
+
+
+def test_a_file_from_a_storage_is_not_a_page_of_a_proxy(
+    line: tuple[Proxy, str], tracker: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy, uri = line
+    run = new_run(tracker)
+    names = ("outputs/file", "outputs/report.html")
+    path, got = tmp_path / "file", tmp_path / "got"
+    path.write_text("content")
+    tracker.put_files(run.id, dict.fromkeys(names, path))
+    monkeypatch.setenv("MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD", "true")
+    page = Reply(b"<title>Please log in</title>", "text/html; charset=utf-8")
+    signed = Reply(json.dumps({"url": f"{uri}/storage/file"}).encode())
+    proxy.rule = lambda path, content: (
+        signed if "/presigned/" in path else page if "/storage/" in path else PASS
+    )
+    with pytest.raises(Unavailable), tried_once():
+        tracker.get_file(run.id, names[0], got)
+    assert not got.exists()
+    tracker.get_file(run.id, names[1], got)  # its own type is that of a page
+    assert got.read_bytes() == page.body
 
 
 def test_the_agent_knows_its_own_answers(line: tuple[Proxy, str], tmp_path: Path) -> None:

@@ -22,12 +22,13 @@ from urllib.parse import quote, urlsplit
 
 import urllib3
 from amlflow.exceptions import AzureMLException
+from amlflow.spec import Unavailable
 from amlflow.store_errors import ARTIFACT_STORE
 
 from amlflow_mlflow.answers import foreign, number, parse_object, text
 from amlflow_mlflow.errors import MlflowError, error_of_status, silence_error
 from amlflow_mlflow.rest import settings
-from amlflow_mlflow.rest.connection import Connection
+from amlflow_mlflow.rest.connection import Answer, Connection
 from amlflow_mlflow.rest.messages import MALFORMED
 from amlflow_mlflow.rest.pools import find_proxy, open_pool
 from amlflow_mlflow.rest.uploads import FilePart
@@ -78,6 +79,8 @@ def put(connection: Connection, root: str, name: str, path: Path) -> bool:
             part = FilePart(file, min(part_bytes, size - start), start)
             fields = {**headers, "Content-Length": str(len(part))}
             response = _request("PUT", url, fields, part)
+            if _is_page(response):
+                raise _no_storage(response)
             etag = response.headers.get("ETag", "")
             response.drain_conn()
         return {"part_number": number, "etag": etag, "url": url}
@@ -85,7 +88,11 @@ def put(connection: Connection, root: str, name: str, path: Path) -> bool:
     try:
         with ThreadPoolExecutor(THREADS) as pool:
             sent = sorted(pool.map(send, range(count)), key=lambda part: int(part["part_number"]))
-        _ask(connection, "mpu/complete", folder, {**upload, "parts": sent})
+        answer = _send(connection, "mpu/complete", folder, {**upload, "parts": sent})
+        if _parse(connection, answer):
+            raise foreign(connection.where, "it is not what the end of an upload answers")
+        if not connection.is_mlflows(answer.headers):
+            _check_listed(connection, folder, base, size)
     except BaseException:
         with contextlib.suppress(AzureMLException, MlflowError):  # the first error is more useful
             _ask(connection, "mpu/abort", folder, upload)
@@ -118,7 +125,10 @@ def open_file(
         url, headers = _address(content["url"]), _headers(content)
     except MALFORMED:
         raise foreign(connection.where, "it is not the address of a file") from None
-    return _reading(_request("GET", url, headers, None))
+    response = _request("GET", url, headers, None)
+    if _is_page(response) and not path.lower().endswith((".html", ".htm")):
+        raise _no_storage(response)
+    return _reading(response)
 
 
 @contextlib.contextmanager
@@ -136,11 +146,42 @@ def _reading(
 def _ask(
     connection: Connection, path: str, folder: str, content: Mapping[str, Any]
 ) -> dict[str, Any]:
-    answer = connection.send("POST", quote(posixpath.join(ROOT, path, folder)), content=content)
-    return _parse(connection, answer)
+    return _parse(connection, _send(connection, path, folder, content))
 
 
-def _parse(connection: Connection, answer: Any) -> dict[str, Any]:
+def _send(connection: Connection, path: str, folder: str, content: Mapping[str, Any]) -> Answer:
+    return connection.send("POST", quote(posixpath.join(ROOT, path, folder)), content=content)
+
+
+def _check_listed(connection: Connection, folder: str, base: str, size: int) -> None:
+    """Raise an error if a file is not there. Needed if no answer showed that it was stored."""
+    query = {"path": folder}
+    content = _parse(connection, connection.send("GET", f"{ROOT}/artifacts", query=query))
+    try:
+        sizes = {
+            posixpath.basename(text(file["path"])): number(file.get("file_size") or 0)
+            for file in content.get("files", ())
+        }
+    except MALFORMED:
+        raise foreign(connection.where, "it is not a list of files") from None
+    if sizes.get(base) != size:
+        raise foreign(connection.where, "what was sent is not there")
+
+
+def _is_page(response: urllib3.BaseHTTPResponse) -> bool:
+    """Whether an answer is a page, such as a proxy's for a login. A storage sends none."""
+    return response.headers.get("Content-Type", "").partition(";")[0].strip() == "text/html"
+
+
+def _no_storage(response: urllib3.BaseHTTPResponse) -> AzureMLException:
+    response.close()
+    return Unavailable(
+        f"{ARTIFACT_STORE} answers with a page. A proxy or a login page may be in between; nothing "
+        "of this call counts as done."
+    )
+
+
+def _parse(connection: Connection, answer: Answer) -> dict[str, Any]:
     kind = answer.headers.get("Content-Type")
     return parse_object(answer.status, kind, answer.body, connection.where)
 

@@ -35,6 +35,12 @@ def to_run(message: Message) -> Run:
     )
 
 
+def to_inputs(message: Message) -> set[tuple[str, str]]:
+    """Parse the names and digests of a run's data sets, from the ``run`` of ``runs/get``."""
+    inputs = (message.get("inputs") or {}).get("dataset_inputs", ())
+    return {(text(item["dataset"]["name"]), text(item["dataset"]["digest"])) for item in inputs}
+
+
 def to_run_info(message: Message) -> RunInfo:
     """Parse a run's info: the ``run_info`` of ``runs/update``."""
     return RunInfo(
