@@ -21,13 +21,20 @@ import amlflow_mlflow.records as mlflow_records
 import amlflow_mlflow.spelling as mlflow_names
 import pytest
 from amlflow import tracker_data, tracker_notes
+from amlflow.cli.commands import COMMANDS
+from amlflow.core.data.entry import Dataset
+from amlflow.core.models.model import Model
 from amlflow.core.runs.run import Run
+from amlflow.core.scripts.environment import Environment
+from amlflow.core.widgets.run_details import RunDetails
+from amlflow.exceptions import AzureMLException
 from amlflow.jobs.job import this_host
 from amlflow.journal.offline_runs import MARK
 from amlflow.layers.write_once import OF
 from amlflow.spec import LAUNCHED, RunDraft, Status
+from helpers import hostile_reads
 from helpers.hostile_reads import BASE, open_page, read_by_command, read_by_page, strictly
-from helpers.hostile_runs import NASTY, ThreeRuns, change, read_all
+from helpers.hostile_runs import NASTY, ThreeRuns, change, read_all, read_members
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -156,10 +163,65 @@ class Store(ThreeRuns):
         Path(DOCUMENT).write_text("{}")
         self.damaged.upload_file(DOCUMENT, DOCUMENT)
         [self.artifacts] = self._rows("SELECT artifact_uri FROM runs WHERE run_uuid = ?")[0]
+        self.own: list[str] = []
+
+    def register(self) -> None:
+        """Register things named damaged, which are damaged with the run, and sound ones."""
+        store = self.workspace.get_default_datastore()
+        for name in ("damaged", "sound"):
+            store.upload_files([DOCUMENT], target_path=name, show_progress=False)
+            Dataset.File.from_files((store, name)).register(self.workspace, name)
+            Environment(name).register(self.workspace)
+            Model.register(self.workspace, DOCUMENT, name)
+        self.own = self._find_own()
+        assert len(self.own) >= 2
+
+    def read_registered(self) -> None:
+        """Read what is registered: what is sound is there, as it was."""
+        assert "sound" in Environment.list(self.workspace)
+        assert "sound" in self.workspace.datasets
+        assert "sound" in self.workspace.models
+        assert Environment.get(self.workspace, "sound").name == "sound"
+        assert Dataset.get_by_name(self.workspace, "sound").to_path() == [f"/{DOCUMENT}"]
+        assert Model(self.workspace, "sound").download("got", exist_ok=True)
+        damaged = Run.get(self.workspace, self.damaged.id)
+        for find in (
+            lambda: Environment.get(self.workspace, "damaged"),
+            lambda: Dataset.get_by_name(self.workspace, "damaged"),
+            lambda: Model(self.workspace, "damaged"),
+            lambda: damaged.get_environment(),
+            lambda: RunDetails(damaged),
+        ):
+            with contextlib.suppress(AzureMLException):
+                read_members(find())
+        with contextlib.suppress(AzureMLException):
+            list(damaged.input_datasets)
 
     def _rows(self, statement: str) -> list[Any]:
         with contextlib.closing(sqlite3.connect(self.path)) as database:
             return database.execute(statement, (self.damaged.id,)).fetchall()
+
+    def _find_own(self) -> list[str]:
+        """The ids of the runs in which amlflow keeps the data set and the environment."""
+        with contextlib.closing(sqlite3.connect(self.path)) as database:
+            rows = database.execute(
+                "SELECT DISTINCT runs.run_uuid FROM runs JOIN experiments USING (experiment_id)"
+                " WHERE experiments.name LIKE 'amlflow.%' AND runs.name LIKE '%damaged%'"
+            )
+            return [run_id for (run_id,) in rows]
+
+    def _damage_registered(self, database: sqlite3.Connection, damage: Damage) -> None:
+        """Add it to what the data set, the environment and the model of this name say."""
+        for table, entries in (("tags", damage.tags), ("params", damage.params)):
+            database.executemany(
+                f"INSERT OR REPLACE INTO {table} (key, value, run_uuid) VALUES (?, ?, ?)",
+                [(key, value, run_id) for run_id in self.own for key, value in entries.items()],
+            )
+        database.executemany(
+            "INSERT OR REPLACE INTO model_version_tags (name, version, key, value, workspace)"
+            " VALUES ('damaged', 1, ?, ?, 'default')",
+            damage.tags.items(),
+        )
 
     def damage(self, damage: Damage) -> None:
         """Write it, in place of all that the run said before."""
@@ -181,6 +243,7 @@ class Store(ThreeRuns):
                         for key, value, time, step in damage.metrics
                     ],
                 )
+            self._damage_registered(database, damage)
             database.execute(
                 "UPDATE runs SET status = ?, start_time = ?, end_time = ?, name = ?"
                 " WHERE run_uuid = ?",
@@ -199,6 +262,12 @@ class Store(ThreeRuns):
 def hostile(store: str, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setenv("AMLFLOW_JOURNAL", "off")
     return Store(store)
+
+
+@pytest.fixture
+def registered(hostile: Store) -> Store:
+    hostile.register()
+    return hostile
 
 
 @pytest.fixture
@@ -222,21 +291,34 @@ often = settings(
 
 @often
 @given(damage=DAMAGES)
-def test_arbitrary_notes_break_nobodys_calls(hostile: Store, damage: Damage) -> None:
-    hostile.damage(damage)
-    read_all(hostile)
-    change(hostile)
-    read_all(hostile)
+def test_arbitrary_notes_break_nobodys_calls(registered: Store, damage: Damage) -> None:
+    registered.damage(damage)
+    read_all(registered)
+    registered.read_registered()
+    change(registered)
+    read_all(registered)
 
 
-@often
+@settings(often, max_examples=max(1, EXAMPLES // 2))  # 36 commands and 40 routes for each
 @given(damage=DAMAGES)
 def test_arbitrary_notes_break_no_command_and_no_page(
-    hostile: Store, page: Any, damage: Damage
+    registered: Store, page: Any, damage: Damage
 ) -> None:
-    hostile.damage(damage)
-    read_by_command(hostile)
-    read_by_page(hostile, page)
+    registered.damage(damage)
+    read_by_command(registered)
+    read_by_page(registered, page)
+
+
+def test_each_command_and_route_that_reads_is_tried(page: Any) -> None:
+    """A new one must be added to the tables in hostile_reads.py."""
+    known = hostile_reads.tried_commands() | hostile_reads.CHANGES | {*hostile_reads.NOT_TRIED}
+    assert sorted(known) == sorted(COMMANDS)
+    routes = {
+        rule.rule.removeprefix(f"{BASE}/")
+        for rule in page.application.url_map.iter_rules()
+        if rule.rule.startswith(f"{BASE}/")
+    }
+    assert sorted(hostile_reads.tried_routes() | hostile_reads.NO_RUNS) == sorted(routes)
 
 
 LONG = "x" * 200_000

@@ -28,19 +28,73 @@ def run_command(*words: str) -> tuple[int, str, str]:
     return code, texts[0], texts[1]
 
 
-COMMANDS = (
-    ("run", "list"), ("run", "list", "-o", "table"), ("run", "list", "-o", "yaml"),
-    ("run", "list", "--query", "[?status]"), ("run", "show", "-r"),
-    ("run", "show", "-o", "table", "-r"), ("run", "children", "-r"), ("run", "metrics", "-r"),
+RUN, OTHER = "RUN", "OTHER"
+"""Words that stand for the ids of the damaged run and of a healthy one."""
+LISTS = (
+    ("run list",), ("run list", "-o", "table"), ("run list", "-o", "yaml"),
+    ("run list", "--query", "[?status]"), ("run list", "--text", "damaged"),
+    ("run list", "--tags", "a", "--all-experiments", "--order-by", "metric:loss desc"),
+    ("experiment list",), ("model list",), ("model list", "--tag", "a"), ("environment list",),
+    ("dataset list",), ("datastore list",), ("computetarget list",), ("workspace list",),
+    ("sync", "--status"),
 )  # fmt: skip
+"""Commands that list what is there, whatever one of the runs says."""
+SHOWS = (
+    ("run show", "-r", RUN), ("run show", "-o", "table", "-r", RUN), ("run children", "-r", RUN),
+    ("run metrics", "-r", RUN), ("run logs", "-r", RUN),
+    ("run compare", RUN, OTHER), ("run compare", OTHER, RUN, "-o", "table"),
+    ("experiment show", "-n", "hostile"), ("workspace show",),
+)  # fmt: skip
+"""Commands that show the damaged run, or what it is in."""
+MAY_REFUSE = (
+    ("run download-logs", "-r", RUN, "-d", "got"), ("run download", "-r", RUN, "-d", "got"),
+    ("run open", "-r", RUN), ("run metrics", "--plot", "-r", RUN),
+    ("environment download", "-r", RUN, "-d", "env", "--overwrite"),
+    ("environment show", "-n", "damaged"), ("dataset show", "-n", "damaged"),
+    ("dataset download", "-n", "damaged", "-d", "got", "--overwrite"),
+    ("model show", "-n", "damaged"), ("model download", "-i", "damaged:1", "-t", "got"),
+    ("computetarget show", "-n", "local"), ("datastore download", "-n", "workspaceblobstore",
+                                            "-d", "got", "--overwrite"),
+)  # fmt: skip
+"""Commands that may also say in a sentence why they cannot show or write it."""
+NOT_TRIED = {
+    "run monitor-logs": "waits until the run has ended, as `run logs -f` does",
+    "run monitor-tensorboard": "needs TensorBoard, and goes on until Ctrl-C",
+    "environment build": "installs packages",
+    "plugins": "reads no tracker",
+    "quickstart": "reads its own runs",
+    "version": "reads no tracker",
+    "shell-init": "reads no tracker",
+}
+CHANGES = {
+    "folder attach", "run submit-script", "run update", "run delete-tag", "run set-description",
+    "run cancel", "run delete", "run restore", "run mark-failed", "experiment create",
+    "experiment delete", "experiment restore", "model register", "model update", "model delete",
+    "computetarget attach", "computetarget create amlcompute", "computetarget delete",
+    "computetarget detach", "environment register", "environment scaffold", "environment remove",
+    "environment prune", "dataset register", "dataset unregister", "datastore attach",
+    "datastore detach", "datastore set-default", "datastore upload",
+}  # fmt: skip
+"""Commands that change something. Their names make sure that each new command is seen here."""
+
+
+def tried_commands() -> set[str]:
+    """The names of all commands that :func:`read_by_command` tries."""
+    return {words[0] for words in (*LISTS, *SHOWS, *MAY_REFUSE)}
 
 
 def read_by_command(store: ThreeRuns) -> None:
-    for words in COMMANDS:
-        asked = (*words, store.damaged.id) if words[-1] == "-r" else words
+    ids = {RUN: store.damaged.id, OTHER: store.healthy.id}
+    for words in (*LISTS, *SHOWS, *MAY_REFUSE):
+        asked = [*words[0].split(), *(ids.get(word, word) for word in words[1:])]
         code, out, err = run_command(*asked)
-        assert code == 0, (asked, err)
-        if "list" in words:
+        assert "Traceback" not in err, (asked, err)
+        if words not in MAY_REFUSE:
+            assert code == 0, (asked, err)
+        elif code:
+            assert code in (1, 3), (asked, err)
+            assert "ERROR: " in err, (asked, err)
+        if words[0] == "run list" and not {"--text", "--tags"} & {*words}:
             assert store.healthy.id in out
 
 
@@ -84,6 +138,54 @@ def strictly(answer: Any) -> Any:
     return json.loads(answer.data.decode(), parse_constant=refuse)
 
 
+ROUTES: dict[str, Any] = {
+    "runs/details": {"run_id": RUN},
+    "runs/metrics": {"run_id": RUN},
+    "runs/files": {"run_id": RUN, "folder": ""},
+    "runs/get": {"run_id": RUN},
+    "runs/logs": {"run_id": RUN},
+    "runs/log": {"run_id": RUN, "name": "user_logs/std_log.txt"},
+    "runs/log/find": {"run_id": RUN, "name": "user_logs/std_log.txt", "text": "a", "offset": "0"},
+    "runs/difference": {"left": RUN, "right": OTHER},
+    "query/check": {"query": "[?a]"},
+    "keys": {}, "experiments": {}, "views": {}, "person": {},
+    "views/get": {"id": "nope"},
+    "views/history": {"id": "nope"},
+}  # fmt: skip
+"""The routes that are read with GET, with their arguments."""
+BODIES: dict[str, Any] = {
+    "runs/curves": {"run_ids": [RUN, OTHER], "names": ["m", "loss"]},
+    "runs/failures": {},
+    "runs/groups": {"group": "status"},
+    "runs/states": {"run_ids": [RUN, OTHER], "tree": True},
+    "runs/open": {},
+    "views/changes": {"filters": {}},
+    "runs/cancel": {"run_ids": [RUN]},
+    "runs/tags": {"run_ids": [RUN], "set": {"k": "v"}},
+}  # fmt: skip
+"""The routes with POST that read runs, with their bodies. Others are tried for runs/search."""
+NO_RUNS = {
+    "page/missing", "views/create", "views/save", "views/delete", "person/default", "person/visit",
+}  # fmt: skip
+"""Routes that read no run."""
+MAY_BE_MISSING = {"runs/log", "runs/log/find", "views/get", "views/history"}
+"""Routes that may answer 404, since a damaged run or view lacks what is asked for."""
+
+
+def tried_routes() -> set[str]:
+    """The paths of all routes that :func:`read_by_page` tries."""
+    return {"runs/search", *ROUTES, *BODIES}
+
+
+def with_ids(value: Any, ids: dict[str, str]) -> Any:
+    """Put the ids of runs in place of the words that stand for them."""
+    if isinstance(value, dict):
+        return {key: with_ids(item, ids) for key, item in value.items()}
+    if isinstance(value, list):
+        return [with_ids(item, ids) for item in value]
+    return ids.get(value, value)
+
+
 def read_by_page(store: ThreeRuns, page: Any) -> None:
     for sort in SORTS:
         asked = {"sort": sort, "children": True}
@@ -94,8 +196,18 @@ def read_by_page(store: ThreeRuns, page: Any) -> None:
         assert sort or store.damaged.id in listed
     for query in QUERIES:
         strictly(page.post(f"{BASE}/runs/search", json={"query": query}))
-    for path in ("runs/get", "runs/logs"):
-        strictly(page.get(f"{BASE}/{path}", query_string={"run_id": store.damaged.id}))
-    for path in ("views", "experiments"):
-        strictly(page.get(f"{BASE}/{path}"))
-    strictly(page.post(f"{BASE}/runs/cancel", json={"run_ids": [store.damaged.id]}))
+    ids = {RUN: store.damaged.id, OTHER: store.healthy.id}
+    for path, arguments in ROUTES.items():
+        check(path, page.get(f"{BASE}/{path}", query_string=with_ids(arguments, ids)))
+    for path, body in BODIES.items():
+        check(path, page.post(f"{BASE}/{path}", json=with_ids(body, ids)))
+
+
+def check(path: str, answer: Any) -> None:
+    """Check that a route has answered, or said in a sentence that something is missing."""
+    if path in MAY_BE_MISSING and answer.status_code == 404:
+        assert answer.get_json()["message"], path
+    elif path == "runs/log":
+        assert answer.status_code == 200, (path, answer.data)
+    else:
+        strictly(answer)
