@@ -107,12 +107,13 @@ def attach(workspace: WorkspaceBase, name: str, address: str, *, overwrite: bool
 
     Raises:
         UserErrorException: the name is not valid; it is attached already and ``overwrite`` is
-            False; or the address is not valid, contains a credential, or begins with a scheme
-            that fsspec does not know.
+            False; or the address is not valid, contains a credential, begins with a scheme that
+            fsspec does not know, or is a folder in the working folder of a submitted script.
     """
     _check_name(name)
     checked = check_address(name, address, Path.cwd())
     _check_scheme(checked)
+    _check_lasting(checked)
     if not overwrite and ATTACHED.has(workspace, name):
         raise UserErrorException(
             f"The datastore {name!r} is registered already. Pass overwrite=True to replace it."
@@ -130,6 +131,18 @@ def _check_scheme(address: str) -> None:
             f"Addresses that begin with {scheme}: cannot be opened, since fsspec does not know "
             "them. Use a scheme such as file:, s3:, abfs:, gs: or https:, or install the package "
             "that adds this one to fsspec."
+        )
+
+
+def _check_lasting(address: str) -> None:
+    """Refuse a folder that is removed when the submitted script in this process has ended."""
+    if _read_variable() is None or not is_folder(address):
+        return
+    if Path(to_path(address)).is_relative_to(Path.cwd()):
+        raise UserErrorException(
+            f"{to_path(address)!r} is in the working folder of a submitted script, which is "
+            "removed when the script has ended. Use a path outside of it or the address of a "
+            "storage, or attach the datastore before you submit."
         )
 
 
@@ -198,15 +211,15 @@ def check_address(name: str, address: Any, folder: Path) -> str:
 
 
 def _entries(workspace: WorkspaceBase) -> dict[str, str]:
-    from_job = _read_variable()
-    if from_job is not None:
-        return dict(from_job["stores"])
-    declared = {name: value for name, value in _read_declared().items() if name != DEFAULT}
     attached = {
         name: str(content["address"])
         for name, content in ATTACHED.read_all(workspace).items()
         if name != DEFAULT
     }
+    from_job = _read_variable()
+    if from_job is not None:  # the submitter's, and those that the script attaches itself
+        return {**attached, **from_job["stores"]}
+    declared = {name: value for name, value in _read_declared().items() if name != DEFAULT}
     return {**attached, **declared}
 
 
