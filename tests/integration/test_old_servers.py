@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from amlflow_mlflow.stores import open_store
 from helpers import servers
 from helpers.flaky_proxy import PASS, Reply, start_proxy
 from helpers.submitted_jobs import log_of, new_experiment, submit, until, wait_for_end
+
+TESTS = Path(__file__).resolve().parents[1]
 
 
 def test_a_whole_life_on_the_newest_server_without_mlflow(server_uri: str) -> None:
@@ -27,6 +31,48 @@ def test_a_whole_life_on_other_trackers(tracker: str, request: pytest.FixtureReq
 
 def test_a_whole_life_on_an_older_server(old_server_uri: str) -> None:
     servers.live(old_server_uri, "--without-mlflow")
+
+
+REFUSED_BEFORE = {"a tag of 6,000 characters": (2, 17), "Experiment.remove_tags": (3, 2)}
+"""The first version with each operation that an older server lacks."""
+
+
+def try_operations(uri: str, folder: Path) -> dict[str, str]:
+    """Try all operations of the SDK and the command line. Returns why some were refused."""
+    folder.mkdir()
+    command = [sys.executable, "-m", "helpers.operations", "results.json", "--without-mlflow"]
+    variables = servers.clean_environment(
+        MLFLOW_TRACKING_URI=uri,
+        AMLFLOW_JOBS=str(folder / "jobs"),
+        AMLFLOW_JOURNAL_FOLDER=str(folder / "journals"),
+        PYTHONPATH=str(TESTS),
+        XDG_CONFIG_HOME=str(folder / "config"),
+    )
+    done = subprocess.run(
+        command, cwd=folder, env=variables, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    return {name: result for name, result in results.items() if result != "ok"}
+
+
+@pytest.mark.long
+def test_every_operation_works_on_an_older_server_or_is_refused_by_its_version(
+    old_server_uri: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    version = request.node.callspec.params["old_server_uri"]
+    numbers = tuple(int(number) for number in version.split(".")[:2])
+    refused = try_operations(old_server_uri, tmp_path / "walk")
+    assert refused.keys() == {name for name, since in REFUSED_BEFORE.items() if numbers < since}
+    for name, message in refused.items():
+        since = ".".join(map(str, REFUSED_BEFORE[name]))
+        assert f"is version {version}, " in message
+        assert f"That needs MLflow {since} or later: upgrade the server." in message
+
+
+@pytest.mark.long
+def test_every_operation_works_on_the_newest_server(server_uri: str, tmp_path: Path) -> None:
+    assert try_operations(server_uri, tmp_path / "walk") == {}
 
 
 @pytest.mark.parametrize("old_server_uri", ["2.9.2", "3.9.0"], indirect=True)
