@@ -27,7 +27,8 @@ def train(workspace: Workspace, rates: list[float]) -> dict[str, list[float]]:
     environment.docker.base_image = None
     datastore = Datastore.get(workspace, workspace.get_default_datastore().name)
     rows = Dataset.Tabular.from_delimited_files([(datastore, "rows.csv")])
-    experiment = Experiment(workspace=workspace, name="mine")
+    experiment = Experiment(workspace=Run.get_context().experiment.workspace, name="mine")
+    print(experiment.workspace.get_default_datastore().name, experiment.workspace_object.models)
     config = ScriptRunConfig(
         source_directory=".",
         script="train.py",
@@ -48,6 +49,7 @@ def train(workspace: Workspace, rates: list[float]) -> dict[str, list[float]]:
         best.upload_folder("outputs", "outputs")
     try:
         model: Model = run.register_model("m", model_path="outputs/m.pkl", tags={"a": "b"})
+        print(model.workspace.datasets["rows"].version, run.experiment.query("length(@)"))
         print(model.version + 1, run.get_metrics()["loss"], run.get_details()["status"])
     except UserErrorException as error:
         print(error.message)

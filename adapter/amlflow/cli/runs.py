@@ -57,7 +57,7 @@ def list_runs(
     experiment = None if all_experiments else scope.experiment(workspace)
     if parent_run_id is not None:
         parent = scope.run(parent_run_id)
-        experiment = parent.experiment  # type: ignore[assignment]
+        experiment = parent.experiment
         conditions.append(Condition("parent_id", Op.EQ, record_of(parent).id))
     elif not include_children:
         conditions.append(Condition("parent_id", Op.LACKS))

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from amlflow.core import html
 from amlflow.core.arguments import (
@@ -44,6 +44,9 @@ from amlflow.core.store import (
 )
 from amlflow.exceptions import ProjectSystemException, UserErrorException
 from amlflow.spec import ExperimentChange, ExperimentRecord, RunRecord
+
+if TYPE_CHECKING:
+    from amlflow.core.workspace import Workspace
 
 DOCS = "https://learn.microsoft.com/python/api/azureml-core/azureml.core.experiment.experiment"
 OWN = "amlflow."
@@ -117,9 +120,9 @@ class Experiment(ExperimentBase):
     # identity
 
     @property
-    def workspace_object(self) -> WorkspaceBase:
+    def workspace_object(self) -> Workspace:
         """v1's deprecated name of :attr:`workspace`."""
-        return self._workspace
+        return self.workspace
 
     @property
     def identity(self) -> str:

@@ -3,7 +3,8 @@
 In v1 the classes create each other: a workspace opens experiments, an experiment opens the
 workspace of a folder, and a run knows its experiment. Here the files import each other in one
 direction only: workspace.py imports experiment.py, which imports runs/. This file declares the base
-classes and functions that experiment.py and runs/ need from workspace.py.
+classes and functions that experiment.py and runs/ need from workspace.py. Only for type checkers
+and editors does it import the classes themselves: `run.experiment.workspace` is a Workspace.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from amlflow.core.authentication import InteractiveLoginAuthentication
 from amlflow.spec import ExperimentRecord, RunRecord
@@ -19,6 +20,8 @@ from amlflow.spec import ExperimentRecord, RunRecord
 if TYPE_CHECKING:
     import os
 
+    from amlflow.core.experiment import Experiment
+    from amlflow.core.workspace import Workspace
     from amlflow.layers.layer import Layer
 
 DEFAULT_NAME = "local"
@@ -130,10 +133,20 @@ class WorkspaceBase(HasStore):
         return hash(self._store)
 
 
-class ExperimentBase(HasStore):
-    """The part of v1's Experiment that runs use."""
+class HasWorkspace:
+    """An experiment or a model, whose workspace has the type that users know."""
 
     _workspace: WorkspaceBase
+
+    @property
+    def workspace(self) -> Workspace:
+        """The workspace that this belongs to."""
+        return cast("Workspace", self._workspace)
+
+
+class ExperimentBase(HasWorkspace, HasStore):
+    """The part of v1's Experiment that runs use."""
+
     _record: ExperimentRecord
 
     @property
@@ -151,11 +164,6 @@ class ExperimentBase(HasStore):
         archived = self._record.archived
         return None if archived is None else archived.isoformat()
 
-    @property
-    def workspace(self) -> WorkspaceBase:
-        """The workspace of the experiment."""
-        return self._workspace
-
     def get_portal_url(self) -> str:
         """Return the address of the experiment's page."""
         return self._tracker.experiment_link(self.id)
@@ -169,6 +177,11 @@ class ExperimentBase(HasStore):
         self, configs: Sequence[Any], tags: Any, parent: RunRecord | None = None, **kwargs: Any
     ) -> list[RunRecord]:
         raise NotImplementedError
+
+
+def as_experiment(experiment: ExperimentBase) -> Experiment:
+    """Return the experiment with the type that users know. Every experiment has it."""
+    return cast("Experiment", experiment)
 
 
 def experiment_of(workspace: WorkspaceBase, run: RunRecord) -> ExperimentBase:

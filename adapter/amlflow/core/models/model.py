@@ -26,14 +26,20 @@ from amlflow.core.models.registration import (
 from amlflow.core.models.resource_configuration import ResourceConfiguration
 from amlflow.core.models.selection import find_model, find_models
 from amlflow.core.models.serialization import MIME_TYPE, from_payload, to_payload
-from amlflow.core.store import RUN_ID, WorkspaceBase, tracker_of, workspace_of_this_job
+from amlflow.core.store import (
+    RUN_ID,
+    HasWorkspace,
+    WorkspaceBase,
+    tracker_of,
+    workspace_of_this_job,
+)
 from amlflow.exceptions import UserErrorException
 from amlflow.spec import ModelChange, ModelRecord, RunNotFound
 
 _RIGHT = "Model(workspace, name='my-model')"
 
 
-class Model:
+class Model(HasWorkspace):
     """A version of a registered model. If you name no version, it is the latest.
 
     Source: ``azureml.core.Model`` 1.61; names, parameters and shapes are v1's. Attributes are
@@ -50,8 +56,7 @@ class Model:
 
     unpack = False
     mime_type = MIME_TYPE
-    parent_id = None
-    derived_model_ids = None
+    parent_id = derived_model_ids = None
 
     def __init__(
         self,
@@ -200,11 +205,6 @@ class Model:
         return find_path(model_name, version, None if workspace is None else tracker_of(workspace))
 
     # reading
-
-    @property
-    def workspace(self) -> WorkspaceBase:
-        """The workspace in which the model is registered."""
-        return self._workspace
 
     @property
     def name(self) -> str:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
+from typing import TYPE_CHECKING
 
-from amlflow.core.store import ExperimentBase, HasStore
+from amlflow.core.store import ExperimentBase, HasStore, as_experiment
 from amlflow.spec import FINAL, RunChange, RunRecord, transition
+
+if TYPE_CHECKING:
+    from amlflow.core.experiment import Experiment
 
 _following = threading.Lock()
 """The lock for replacing a record, because other threads may change or read it."""
@@ -34,9 +38,9 @@ class RunBase(HasStore):
         return self.id
 
     @property
-    def experiment(self) -> ExperimentBase:
+    def experiment(self) -> Experiment:
         """The experiment that the run belongs to."""
-        return self._experiment
+        return as_experiment(self._experiment)
 
     def _reload(self) -> RunRecord:
         """Read the record from the tracker.
