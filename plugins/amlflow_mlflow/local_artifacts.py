@@ -14,8 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from urllib.parse import unquote, urlsplit
 
 from amlflow.local_paths import resolve_links
 from amlflow.spec import Refused
@@ -108,10 +107,20 @@ def folder_of(root: str) -> Path | None:
             "serve artifacts by the MLflow server (mlflow server --serve-artifacts)."
         )
     if root.startswith("file:"):
-        return Path(url2pathname(urlsplit(root).path))
+        return Path(_to_path(urlsplit(root).path))
     if "://" in root or root.startswith(("dbfs:", "mlflow-artifacts:")):
         return None
-    return Path(url2pathname(root)).absolute()
+    return Path(_to_path(root)).absolute()
+
+
+def _to_path(text: str) -> str:
+    """Return the path that the path of a URL names on this system."""
+    if not IS_WINDOWS:
+        return unquote(text)
+    # Imported here, since it takes longer than opening a database.
+    from urllib.request import url2pathname
+
+    return url2pathname(text)
 
 
 def store_files(folder: Path, files: Mapping[str, Path], *, replace: bool) -> str | None:

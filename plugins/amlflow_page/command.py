@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -9,8 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
+from http import HTTPStatus
 from pathlib import Path
 
 from amlflow.exceptions import UserErrorException
@@ -19,7 +19,12 @@ from amlflow.spec import redacted
 
 HOST = "127.0.0.1"
 START = "#/amlflow/runs"
+STUDIO = "amlflow/static/studio.js"
+"""What only a server with the studio has."""
+STUDIO_TIMEOUT_S = 10
 START_TIMEOUT_S = 120
+END_TIMEOUT_S = 5
+"""How long the server's processes may take to end by themselves."""
 WORKERS = "2"
 MESSAGES_TIMEOUT_S = 5
 """How long to wait for the server's last messages. A worker that still runs keeps the pipe open."""
@@ -46,7 +51,7 @@ def ui(port: str = "5000", path: str = ".", no_browser: bool = False) -> None:
             "keeps; open that tracker's own page."
         )
     if uri.startswith(("http:", "https:")):
-        _show(f"{redacted(uri).rstrip('/')}/{START}", no_browser).join()
+        _show_server(redacted(uri).rstrip("/"), no_browser)
         return
     check_part("ui", "`amlflow ui`")
     _check(port)
@@ -59,13 +64,12 @@ def ui(port: str = "5000", path: str = ".", no_browser: bool = False) -> None:
         signal.signal(signal.SIGTERM, lambda *_: server.terminate())
         address = f"http://{HOST}:{port}"
         if _answers(address, server):
-            _show(f"{address}/{START}", no_browser)
+            _show("All runs", f"{address}/{START}", no_browser)
         code = server.wait()
     except KeyboardInterrupt:
         code = 0
     finally:
-        server.terminate()
-        server.wait()
+        _end(server)
         messages.join(MESSAGES_TIMEOUT_S)
     if code not in (0, -signal.SIGTERM):
         raise UserErrorException(
@@ -77,7 +81,8 @@ def _check(port: str) -> None:
     if not port.isdigit() or not 0 < int(port) < 65536:
         raise UserErrorException(f"--port takes a number from 1 to 65535, and not {port!r}.")
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform != "win32":  # there it allows ports that other programs listen on
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, int(port)))
         except OSError as error:
@@ -124,12 +129,15 @@ def _pass_on(server: subprocess.Popen[bytes]) -> None:
 
 def _answers(address: str, server: subprocess.Popen[bytes]) -> bool:
     """Wait until the server answers. Returns False if it has ended."""
+    # Imported here, since every command of the CLI loads this module, and it takes long.
+    import urllib.request
+
     deadline = time.monotonic() + START_TIMEOUT_S
     while server.poll() is None:
         try:
             with urllib.request.urlopen(f"{address}/health", timeout=5):  # noqa: S310
                 return True
-        except (urllib.error.URLError, OSError):
+        except OSError:
             if time.monotonic() > deadline:
                 raise UserErrorException(
                     f"MLflow's server does not answer at {address} after {START_TIMEOUT_S} s."
@@ -138,7 +146,54 @@ def _answers(address: str, server: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def _show(address: str, no_browser: bool) -> threading.Thread:
+def _end(server: subprocess.Popen[bytes]) -> None:
+    """End MLflow's command and the server with its workers, which are processes below it.
+
+    The command tells them to end. On Windows it cannot: it is ended at once, and they go on.
+    """
+    # Imported here, since every command of the CLI loads this module.
+    import psutil
+
+    try:
+        below = psutil.Process(server.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        below = []
+    server.terminate()
+    server.wait()
+    for process in psutil.wait_procs(below, END_TIMEOUT_S)[1]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def _show_server(address: str, no_browser: bool) -> None:
+    """Show the studio of a server, or MLflow's own page if the server has none."""
+    if _has_studio(address):
+        _show("All runs", f"{address}/{START}", no_browser).join()
+        return
+    print(
+        f"The server at {address} has no studio, so this opens MLflow's own page. To have the "
+        "studio, start the server with MLflow 3.17 or later and --app-name amlflow.",
+        file=sys.stderr,
+    )
+    _show("MLflow's page", f"{address}/", no_browser).join()
+
+
+def _has_studio(address: str) -> bool:
+    """Return whether a server has the studio. If it does not say so, the browser will show it."""
+    # Imported here, since every command of the CLI loads this module, and it takes long.
+    import urllib.error
+    import urllib.request
+
+    try:
+        with urllib.request.urlopen(f"{address}/{STUDIO}", timeout=STUDIO_TIMEOUT_S):  # noqa: S310
+            return True
+    except urllib.error.HTTPError as error:
+        return error.code != HTTPStatus.NOT_FOUND
+    except OSError:
+        return True
+
+
+def _show(what: str, address: str, no_browser: bool) -> threading.Thread:
     """Print the address, and open it in a browser unless ``no_browser``. Returns the thread.
 
     A thread opens the browser, since the call returns only when some browsers are closed.
@@ -146,7 +201,7 @@ def _show(address: str, no_browser: bool) -> threading.Thread:
     # Imported here, since every command of the CLI loads this module.
     import webbrowser
 
-    print(f"All runs: {address}", flush=True)
+    print(f"{what}: {address}", flush=True)
     opening = threading.Thread(
         target=(lambda: None) if no_browser else lambda: webbrowser.open(address), daemon=True
     )

@@ -2,6 +2,8 @@
 
 Modules and functions that Windows lacks are removed, and ``msvcrt`` is added. Open files and their
 folders cannot be removed or renamed. ``os.open`` opens files as text, and does not open folders.
+A process that is terminated is killed, new processes are not forked, and a socket with
+``SO_REUSEADDR`` takes a port that another program listens on.
 Paths, drive letters and consoles stay as on this system.
 """
 
@@ -10,15 +12,20 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import importlib
+import multiprocessing
 import os
 import platform
 import shutil
+import socket
+import subprocess
 import sys
 import sysconfig
 import types
 import warnings
 from collections.abc import Callable
 from typing import Any
+
+import psutil
 
 ABSENT_MODULES = ("fcntl", "grp", "posix_spawn", "pty", "pwd", "resource", "termios", "tty")
 ABSENT = (
@@ -56,6 +63,8 @@ def install() -> None:
     os.symlink = _refuse_links
     _open_as_text()
     _keep_open_files()
+    _end_at_once()
+    _share_ports()
     os.environ["USERNAME"] = "somebody"
     warnings.filterwarnings("error", category=EncodingWarning, module="amlflow")
     sys.platform = "win32"
@@ -136,6 +145,25 @@ def _keep_open_files() -> None:
     os.replace = checked(os.replace, 2, is_new=False)
     os.unlink = checked(os.unlink, 1, is_new=False)
     os.remove = checked(os.remove, 1, is_new=False)
+
+
+def _end_at_once() -> None:
+    for process in (subprocess.Popen, psutil.Process):
+        process.terminate = process.kill  # type: ignore[method-assign]
+    multiprocessing.get_all_start_methods = lambda: ["spawn"]  # type: ignore[method-assign]
+
+
+def _share_ports() -> None:
+    bind = socket.socket.bind
+
+    def bind_or_share(connection: socket.socket, address: Any) -> None:
+        try:
+            bind(connection, address)
+        except OSError:
+            if not connection.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR):
+                raise
+
+    socket.socket.bind = bind_or_share  # type: ignore[method-assign]
 
 
 class _Open(Exception):

@@ -103,6 +103,19 @@ def test_scripts_are_submitted_and_cancelled_on_an_older_server(
     assert Path("copy.txt").read_text() == "kept"
 
 
+@pytest.mark.parametrize("old_server_uri", ["2.9.2"], indirect=True)
+def test_amlflow_ui_opens_the_own_page_of_a_server_without_the_studio(
+    old_server_uri: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from amlflow_page.command import ui
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", old_server_uri)
+    ui(no_browser=True)
+    printed = capsys.readouterr()
+    assert printed.out == f"MLflow's page: {old_server_uri}/\n"
+    assert f"The server at {old_server_uri} has no studio" in printed.err
+
+
 @pytest.mark.parametrize("old_server_uri", ["2.9.2", "2.22.5", "3.9.0"], indirect=True)
 def test_a_proxy_hides_the_version(
     old_server_uri: str, request: pytest.FixtureRequest, tmp_path: Path

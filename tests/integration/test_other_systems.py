@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+import pytest
+import requests
+from azureml.core import Experiment, Workspace
 from helpers import servers
+from helpers import studio as studio_helper
 
 TESTS = Path(__file__).resolve().parents[1]
+
+UI = """
+import os, sys
+os.environ["WINDOWS_STARTS"] = "later"
+from helpers import windows_stand_in
+windows_stand_in.install()
+from amlflow.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
 
 WINDOWS = """
 import importlib, os, pkgutil, sqlite3, sys
@@ -140,6 +158,92 @@ assert client.post(f"{studio}/runs/tags", json=tags).status_code == 200
 assert client.get(f"{studio}/views").get_json()["views"] == []
 assert client.get(f"{studio}/runs/logs?run_id={run.id}").status_code == 200
 """
+
+
+@contextlib.contextmanager
+def started(command: list[str], folder: Path, **environment: str) -> Iterator[subprocess.Popen]:
+    """Start a command that goes on. At the end, kill what is left of it."""
+    process = subprocess.Popen(
+        [sys.executable, *command],
+        cwd=folder,
+        env=servers.clean_environment(**environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def walk_through_the_studio(address: str, finished: str, running: str) -> None:
+    """Ask for what the studio asks for: lists, queries, a run, its log, views and Cancel."""
+    studio = studio_helper.Server(address)
+    assert "studio.js" in requests.get(address, timeout=60).text
+    assert {row["id"] for row in studio.rows(None)} == {finished, running}
+    assert [row["id"] for row in studio.rows(None, query="[?metrics.loss > `0.4`]")] == [finished]
+    assert [row["id"] for row in studio.rows(None, text="running")] == [running]
+    assert studio.post("runs/search", None, query="[?nope(").status_code == 400
+    for path in ("get", "details", "metrics", "files", "logs"):
+        answer = studio.get(f"runs/{path}", None, run_id=finished)
+        assert answer.status_code == 200, (path, answer.text)
+    assert studio.get("runs/get", None, run_id=finished).json()["status"] == "Completed"
+    assert studio.post("runs/tags", None, run_ids=[finished], set={"a": "b"}).status_code == 200
+    answer = studio.post("runs/curves", None, run_ids=[finished], names=["loss"])
+    assert answer.status_code == 200, answer.text
+    [canceled] = studio.post("runs/cancel", None, run_ids=[running]).json()["runs"]
+    assert (canceled["status"], canceled["error"]) == ("Canceled", None)
+    [refused] = studio.post("runs/cancel", None, run_ids=[finished]).json()["runs"]
+    assert refused["status"] == "Completed" or refused["error"]
+    answer = studio.get("views", None)
+    assert answer.json()["views"] == []
+
+
+def check_studio(command: list[str], folder: Path, **environment: str) -> list[psutil.Process]:
+    """Start ``amlflow ui``, walk through the studio, and press Ctrl-C. Returns its processes."""
+    port = str(servers.free_port())
+    experiment = Experiment(Workspace.from_config(), "studio")
+    finished = experiment.start_logging(snapshot_directory=None)
+    finished.log("loss", 0.5)
+    finished.complete()
+    running = experiment.start_logging(display_name="running", snapshot_directory=None)
+    line = [*command, "ui", "--no-browser", "--port", port]
+    with started(line, folder, **environment) as process:
+        assert process.stdout is not None
+        shown = process.stdout.readline()
+        assert shown == f"All runs: http://127.0.0.1:{port}/#/amlflow/runs\n", process.communicate()
+        walk_through_the_studio(f"http://127.0.0.1:{port}", finished.id, running.id)
+        family = psutil.Process(process.pid).children(recursive=True)
+        with started(line, folder, **environment) as second:
+            assert f"Port {port} cannot be used" in second.communicate(timeout=60)[1]
+        process.send_signal(signal.SIGINT)
+        written, errors = process.communicate(timeout=60)
+        assert (process.returncode, written, errors) == (0, "", "")
+        assert psutil.wait_procs(family, 10)[1] == []
+    return family
+
+
+@pytest.mark.long  # each process imports MLflow
+def test_the_studio_starts_without_what_windows_lacks(folder: Path, tmp_path: Path) -> None:
+    processes = tmp_path / "processes"
+    path = os.pathsep.join(map(str, (TESTS, TESTS / "helpers" / "windows_server")))
+    family = check_studio(
+        ["-c", UI], folder, PYTHONPATH=path, WINDOWS_STARTS="now", WINDOWS_PROCESSES=str(processes)
+    )
+
+    windows = {int(line) for line in processes.read_text().split()}
+    # The server's two workers, and at least one process of queries.
+    assert len(windows & {process.pid for process in family}) >= 3
+
+
+@pytest.mark.long  # each process imports MLflow
+def test_the_studio_starts_without_what_macos_lacks(folder: Path) -> None:
+    path = str(TESTS / "helpers" / "mac_stand_in")
+    check_studio(["-m", "amlflow"], folder, PYTHONPATH=path)
 
 
 def run_script(

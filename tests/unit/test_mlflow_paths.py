@@ -109,7 +109,6 @@ def test_a_model_in_the_root_folder_is_not_looked_for_elsewhere(
 def test_addresses_of_folders_are_read_as_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("urllib.request.url2pathname", nturl2path.url2pathname)
     assert local_folders("file:///C:/my%20runs") == ["C:\\my runs"]
-    monkeypatch.setattr(local_artifacts, "url2pathname", nturl2path.url2pathname)
     monkeypatch.setattr(local_artifacts, "IS_WINDOWS", True)
     monkeypatch.setattr(local_artifacts, "Path", PureWindowsPath)
     folder = local_artifacts.folder_of("file:///C:/my%20runs/1/artifacts")
