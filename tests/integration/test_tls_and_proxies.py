@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import requests
 import trustme
-from amlflow.exceptions import UserErrorException
+from amlflow.exceptions import AzureMLException, UserErrorException
 from amlflow.spec import Unavailable
 from amlflow_mlflow.rest.pools import find_proxy
 from amlflow_mlflow.stores import open_store
 from helpers.tls_servers import Heard, forward_proxy, mlflow_server
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 PROXY_SETTINGS = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 BUNDLES = ("MLFLOW_TRACKING_SERVER_CERT_PATH", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -274,3 +277,71 @@ def test_a_file_of_credentials_that_cannot_be_read_is_named(
     ):
         open_store(server.uri)
     assert SECRET not in str(raised.value)
+
+
+# --- Beside MLflow's own client -------------------------------------------------------------------
+
+
+def authorization_heard(server: Heard, call: Callable[[], object]) -> str | None:
+    """Make a call, and return its header Authorization, or that the server was not asked."""
+    server.calls.clear()
+    try:
+        call()
+    except (AzureMLException, MlflowException, requests.RequestException, ImportError):
+        assert server.calls == []
+        return "refused"
+    return server.calls[-1][1].get("Authorization")
+
+
+# Not among them: ~/.netrc beside other credentials. MLflow's client then sends those of ~/.netrc,
+# since the package requests puts them first, and amlflow sends those that were set for MLflow.
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"USERNAME": "me", "PASSWORD": "p:ü %"},
+        {"USERNAME": "me"},
+        {"PASSWORD": "p"},
+        {"TOKEN": "abc"},
+        {"USERNAME": "me", "PASSWORD": "p", "TOKEN": "abc"},
+        {"NETRC": "yes"},
+        {"CREDENTIALS": "yes"},
+        {"CREDENTIALS": "yes", "USERNAME": "other"},
+        {"CREDENTIALS": "yes", "TOKEN": "abc"},
+        {"SERVER_CERT_PATH": None},
+        {"SERVER_CERT_PATH": None, "INSECURE_TLS": "true"},
+        {"SERVER_CERT_PATH": "/nowhere.pem"},
+        {"INSECURE_TLS": "true"},
+        {"INSECURE_TLS": "TRUE", "TOKEN": "abc"},
+        {"INSECURE_TLS": "1"},
+        {"CLIENT_CERT_PATH": "/nowhere.pem"},
+        {"AWS_SIGV4": "true"},
+        {"AUTH": "nobody"},
+    ],
+    ids=lambda settings: ",".join(settings) or "none",
+)
+def test_each_setting_is_read_as_mlflows_client_reads_it(
+    settings: dict[str, str | None],
+    server: Heard,
+    bundle: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    if not {"SERVER_CERT_PATH", "INSECURE_TLS"} & settings.keys():
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
+    for name, value in settings.items():
+        if name == "NETRC":
+            (tmp_path / ".netrc").write_text("machine 127.0.0.1 login net password rc\n")
+        elif name == "CREDENTIALS":
+            (tmp_path / ".mlflow").mkdir()
+            (tmp_path / ".mlflow" / "credentials").write_text(
+                "[mlflow]\nmlflow_tracking_username = filed\nmlflow_tracking_password = secret\n"
+            )
+        else:
+            monkeypatch.setenv(f"MLFLOW_TRACKING_{name}", value or bundle)
+    ours = authorization_heard(server, lambda: read_experiment(server.uri))
+    theirs = authorization_heard(
+        server, lambda: MlflowClient(server.uri).get_experiment_by_name("x")
+    )
+    assert ours == theirs
