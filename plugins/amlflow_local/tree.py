@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import psutil
 from amlflow.spec import JOB
@@ -50,13 +50,19 @@ def _name_of_work(process: psutil.Process) -> str:
     return ""
 
 
-def end_tree(name: str, grace: float, reap: Callable[[], object] = lambda: None) -> None:
+def end_tree(
+    name: str,
+    grace: float,
+    reap: Callable[[], object] = lambda: None,
+    terminated: Iterable[psutil.Process] = (),
+) -> None:
     """Send SIGTERM to all processes of a work. After ``grace`` seconds, kill those that are left.
 
     ``reap`` is called while waiting. It has to reap ended children, as they would stay in the list.
+    ``terminated`` are processes that have got the signal already.
     """
     deadline = time.monotonic() + grace
-    terminated: set[psutil.Process] = set()
+    terminated = set(terminated)
     while time.monotonic() < deadline:
         processes = members(name)
         if not processes:

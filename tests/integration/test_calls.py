@@ -13,6 +13,7 @@ from amlflow.core.workspace import Workspace
 from amlflow_mlflow.mlflow_store import MlflowStore
 from amlflow_mlflow.rest.connection import Answer, Connection
 from amlflow_mlflow.rest.server_store import ServerStore
+from amlflow_mlflow.tracker import MlflowTracker
 
 
 class Counting:
@@ -231,3 +232,19 @@ def test_submitting_takes_no_more_calls_than_starting(
     del calls["search_experiments"]  # for paths of this machine
     assert calls == {"create_run": 1, "log_batch": 1}
     run.wait_for_completion()
+
+
+def test_a_loop_of_submits_lists_the_experiments_of_a_server_once(
+    calls: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracker = MlflowTracker("http://server")
+    monkeypatch.setattr(tracker._store, "is_server", True, raising=False)
+    for _ in range(3):
+        tracker.own_paths()
+    assert calls == {"search_experiments": 1}
+    tracker.ensure_experiment("a new one")  # its files may be on this machine
+    tracker.own_paths()
+    assert calls["search_experiments"] == 2
+    monkeypatch.setattr("amlflow_mlflow.tracker.LOCATIONS_S", -1.0)  # some seconds later
+    tracker.own_paths()
+    assert calls["search_experiments"] == 3

@@ -67,6 +67,11 @@ def test_what_v1_sets_in_the_run_configuration() -> None:
     assert settings.node_count == 3
 
 
+def test_a_configuration_that_says_nothing_has_v1s_word_for_it() -> None:
+    assert RunConfiguration().communicator == "None"
+    assert distribution_of(RunConfiguration()) is None
+
+
 def test_a_run_configuration_that_says_it_itself() -> None:
     settings = RunConfiguration(framework="Python", communicator="OpenMpi")
     settings.node_count, settings.mpi.process_count_per_node = 2, 3

@@ -40,6 +40,8 @@ logger = logging.getLogger("amlflow")
 Self = TypeVar("Self", bound="RunState")
 
 MAX_POLL_S = 15
+FRESH_S = 1.0
+"""How old a record may be when the run's heartbeat in it is judged."""
 """How long to wait for an agent to end its script: 5 s for the script, 10 s for the tracker."""
 
 
@@ -206,11 +208,12 @@ class RunState(RunBase):
         if is_on_cluster(record):
             from amlflow.jobs.cluster.looking import look_at_cluster  # few runs need it
 
+            begin = time.monotonic()
             is_changed = look_at_cluster(self._tracker, record, self._open_cluster)
             if is_changed is not None:
                 return is_changed
-            # The cluster may have needed a minute to fail. Read the latest heartbeat again.
-            record = super()._reload()
+            if time.monotonic() - begin > FRESH_S:  # it has not answered, and there are new beats
+                record = super()._reload()
         from amlflow.jobs.health import look  # needs file locks
 
         return look(self._tracker, record)

@@ -105,7 +105,7 @@ class RunConfiguration(Settings):
         self.arguments = list(arguments or [])
         self.command = command
         self.framework = framework or "Python"
-        self.communicator = communicator
+        self.communicator = "None" if communicator is None else communicator  # as in v1
         self.node_count = 1
         self.mpi, self.pytorch = MpiConfiguration(), PyTorchConfiguration()
         self.tensorflow = TensorflowConfiguration()

@@ -12,7 +12,7 @@ from amlflow.spec import NUDGE
 
 SOON_S = 2.0
 """How long after a nudge the tracker's answer is expected at any moment."""
-TICK_S = 0.02
+TICK_S = 0.005
 """Between two looks for that answer."""
 
 
