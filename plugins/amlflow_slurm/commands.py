@@ -26,7 +26,7 @@ _AWAY = (
     "transport endpoint",
 )
 """Parts of Slurm's messages about its daemons, not about a job. In small letters."""
-_OF_A_JOB = ("SLURM_", "PMI_", "PMIX_", "PMI2_")
+_OF_A_JOB = ("SLURM_", "PMI_", "PMIX_", "PMI2_", "OMPI_COMM_WORLD_", "OMPI_UNIVERSE_SIZE")
 _KEPT = ("SLURM_CONF",)
 _DEFAULTS = ("SQUEUE_", "SCANCEL_", "SINFO_", "SCONTROL_")
 """Variables of the user for these commands. They could leave out jobs, as SQUEUE_PARTITION does."""

@@ -37,7 +37,9 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, script: str
 def test_settings_become_options_of_sbatch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = fake(tmp_path, monkeypatch, "sbatch", "cat > $0.script; env > $0.env")
     monkeypatch.setenv("SLURM_JOB_ID", "1")
-    monkeypatch.setenv("PMI_RANK", "1")
+    for name in ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("OMPI_MCA_btl", "self")  # a user's setting
     monkeypatch.setenv("SLURM_CONF", "/etc/slurm.conf")
     cluster = open_cluster(
         "slurm",
@@ -62,8 +64,9 @@ def test_settings_become_options_of_sbatch(tmp_path: Path, monkeypatch: pytest.M
     assert "module load cuda/12\n" in script
     assert script.endswith("exec '/opt/a b/python' -m a\n")
     variables = (tmp_path / "bin" / "sbatch.env").read_text().splitlines()
-    assert {"S=secret", "SLURM_CONF=/etc/slurm.conf"} <= set(variables)
-    assert not {"SLURM_JOB_ID=1", "PMI_RANK=1"} & set(variables)
+    assert {"S=secret", "SLURM_CONF=/etc/slurm.conf", "OMPI_MCA_btl=self"} <= set(variables)
+    of_job = {"SLURM_JOB_ID=1", "PMI_RANK=1", "PMIX_RANK=1", "OMPI_COMM_WORLD_RANK=1"}
+    assert not of_job & set(variables)
 
 
 def test_the_scripts_time_is_part_of_the_jobs(

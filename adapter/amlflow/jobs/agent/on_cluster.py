@@ -36,6 +36,7 @@ from amlflow.jobs.distribution import is_spread
 from amlflow.jobs.job import FOLDER_SETTING, Job, JobFolder
 from amlflow.jobs.queue import NoQueue
 from amlflow.jobs.run_notes import EndRequest
+from amlflow.jobs.surrounding import without_place
 from amlflow.layers.stack import open_direct
 from amlflow.plugins import open_cluster, open_compute
 from amlflow.run_errors import to_error
@@ -49,6 +50,8 @@ def run_cluster_job() -> None:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     os.umask(0o077)
     nudges = Nudges()
+    for name in os.environ.keys() - without_place(os.environ).keys():
+        del os.environ[name]  # it is that of a process that has submitted this job
     job = take_job(os.environ)
     attempt = attempt_of(os.environ)
     base = _make_folder(os.environ.get(FOLDER_SETTING))
