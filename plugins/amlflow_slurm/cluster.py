@@ -63,8 +63,14 @@ class SlurmCluster(ClusterBase):
         if work.image is not None:
             raise ComputeTargetException(
                 f"The image {work.image!r} is not used on a target of the kind 'slurm'. If the "
-                "cluster runs containers, name the image in the target's options, such as "
-                "options: ['--container-image=…'] for Pyxis, and leave it out of the environment."
+                "cluster runs containers, name an image that has amlflow in the target's setting "
+                "'image', and leave it out of the environment."
+            )
+        if self._settings.image is not None and work.nodes > 1:
+            raise ComputeTargetException(
+                f"The run asks for {work.nodes} nodes, and the target's setting 'image' is "
+                f"{self._settings.image!r}. The processes on other nodes are started by srun, "
+                "which the container does not have. Use a target without 'image'."
             )
         for name, value in work.environment.items():
             if len(name.encode()) + len(value.encode()) + 2 > MAX_VARIABLE:
@@ -215,7 +221,7 @@ def _in_parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _script(settings: SlurmSettings, works: Sequence[ClusterWork]) -> str:
-    python = settings.python or works[0].python
+    command = settings.agent_command(works[0].python, works[0].arguments)
     is_array = len(works) > 1
     lines = [
         "#!/bin/bash",
@@ -223,7 +229,9 @@ def _script(settings: SlurmSettings, works: Sequence[ClusterWork]) -> str:
         *(f"module load {shlex.quote(module)}" for module in settings.modules),
         f"export {ATTEMPT}=$(( ${{SLURM_RESTART_COUNT:-0}} + 1 ))",
         *(own_lines(works) if is_array else []),
+        # The submitter's packages are for another Python than that of the image.
+        *([] if settings.image is None else ["unset PYTHONPATH"]),
         # exec replaces the shell, so that signals reach the agent.
-        f"exec {shlex.join([python, *works[0].arguments])}",
+        f"exec {shlex.join(command)}",
     ]
     return "\n".join(lines) + "\n"

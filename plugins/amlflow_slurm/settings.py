@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -13,6 +13,9 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,:/+=@*()\[\]&|-]*")
 _MEMORY = re.compile(r"\d+[KMGT]?")
 _TIME = re.compile(r"\d+|\d+:\d\d(:\d\d)?|\d+-\d+(:\d\d){0,2}")
 _OPTION = re.compile(r"--[a-z][a-z-]*(=.+)?", re.DOTALL)
+PYXIS = "pyxis"
+"""A plugin of Slurm that runs whole jobs in containers."""
+CONTAINERS = ("apptainer", "singularity", PYXIS)
 _OWN_OPTIONS = frozenset(
     {"--array", "--export", "--export-file", "--job-name", "--no-requeue", "--parsable", "--wait"}
 )
@@ -30,7 +33,11 @@ class SlurmSettings:
     * ``modules``: names for ``module load``.
     * ``mpi``: how srun starts programs that call MPI. The default, ``pmi2``, is for MPICH and Intel
       MPI; Open MPI needs ``pmix``. ``srun --mpi=list`` lists the possible values.
-    * ``python``: the Python on the nodes that has amlflow. The default is the submitter's.
+    * ``image``: the container image in which jobs run. It has a Python with amlflow.
+    * ``containers``: what runs the image: ``apptainer`` (the default), ``singularity`` or
+      ``pyxis``.
+    * ``python``: the Python on the nodes that has amlflow. The default is the submitter's, and
+      ``python3`` in an image.
     * ``output``: the file for the agent's own output, in sbatch's form. The default is none.
     * ``options``: further options of sbatch, such as ``--exclusive``.
     """
@@ -46,6 +53,8 @@ class SlurmSettings:
     time: str | int | None = None
     modules: tuple[str, ...] = ()
     mpi: str = "pmi2"
+    image: str | None = None
+    containers: str = "apptainer"
     python: str | None = None
     output: str | None = None
     options: tuple[str, ...] = ()
@@ -60,9 +69,20 @@ class SlurmSettings:
             "--cpus-per-task": self.cpus,
             "--gres": None if self.gpus is None else f"gpu:{self.gpus}",
             "--mem": self.memory,
+            "--container-image": self.image if self.containers == PYXIS else None,
         }
         options = [f"{name}={value}" for name, value in values.items() if value is not None]
         return [*options, *self.options]
+
+    def agent_command(self, python: str, arguments: Sequence[str]) -> list[str]:
+        """Return the command that runs the agent. ``python`` is the submitter's Python."""
+        if self.image is None:
+            return [self.python or python, *arguments]
+        command = [self.python or "python3", *arguments]
+        if self.containers == PYXIS:  # sbatch has put the whole script into the container
+            return command
+        gpus = [] if self.gpus is None else ["--nv"]
+        return [self.containers, "exec", *gpus, self.image, *command]
 
 
 def read_settings(settings: Mapping[str, Any]) -> SlurmSettings:
@@ -124,6 +144,18 @@ def _to_text(name: str, value: Any) -> str:
     raise _wrong(name, value, "a path")
 
 
+def _to_containers(name: str, value: Any) -> str:
+    if isinstance(value, str) and value in CONTAINERS:
+        return value
+    raise _wrong(name, value, "'apptainer', 'singularity' or 'pyxis'")
+
+
+def _to_image(name: str, value: Any) -> str:
+    if isinstance(value, str) and value.isprintable() and value.strip() and value[0] != "-":
+        return value
+    raise _wrong(name, value, "the path or the name of a container image")
+
+
 def _to_modules(name: str, value: Any) -> tuple[str, ...]:
     if isinstance(value, list):
         return tuple(_to_word(name, item) for item in value)
@@ -162,6 +194,8 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "time": _to_time,
     "modules": _to_modules,
     "mpi": _to_word,
+    "image": _to_image,
+    "containers": _to_containers,
     "python": _to_text,
     "output": _to_text,
     "options": _to_options,

@@ -1,6 +1,6 @@
 """A Slurm for tests only: munged, slurmctld and three slurmd on this machine, as root.
 
-It has the nodes n1 to n3 with four processors each, in the partition ``main``. Jobs of the
+It has the nodes n1 to n3 with four processors and a GPU each, in the partition ``main``. Jobs of the
 partition ``high`` preempt jobs of ``main``, which then go back into the queue.
 """
 
@@ -57,6 +57,7 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 FirstJobId={first_job}
 PropagateResourceLimits=NONE
+GresTypes=gpu
 {nodes}
 PartitionName=main Nodes=n1,n2,n3 Default=YES MaxTime=INFINITE State=UP PriorityTier=1
 PartitionName=high Nodes=n1,n2,n3 MaxTime=INFINITE State=UP PriorityTier=10
@@ -74,7 +75,7 @@ def start(folder: Path) -> Any:
         (folder / name).mkdir()
     host, ports = socket.gethostname().partition(".")[0], [free_port() for _ in range(4)]
     nodes = [
-        f"NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=4"
+        f"NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=4 Gres=gpu:1"
         for name, port in zip(NODES, ports[1:], strict=True)
     ]
     has_cgroup = Path("/sys/fs/cgroup/freezer").is_dir()
@@ -91,6 +92,8 @@ def start(folder: Path) -> Any:
             first_job=secrets.randbelow(10**7) + 1,
         )
     )
+    # A device that is always there takes the place of a GPU.
+    (folder / "gres.conf").write_text("Name=gpu File=/dev/null\n")
     (folder / "cgroup.conf").write_text(
         "CgroupPlugin=cgroup/v1\nCgroupMountpoint=/sys/fs/cgroup\n"
         "ConstrainCores=no\nConstrainRAMSpace=no\n"

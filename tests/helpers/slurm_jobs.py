@@ -16,6 +16,10 @@ TARGETS = """
 gpu-cluster:
   kind: slurm
   partition: main
+one-gpu:
+  kind: slurm
+  partition: main
+  gpus: 1
 held:
   kind: slurm
   partition: main

@@ -9,7 +9,9 @@ from amlflow.exceptions import ComputeTargetException
 from amlflow.plugins import open_cluster
 from amlflow.spec import Cluster, ClusterWork, JobState, Partition
 from amlflow_slurm import squeue
+from amlflow_slurm.cluster import SlurmCluster
 from amlflow_slurm.nodes import status_of
+from amlflow_slurm.settings import SlurmSettings, read_settings
 from helpers.slurm_answers import NAME, row
 
 
@@ -92,6 +94,9 @@ def test_jobs_that_are_not_amlflows_are_left_out() -> None:
         ({"options": ["-x"]}, "options: .* it is a list of sbatch's long options"),
         ({"options": ["--job-name=x"]}, "'--job-name', which amlflow sets itself"),
         ({"python": ""}, "python: ''; it is a path"),
+        ({"image": "-x"}, "image: '-x'; it is the path or the name of a container image"),
+        ({"image": "a\nb"}, "it is the path or the name of a container image"),
+        ({"containers": "docker"}, "containers: 'docker'; it is 'apptainer', 'singularity' or"),
     ],
 )
 def test_a_setting_that_is_wrong(settings: dict[str, Any], message: str) -> None:
@@ -108,6 +113,31 @@ def test_what_a_job_cannot_take(cluster: Cluster) -> None:
         check(image="ubuntu")
     with pytest.raises(ComputeTargetException, match="'BIG' has 200000 bytes"):
         check(environment={"BIG": "x" * 200_000})
+    cluster = SlurmCluster(SlurmSettings(image="/a.sif"))
+    with pytest.raises(ComputeTargetException, match="asks for 2 nodes, .* 'image' is '/a.sif'"):
+        check(nodes=2)
+
+
+ARGUMENTS = ["-m", "amlflow.jobs.agent"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "command"),
+    [
+        ({}, ["/own/python", *ARGUMENTS]),
+        ({"image": "/a b.sif"}, ["apptainer", "exec", "/a b.sif", "python3", *ARGUMENTS]),
+        (
+            {"image": "docker://a/b", "containers": "singularity", "gpus": 1, "python": "/py"},
+            ["singularity", "exec", "--nv", "docker://a/b", "/py", *ARGUMENTS],
+        ),
+        ({"image": "a#b", "containers": "pyxis", "gpus": 1}, ["python3", *ARGUMENTS]),
+    ],
+)
+def test_how_the_agent_starts_in_an_image(settings: dict[str, Any], command: list[str]) -> None:
+    read = read_settings(settings)
+    assert read.agent_command("/own/python", ARGUMENTS) == command
+    is_pyxis = settings.get("containers") == "pyxis"
+    assert ("--container-image=a#b" in read.to_options()) == is_pyxis
 
 
 def test_what_nodes_and_queue_do() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -40,19 +42,20 @@ def test_a_script_is_a_job_of_the_cluster(experiment: Any, jobs: Path) -> None:
             run.log("loss", value)
         names = [name for name in os.environ if name.startswith("AMLFLOW_CLUSTER")]
         print(sys.argv[1:], os.environ["AMLFLOW_ATTEMPT"], names)
-        print("job", os.environ["SLURM_JOB_ID"])
+        print("job", os.environ["SLURM_JOB_ID"], "GPU", os.environ["CUDA_VISIBLE_DEVICES"])
         pathlib.Path("outputs/model.txt").write_text("weights")
         """,
+        target="one-gpu",
         arguments=["--rate", 0.5, "a b"],
     )
     assert list(jobs.iterdir()) == [], "the submitter's machine keeps something of the job"
     assert wait_for_end(run) == "Completed"
     assert "['--rate', '0.5', 'a b'] 1 []" in log_of(run)
-    assert f"job {job_of(run)[0]}" in log_of(run)
+    assert f"job {job_of(run)[0]} GPU 0" in log_of(run)
     assert run.get_metrics("loss")["loss"] == list(range(200))
     assert run.get_file_names() == ["outputs/model.txt", "user_logs/std_log.txt"]
     details = run.get_details()
-    assert details["target"] == "gpu-cluster"
+    assert details["target"] == "one-gpu"
     assert details["properties"]["_azureml.ComputeTargetType"] == "slurm"
     assert details["startTimeUtc"] < details["endTimeUtc"]
 
@@ -258,4 +261,32 @@ def test_the_end_of_processes_on_several_nodes(experiment: Any, tmp_path: Path, 
         assert "(user_logs/std_log_process_3.txt):\nall are there" in error_of(run)
     assert not any(psutil.pid_exists(int(pid)) for pid in note.read_text().split())
     assert "all are there" in process_log(run, 0)
+    assert left_by(run) == []
+
+
+APPTAINER = """#!/bin/sh
+echo "$@" "$PYTHONPATH" >> {calls}
+[ "$1" = exec ] || exit 2
+shift 2  # the image: its programs are those of this machine
+exec "$@"
+"""
+"""A program in place of Apptainer, which Debian does not have."""
+
+
+def test_a_job_in_an_image(
+    experiment: Any, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, program = tmp_path / "calls", tmp_path / "bin" / "apptainer"
+    program.parent.mkdir()
+    program.write_text(APPTAINER.format(calls=calls))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    target = {"kind": "slurm", "image": "/images/amlflow.sif", "python": sys.executable}
+    (folder / ".azureml" / "compute.yaml").write_text(f"in-image: {json.dumps(target)}\n")
+    run = submit(experiment, "import time; print('there', flush=True); time.sleep(600)", "in-image")
+    until(lambda: "there" in log_of(run))
+    run.cancel()  # the signal reaches the agent in the container
+    assert wait_for_end(run) == "Canceled"
+    command = f"exec /images/amlflow.sif {sys.executable} -m amlflow.jobs.agent --cluster"
+    assert calls.read_text() == f"{command} \n"  # without PYTHONPATH
     assert left_by(run) == []
