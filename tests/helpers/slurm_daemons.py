@@ -1,7 +1,7 @@
 """A Slurm for tests only: munged, slurmctld and three slurmd on this machine, as root.
 
-It has the nodes n1 to n3 with four processors and a GPU each, in the partition ``main``. Jobs of the
-partition ``high`` preempt jobs of ``main``, which then go back into the queue.
+It has the nodes n1 to n3 with four processors and a GPU each, in the partition ``main``. Jobs of
+the partition ``high`` preempt jobs of ``main``, which then go back into the queue.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ def test_what_a_job_cannot_take(cluster: Cluster) -> None:
     with pytest.raises(ComputeTargetException, match="'BIG' has 200000 bytes"):
         check(environment={"BIG": "x" * 200_000})
     cluster = SlurmCluster(SlurmSettings(image="/a.sif"))
-    with pytest.raises(ComputeTargetException, match="asks for 2 nodes, .* 'image' is '/a.sif'"):
+    with pytest.raises(ComputeTargetException, match=r"asks for 2 nodes, .* 'image' is '/a\.sif'"):
         check(nodes=2)
 
 

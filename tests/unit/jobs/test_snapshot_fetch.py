@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
 from amlflow.jobs.agent import snapshot_fetch
 from amlflow.jobs.agent.snapshot_fetch import SnapshotFetch
 from amlflow.spec import Unavailable
+
+NOTHING: Any = None
 
 
 class Tracker:
@@ -28,9 +29,9 @@ class Tracker:
 
 def fetch_from(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> SnapshotFetch:
     monkeypatch.setattr(snapshot_fetch, "fetch_snapshot", tracker.fetch)
-    fetch: Any = SnapshotFetch(None, None)  # type: ignore[arg-type]
+    fetch = SnapshotFetch(NOTHING, NOTHING)
     fetch.start()
-    return fetch  # type: ignore[no-any-return]
+    return fetch
 
 
 def test_it_is_fetched_once_and_in_another_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,12 +55,12 @@ def test_the_second_error_is_raised(error: Exception, monkeypatch: pytest.Monkey
 
 
 def test_an_agent_that_may_not_run_the_script_does_not_wait_for_ever(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     is_over = threading.Event()
     monkeypatch.setattr(snapshot_fetch, "fetch_snapshot", lambda job, folder: is_over.wait(60))
     monkeypatch.setattr(snapshot_fetch, "LEAVE_S", 0.01)
-    fetch: Any = SnapshotFetch(None, None)  # type: ignore[arg-type]
+    fetch = SnapshotFetch(NOTHING, NOTHING)
     fetch.leave()  # it was not started
     fetch.start()
     fetch.leave()
