@@ -343,10 +343,12 @@ class Queue(OneCluster):
     def __init__(self, state: JobState, identity: str = "here 1000") -> None:
         super().__init__(identity)
         self.state, self.canceled, self.is_away = state, 0, False
+        self.asked_now = 0
 
     def look(self, names: Any, *, now: bool = False) -> Any:
         if self.is_away:
             raise Unavailable("The controller is away.")
+        self.asked_now += now
         is_own = self.identify() == "here 1000"
         return {
             name: ClusterJob(state=self.state if is_own else JobState.UNKNOWN) for name in names
@@ -371,6 +373,18 @@ def test_who_submitted_a_job_takes_it_out_of_the_queue(tracker: MemoryTracker) -
     queue = Queue(JobState.QUEUED)
     run = cancel(tracker, queued(tracker), queue)
     assert (run.status, queue.canceled, is_left_in_queue(run)) == ("Canceled", 1, False)
+    assert queue.asked_now == 0  # many may be cancelled, and the last answer says enough
+
+
+@pytest.mark.parametrize("state", [JobState.QUEUED, JobState.RUNNING])
+def test_the_cluster_is_asked_now_about_a_job_that_has_started(
+    tracker: MemoryTracker, state: JobState
+) -> None:
+    """Its last answer may be from the time before the start, and the agent has to end the job."""
+    queue = Queue(state)
+    cancel(tracker, queued(tracker, AGENT), queue)
+    assert queue.asked_now == 1
+    assert queue.canceled == (state is JobState.QUEUED)
 
 
 @pytest.mark.parametrize("reason", ["another machine", "another user", "the controller is away"])

@@ -16,6 +16,7 @@ from amlflow.jobs.run_notes import has_agent, note_of_queue, requested_end_of
 from amlflow.spec import (
     FINAL,
     Cluster,
+    ClusterJob,
     JobState,
     RunChange,
     RunNotFound,
@@ -70,7 +71,7 @@ def remove_from_queue(tracker: Tracker, record: RunRecord, cluster: Cluster, nam
 
     Raises :class:`Unavailable`.
     """
-    job = cluster.look([name], now=True).get(name)
+    job = _look(record, cluster, name)
     is_waiting = job is not None and job.state in LEAVING
     if is_waiting:
         cluster.cancel([name])
@@ -92,3 +93,15 @@ def remove_from_queue(tracker: Tracker, record: RunRecord, cluster: Cluster, nam
     except RunNotFound:  # it was deleted in the meantime
         return False
     return True
+
+
+def _look(record: RunRecord, cluster: Cluster, name: str) -> ClusterJob | None:
+    """Return what the cluster knows of a run's job.
+
+    If the last answer says that it waits, and it has not reported a start, the cluster is not asked
+    again: otherwise it would be asked once for each run of an array that is cancelled.
+    """
+    job = None if has_agent(record) else cluster.look([name]).get(name)
+    if job is not None and job.state is JobState.QUEUED:
+        return job
+    return cluster.look([name], now=True).get(name)
