@@ -21,15 +21,46 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from amlflow.local_paths import resolve_links
 from amlflow.spec import Refused
 
+from amlflow_mlflow.entities import Experiment
+
 ARTIFACTS = "mlruns"
 """The folder beside a database that has the files of runs, unless you choose another one."""
+LOCATIONS_S = 10.0
+"""How long to use a server's answer about the locations of its experiments."""
+
+
+class Locations:
+    """The artifact locations of a store's experiments. ``experiments`` lists these."""
+
+    def __init__(self, experiments: Callable[[], Iterable[Experiment]]) -> None:
+        self._experiments = experiments
+        self._known: tuple[float, list[str]] | None = None
+
+    def ask(self) -> list[str]:
+        """Ask the store."""
+        return [experiment.artifact_location or "" for experiment in self._experiments()]
+
+    def recent(self) -> list[str]:
+        """Return the last answer, if it is not older than :data:`LOCATIONS_S`.
+
+        A script that submits many runs would otherwise list all experiments for each of them.
+        """
+        now = time.monotonic()
+        if self._known is None or now - self._known[0] > LOCATIONS_S:
+            self._known = now, self.ask()
+        return self._known[1]
+
+    def forget(self) -> None:
+        """Forget the last answer, since there is another experiment now."""
+        self._known = None
 
 
 def own_paths(database: Path | None, locations: Iterable[str]) -> list[Path]:

@@ -41,7 +41,13 @@ from amlflow_mlflow.files import Files
 from amlflow_mlflow.limits import limits_of
 from amlflow_mlflow.links import experiment_link, model_link, run_link
 from amlflow_mlflow.models import Models
-from amlflow_mlflow.own_paths import file_store_paths, local_folder, own_paths, server_paths
+from amlflow_mlflow.own_paths import (
+    Locations,
+    file_store_paths,
+    local_folder,
+    own_paths,
+    server_paths,
+)
 from amlflow_mlflow.paged_search import PagedSearch
 from amlflow_mlflow.points import Points
 from amlflow_mlflow.records import to_experiment, to_run
@@ -56,9 +62,6 @@ from amlflow_mlflow.stores import open_store
 
 RACES = 20
 """How often to try again after another process was faster."""
-LOCATIONS_S = 10.0
-"""How long to use a server's list of the experiments' locations. A new experiment that this object
-creates is in the list at once."""
 
 
 class MlflowTracker(TrackerBase):
@@ -84,8 +87,7 @@ class MlflowTracker(TrackerBase):
         self._models = Models(self._store, self._files, self)
         self._runs_with_status_tag: set[str] = set()
         """The runs whose status this object has put into a tag."""
-        self._known_locations: tuple[float, list[str]] | None = None
-        """The locations of a server's experiments, and when it was asked for them."""
+        self._locations = Locations(self._experiments)
 
     def _open_bulk(self) -> Bulk | None:
         """Return the reader of many runs; None if the store does not accept SQL."""
@@ -103,7 +105,7 @@ class MlflowTracker(TrackerBase):
             kind = {"mlflow.experimentKind": "custom_model_development"}
             try:
                 experiment_id = self._store.create_experiment(name, kind)
-                self._known_locations = None
+                self._locations.forget()
             except Refused:
                 # Perhaps another process has just created it. Otherwise, raise MLflow's error.
                 experiment = self._store.get_experiment_by_name(name)
@@ -429,23 +431,10 @@ class MlflowTracker(TrackerBase):
         if is_elsewhere(self.uri):
             return []
         if self._store.is_server:
-            return server_paths(self._server_locations())
-        paths = own_paths(self._store.database(), self._locations())
+            return server_paths(self._locations.recent())
+        paths = own_paths(self._store.database(), self._locations.ask())
         folder = local_folder(self.uri) if self.uri.startswith("file:") else None
         return paths if folder is None else [*file_store_paths(folder), *paths]
-
-    def _locations(self) -> list[str]:
-        return [experiment.artifact_location or "" for experiment in self._experiments()]
-
-    def _server_locations(self) -> list[str]:
-        """Return the locations of experiments, which are asked for again after some seconds.
-
-        A script that submits many runs would otherwise list all experiments for each of them.
-        """
-        now = time.monotonic()
-        if self._known_locations is None or now - self._known_locations[0] > LOCATIONS_S:
-            self._known_locations = now, self._locations()
-        return self._known_locations[1]
 
     # links
 

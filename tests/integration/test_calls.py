@@ -245,6 +245,6 @@ def test_a_loop_of_submits_lists_the_experiments_of_a_server_once(
     tracker.ensure_experiment("a new one")  # its files may be on this machine
     tracker.own_paths()
     assert calls["search_experiments"] == 2
-    monkeypatch.setattr("amlflow_mlflow.tracker.LOCATIONS_S", -1.0)  # some seconds later
+    monkeypatch.setattr("amlflow_mlflow.own_paths.LOCATIONS_S", -1.0)  # some seconds later
     tracker.own_paths()
     assert calls["search_experiments"] == 3
