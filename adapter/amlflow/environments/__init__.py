@@ -15,6 +15,7 @@
     room.py               amlflow for a Python without it; container_room.py: for a container
     container_python.py   a copy of this Python, for containers whose own is too old for amlflow
     installing.py         installs a plan's packages into a folder or an environment
+    old_metadata.toml     what old packages require, whose own metadata uv cannot parse
     uv.py                 runs uv, writes its log, and ends it on request
     reasons.py            one sentence for a build that failed
     relaxing.py           finds the nearest version that has a wheel, for a pin without one

@@ -32,6 +32,9 @@ from amlflow.environments.wheels import address_of_copy
 _LEGACY = ["setuptools<81", "cython<3"]
 """Build tools for source archives of v1's years. Newer releases lack names that they import."""
 
+_CONFIGURATION = Path(__file__).with_name("old_metadata.toml")
+"""The only configuration that uv reads: the user's own could change what is installed."""
+
 _V1_MINOR = 8
 """v1 used Python 3.8 for a definition that names no Python."""
 
@@ -136,9 +139,9 @@ class Installer:
         resolved = self._folder / "amlflow-resolved.txt"
         quiet = Uv(io.StringIO(), self._cancelled)
         code = quiet.run(
-            "pip", "compile", "--quiet", "--no-config", "--no-deps", "--only-binary", ":all:",
-            "--resolution", strategy, *self._target.resolving, "--output-file", resolved,
-            *self._index_options(), requirement_file,
+            "pip", "compile", "--quiet", "--config-file", _CONFIGURATION, "--no-deps",
+            "--only-binary", ":all:", "--resolution", strategy, *self._target.resolving,
+            "--output-file", resolved, *self._index_options(), requirement_file,
         )  # fmt: skip
         lines = read_resolved(resolved) if code == 0 else None
         for path in (requirement_file, resolved):
@@ -169,7 +172,7 @@ class Installer:
         if constraints:
             options += ["--constraints", str(self._write("constraints", constraints))]
         code = self._uv.run(
-            "pip", "install", *self._target.installing, "--no-config",
+            "pip", "install", *self._target.installing, "--config-file", _CONFIGURATION,
             "--requirements", requirements, *options, offline=offline,
         )  # fmt: skip
         (self._folder / "amlflow-constraints.txt").unlink(missing_ok=True)

@@ -184,6 +184,17 @@ def test_a_pin_without_a_wheel(links: Path, kept: Path) -> None:
     assert ensured(*lines, relax=True).warnings == environment.warnings
 
 
+def test_an_old_pandas_is_installed_although_uv_cannot_parse_its_metadata(
+    links: Path, kept: Path
+) -> None:
+    wheels.write_tiny(links, "pandas", "0.23.4", ["pytz (>=2011k)"])
+    for name in ("numpy", "python-dateutil", "pytz"):
+        wheels.write_tiny(links, name, "9999.1")
+    environment = ensured(f"--find-links {links}", "pandas<0.24")
+    assert "pandas==0.23.4" in environment.packages
+    assert "pytz==9999.1" in environment.packages
+
+
 def test_passwords_are_in_no_log_and_no_argument(links: Path, kept: Path) -> None:
     log = io.StringIO()
     seen: list[str] = []
