@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isnan
 from typing import Any
 
-from amlflow.spec import METRIC_FIELDS, Kind, Order, Point, RunQuery, RunRecord
+from amlflow.spec import METRIC_FIELDS, Kind, Order, Place, Point, RunQuery, RunRecord
 
 ORDERS = frozenset({"created", "duration", "params", *METRIC_FIELDS})
 """The fields for sorting runs that need the feature ``METRICS``."""
@@ -92,3 +93,19 @@ def sort_runs(runs: Iterable[RunRecord], order: Order) -> list[RunRecord]:
     comparable = [pair for pair in pairs if pair[0] is not None]
     comparable.sort(key=lambda pair: pair[0], reverse=order.descending)
     return [run for _, run in comparable] + [run for value, run in pairs if value is None]
+
+
+def from_place(runs: Iterable[RunRecord], order: Order, place: Place) -> list[RunRecord]:
+    """Return the runs from a place on. They are sorted as :func:`sort_runs` does."""
+
+    def is_before(run: RunRecord) -> bool:
+        value = value_of(run, order)
+        if value == place.value:
+            if run.created != place.created:
+                return run.created > place.created
+            return run.id < place.run_id
+        if value is None or place.value is None:
+            return place.value is None
+        return bool(value > place.value if order.descending else value < place.value)
+
+    return list(itertools.dropwhile(is_before, runs))

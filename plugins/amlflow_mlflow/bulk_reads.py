@@ -16,6 +16,7 @@ from amlflow_mlflow.dialects import DIALECTS
 from amlflow_mlflow.entities import Run, RunData, RunInfo
 from amlflow_mlflow.metric_numbers import MetricNumbers, Names, add_numbers, by_name, metrics_of
 from amlflow_mlflow.metric_sql import rows_sql
+from amlflow_mlflow.place_sql import place_sql
 from amlflow_mlflow.records import to_run
 from amlflow_mlflow.stored_values import read_column
 from amlflow_mlflow.typed_columns import type_run
@@ -88,8 +89,12 @@ class Bulk:
         if sort_key is None:
             return None
         direction = "DESC" if order.descending else "ASC"
+        condition = where.sql
+        if query.place is not None:
+            from_place = place_sql(sort_key, order, query.place, where.bind)
+            condition = f"{condition} AND {from_place}" if from_place else condition
         statement = (
-            f"{where.tables}{where.joins} WHERE {where.sql}"
+            f"{where.tables}{where.joins} WHERE {condition}"
             f" ORDER BY {sort_key} {direction} NULLS LAST, r.start_time DESC, r.run_uuid"
         )
         return self._read_in_order(query, statement, where.values)

@@ -167,7 +167,7 @@ class Where:
             for experiment_id in query.experiment_ids or ()
             if experiment_id.isdecimal()
         ]
-        among = ", ".join(self._value(experiment_id) for experiment_id in ids) or "NULL"
+        among = ", ".join(self.bind(experiment_id) for experiment_id in ids) or "NULL"
         clauses = [
             f"r.experiment_id IN ({among})",
             IS_ACTIVE,
@@ -185,7 +185,8 @@ class Where:
                 clauses.append(clause)
         self.sql = " AND ".join(clauses)
 
-    def _value(self, value: Any) -> str:
+    def bind(self, value: Any) -> str:
+        """Add a value to the statement, and return its placeholder."""
         for name, other in self.values.items():
             if type(other) is type(value) and other == value:
                 return f":{name}"
@@ -230,7 +231,7 @@ class Where:
     def _launched_sql(self) -> str:
         return (
             f"r.run_uuid IN (SELECT run_uuid FROM tags"  # noqa: S608
-            f" WHERE key = {self._value(SYSTEM + LAUNCHED)} AND value = {self._value('yes')})"
+            f" WHERE key = {self.bind(SYSTEM + LAUNCHED)} AND value = {self.bind('yes')})"
         )
 
     def order(self, order: Order) -> str | None:
@@ -269,7 +270,7 @@ class Where:
                 for part in _COLUMNS[field]
             )
         name, _, key = field.partition(".")
-        if not key or "\0" in key or not _is_unicode(key):
+        if not key or "\0" in key or not is_unicode(key):
             return ()
         try:
             if name in METRIC_FIELDS:
@@ -287,7 +288,7 @@ class Where:
     def _value_of(self, table: str, key: str) -> str:
         return (
             f"(SELECT kept.value FROM {table} AS kept WHERE kept.run_uuid = r.run_uuid"  # noqa: S608
-            f" AND kept.key = {self._value(key)})"
+            f" AND kept.key = {self.bind(key)})"
         )
 
     def _joined_value(self, table: str, key: str) -> str:
@@ -296,27 +297,27 @@ class Where:
             alias = self._joined[table, key] = f"joined{len(self._joined)}"
             self.joins += (
                 f" LEFT JOIN {table} AS {alias}"
-                f" ON {alias}.run_uuid = r.run_uuid AND {alias}.key = {self._value(key)}"
+                f" ON {alias}.run_uuid = r.run_uuid AND {alias}.key = {self.bind(key)}"
             )
         return f"{alias}.value"
 
     def _number(self, field: str, key: str) -> str:
         if field == "metrics_first":
-            return FIRST_SQL.format(key=self._value(to_key(key)))
+            return FIRST_SQL.format(key=self.bind(to_key(key)))
         alias = self._joined.get((field, key))
         if alias is None:
-            numbers = numbers_sql(field, key, self._value)
+            numbers = numbers_sql(field, key, self.bind)
             alias = self._joined[field, key] = f"joined{len(self._joined)}"
             self.joins += f" LEFT JOIN ({numbers}) AS {alias} ON {alias}.run_uuid = r.run_uuid"
         return f"{alias}.value"
 
     def _tag_value(self, column: str = "kept.value") -> str:
-        return _TAG_VALUE.format(value=column, empty=self._value(EMPTY))
+        return _TAG_VALUE.format(value=column, empty=self.bind(EMPTY))
 
     def _clause(self, condition: Condition) -> str | None:
         """Return SQL for exactly this condition, or None."""
         field, op, value, key = condition.field, condition.op, condition.value, condition.key
-        if isinstance(value, str) and ("\0" in value or not _is_unicode(value)):
+        if isinstance(value, str) and ("\0" in value or not is_unicode(value)):
             return None
         if field == "created" and isinstance(value, datetime):
             return self._created_clause(op, value)
@@ -324,10 +325,10 @@ class Where:
             return self._column(NAME_SQL, op, value)
         if key is None and field in _TEXT_TAGS:
             return self._entry("tags", _TEXT_TAGS[field], condition, value, is_spelled=False)
-        if key is None or "\0" in key or not _is_unicode(key):
+        if key is None or "\0" in key or not is_unicode(key):
             return None
         if field in METRIC_FIELDS:
-            return clause_sql(field, key, op, value, self._value)
+            return clause_sql(field, key, op, value, self.bind)
         if field == "tags":
             if op in (Op.EQ, Op.NE):
                 value = to_tag_value(key, value)  # type: ignore[arg-type]
@@ -346,18 +347,20 @@ class Where:
         ends = mlflow in ("FINISHED", "FAILED", "KILLED")
         if condition.field == "status" and condition.op is Op.EQ:
             if ends:
-                return f"r.status = {self._value(mlflow)}"
+                return f"r.status = {self.bind(mlflow)}"
             return f"(r.status NOT IN ('FINISHED', 'FAILED', 'KILLED') OR {self._launched_sql()})"
+        if condition.field == "status" and condition.op is Op.NE and ends:
+            return f"(r.status <> {self.bind(mlflow)} OR {self._launched_sql()})"
         if condition.field == "id" and condition.op is Op.EQ:
-            return f"r.run_uuid = {self._value(condition.value)}"
+            return f"r.run_uuid = {self.bind(condition.value)}"
         return None
 
     def _created_clause(self, op: Op, value: datetime) -> str | None:
         ms = to_ms(value)
         if op is Op.LE:
-            return f"r.start_time <= {self._value(ms)}"
+            return f"r.start_time <= {self.bind(ms)}"
         if op is Op.GE:
-            return f"r.start_time >= {self._value(ms if from_ms(ms) == value else ms + 1)}"
+            return f"r.start_time >= {self.bind(ms if from_ms(ms) == value else ms + 1)}"
         return None
 
     def _column(self, column: str, op: Op, value: Any) -> str | None:
@@ -366,7 +369,7 @@ class Where:
         if op is Op.LACKS:
             return f"{column} IS NULL"
         if op is Op.NE:
-            return f"({column} IS NULL OR {column} <> {self._value(value)})"
+            return f"({column} IS NULL OR {column} <> {self.bind(value)})"
         comparison = self._compare(column, op, value)
         return None if comparison is None else f"({column} IS NOT NULL AND {comparison})"
 
@@ -383,7 +386,7 @@ class Where:
                 return None
             comparison = f" AND {clause}"
         negation = "NOT " if op in (Op.LACKS, Op.NE) else ""
-        entries = f"FROM {table} AS kept WHERE kept.key = {self._value(key)}{comparison}"
+        entries = f"FROM {table} AS kept WHERE kept.key = {self.bind(key)}{comparison}"
         if self._reads_all_entries(condition):
             return f"r.run_uuid {negation}IN (SELECT kept.run_uuid {entries})"
         return f"{negation}EXISTS (SELECT 1 {entries} AND kept.run_uuid = r.run_uuid)"
@@ -400,15 +403,15 @@ class Where:
         if not isinstance(value, str):
             return None
         if op is Op.EQ:
-            return f"{column} = {self._value(value)}"
+            return f"{column} = {self.bind(value)}"
         if op is Op.STARTS_WITH:
-            return f"substr({column}, 1, {len(value)}) = {self._value(value)}"
+            return f"substr({column}, 1, {len(value)}) = {self.bind(value)}"
         if op is Op.CONTAINS:
-            return f"{self._dialect.find}({column}, {self._value(value)}) > 0"
+            return f"{self._dialect.find}({column}, {self.bind(value)}) > 0"
         return None
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
     return not any("\ud800" <= char <= "\udfff" for char in text)
 
 

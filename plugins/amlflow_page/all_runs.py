@@ -98,7 +98,7 @@ def is_quick(tracker: Tracker, request: Mapping[str, Any]) -> bool:
         is_filter(expression) and is_one_search(expression.tree["children"][2])
     ):
         return False
-    if request.get("cursor") is not None and sort != NEWEST_FIRST:  # pages before it are read, too
+    if request.get("cursor") is not None and sort != NEWEST_FIRST:  # pages before it may be read
         return False
     lists = [texts_of(request, key) for key in ("statuses", "targets")]
     return (

@@ -35,6 +35,7 @@ class MetricsLayer(Layer):
             query,
             conditions=[item for item in query.conditions if item.field not in METRIC_FIELDS],
             order=order if is_sorted else None,
+            place=query.place if is_sorted else None,
             limit=query.limit if is_sorted else 0,
             fields=_plain_fields(query),
         )

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from amlflow.exceptions import UserErrorException
 from amlflow.metric_numbers import is_metric
-from amlflow.query.document import whole_record
+from amlflow.query.document import record_fields, whole_record
 from amlflow.query.expression import Expression
 from amlflow.query.orders import metric_fields, native_order, order
 from amlflow.query.pages import (
@@ -17,11 +17,12 @@ from amlflow.query.pages import (
     order_feature,
     read_in_order,
     read_page,
+    read_parts,
     read_sorted,
 )
 from amlflow.query.search import Scope
 from amlflow.query.shapes import metrics_in
-from amlflow.spec import Condition, Op, RunQuery, RunRecord, Status, Tracker
+from amlflow.spec import FINAL, Condition, Op, RunQuery, RunRecord, Status, Tracker
 
 NEWEST_FIRST = "-created"
 MAX_EXPERIMENTS = 50
@@ -54,10 +55,12 @@ def list_page(
     by = order(column, scope.experiments)
     if sort == NEWEST_FIRST:
         return read_page(scope, expression, keep, size, cursor)
-    groups = _groups(scope, column, descending)
+    groups = _groups(scope, column, descending, cursor is None)
+    if groups is not None:
+        return read_parts(groups, expression, keep, size, cursor)
     native = native_order(column, descending)
-    if native is not None or groups is not None:
-        page = read_in_order(groups or [scope], expression, keep, size, native, cursor)
+    if native is not None:
+        page = read_in_order(scope, expression, keep, size, native, cursor)
         if page is not None:
             return page
     return read_sorted(scope, expression, keep, size, by, descending, cursor)
@@ -121,18 +124,37 @@ def parse_order(text: str) -> str:
     return f"-{column.strip()}" if direction.casefold() == "desc" else column.strip()
 
 
-def _groups(scope: Scope, column: str, descending: bool) -> list[Scope] | None:
+def _groups(scope: Scope, column: str, descending: bool, is_first_page: bool) -> list[Scope] | None:
     """Split a scope into parts whose runs follow each other in this order; None if it cannot."""
     if column == "status":
+        # Each part is a search, and there are many statuses that mostly no run has.
+        all_ended = is_first_page and not _any_goes_on(scope)
         return [
-            replace(scope, conditions=(*scope.conditions, Condition("status", Op.EQ, item)))
-            for item in sorted(STATUSES, reverse=descending)
+            replace(
+                scope,
+                experiments={} if all_ended and status not in FINAL else scope.experiments,
+                conditions=(*scope.conditions, Condition("status", Op.EQ, status)),
+            )
+            for status in sorted(STATUSES, reverse=descending)
         ]
     if column == "experiment" and len(scope.experiments) <= MAX_EXPERIMENTS:
         names = scope.experiments.items()
         by_name = sorted(names, key=lambda item: item[1].casefold(), reverse=descending)
         return [replace(scope, experiments=dict([item])) for item in by_name]
     return None
+
+
+def _any_goes_on(scope: Scope) -> bool:
+    """Whether a run of the scope has not ended."""
+    goes_on = [Condition("status", Op.NE, status) for status in sorted(FINAL)]
+    conditions = (*scope.conditions, *goes_on)
+    query = RunQuery(
+        experiment_ids=list(scope.experiments),
+        conditions=conditions,
+        limit=1,
+        fields=record_fields((), conditions),
+    )
+    return bool(scope.experiments) and any(True for _ in scope.tracker.find_runs(query))
 
 
 def narrow(scope: Scope, keep: Keep) -> Scope:

@@ -9,12 +9,23 @@ from __future__ import annotations
 import heapq
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
-from amlflow.metric_numbers import ORDERS, is_metric
+from amlflow.metric_numbers import ORDERS, is_metric, value_of
+from amlflow.query.cursors import (
+    parse_offset,
+    parse_part,
+    parse_place,
+    parse_position,
+    sort_key,
+    spell_offset,
+    spell_part,
+    spell_place,
+    spell_position,
+)
 from amlflow.query.document import record_fields
 from amlflow.query.evaluation import ERRORS, reason_of
 from amlflow.query.expression import Expression, QueryFailed
@@ -22,9 +33,16 @@ from amlflow.query.run_filter import RunFilter
 from amlflow.query.search import Scope, Search
 from amlflow.query.shapes import RUN, metrics_in, use_of
 from amlflow.query.supersets import EVERY, Superset
-from amlflow.spec import Condition, Feature, Op, Order, RunQuery, RunRecord
-from amlflow.times import from_microseconds, to_microseconds
-from amlflow.tracker_data import MAX_NAME, Malformed, show_value, to_count, to_whole
+from amlflow.spec import (
+    Condition,
+    Feature,
+    Op,
+    Order,
+    Place,
+    RunQuery,
+    RunRecord,
+)
+from amlflow.times import from_microseconds
 
 Keep = Callable[[RunRecord], bool]
 """Says whether a run that the tracker's search has found belongs on the page."""
@@ -81,7 +99,7 @@ def read_page(
         QueryFailed: jmespath cannot evaluate the filter on one of the runs.
         ValueError: the cursor is not the cursor of a page.
     """
-    position = None if cursor is None else _parse_cursor(cursor)
+    position = None if cursor is None else parse_position(cursor)
     run_filter = _Filter(scope, expression, keep)
     runs: list[RunRecord] = []
     looked_at = 0
@@ -94,14 +112,14 @@ def read_page(
             count += 1
             if run_filter.takes(record):
                 if len(runs) == size:
-                    return Page(runs, _cursor_of(runs[-1]), looked_at + count)
+                    return Page(runs, spell_position(sort_key(runs[-1])), looked_at + count)
                 runs.append(record)
-            position = _sort_key(record)
+            position = sort_key(record)
         looked_at += count
         if count < at_once:
             return Page(runs, None, looked_at)
         if position is not None and time.monotonic() > deadline:
-            return Page(runs, _spell_cursor(position), looked_at)
+            return Page(runs, spell_position(position), looked_at)
         at_once = MANY
 
 
@@ -119,7 +137,7 @@ def read_sorted(
     ``order`` returns the value by which runs are compared. Runs with None always come last. Of runs
     with equal values, the newest is first.
     """
-    latest, start = _offset(cursor)
+    latest, start = parse_offset(cursor)
     run_filter = _Filter(_limit_created(scope, latest), expression, keep)
     without_value: list[RunRecord] = []
     looked_at = 0
@@ -140,40 +158,61 @@ def read_sorted(
     triples = select(start + size + 1, read_values(), key=lambda triple: triple[:2])
     runs = [*(record for _, _, record in triples), *without_value][start : start + size + 1]
     has_more = len(runs) > size
-    return Page(
-        runs[:size], f"{to_microseconds(latest)}.{start + size}" if has_more else None, looked_at
-    )
+    return Page(runs[:size], spell_offset(latest, start + size) if has_more else None, looked_at)
 
 
 def read_in_order(
-    scopes: Iterable[Scope],
+    scope: Scope,
     expression: Expression | None,
     keep: Keep,
     size: int,
-    order: Order | None = None,
+    order: Order,
     cursor: str | None = None,
 ) -> Page | None:
     """Read a page as :func:`read_sorted` does, but let the tracker sort.
 
-    The scopes are read one after the other, and only as many runs as needed. Returns None if the
-    tracker cannot sort in this order.
+    Returns None if the tracker cannot sort in this order. The cursor says how many runs came before
+    the page, and the place of the last one, so that the tracker can begin there.
     """
-    latest, start = _offset(cursor)
+    latest, start, place = parse_place(cursor, order)
+    run_filter = _Filter(_limit_created(scope, latest), expression, keep)
+    if not run_filter.may_order(order):
+        return None
+    found = run_filter.find_after(order, size + 1, place)
+    if found is None:  # that run has gone or has changed: count the runs before the page
+        found = run_filter.find_in_order(order, start + size + 1)
+        found = itertools.islice(filter(run_filter.takes, found), start, None)
+    runs = list(itertools.islice(filter(run_filter.takes, found), size + 1))
+    next_cursor = None
+    if len(runs) > size:
+        next_cursor = spell_place(latest, start + size, runs[size - 1], order)
+    return Page(runs[:size], next_cursor, run_filter.looked_at)
+
+
+def read_parts(
+    scopes: Sequence[Scope],
+    expression: Expression | None,
+    keep: Keep,
+    size: int,
+    cursor: str | None = None,
+) -> Page:
+    """Read a page of the runs of several scopes, one scope after the other, each newest first.
+
+    Raises the exceptions of :func:`read_page`.
+    """
+    part, position = parse_part(cursor)
     runs: list[RunRecord] = []
     looked_at = 0
-    for scope in scopes:
-        run_filter = _Filter(_limit_created(scope, latest), expression, keep)
-        if order is not None and not run_filter.may_order(order):
-            return None
-        for record in run_filter.find_in_order(order, start + size + 1):
-            looked_at += 1
-            if run_filter.takes(record):
-                runs.append(record)
-                if len(runs) > start + size:
-                    return Page(
-                        runs[start:-1], f"{to_microseconds(latest)}.{start + size}", looked_at
-                    )
-    return Page(runs[start:], None, looked_at)
+    deadline = time.monotonic() + TIME_LIMIT_S
+    for number, scope in enumerate(scopes[part:], part):
+        seconds = max(0.0, deadline - time.monotonic())
+        page = read_page(scope, expression, keep, size - len(runs), position, seconds)
+        runs, looked_at, position = runs + page.runs, looked_at + page.looked_at, None
+        if page.cursor is not None:
+            return Page(runs, spell_part(number, page.cursor), looked_at)
+        if len(runs) == size and number + 1 < len(scopes):
+            return Page(runs, spell_part(number + 1), looked_at)
+    return Page(runs, None, looked_at)
 
 
 def find_all(
@@ -230,6 +269,12 @@ class _Filter:
         self._filter = None if expression is None else RunFilter(expression.tree["children"][2])
         self._superset: Superset = EVERY if self._filter is None else self._filter.superset
         self._search: Search | None = None
+        self._looked_at = 0
+
+    @property
+    def looked_at(self) -> int:
+        """How many runs have been read so far."""
+        return self._looked_at + (0 if self._search is None else self._search.candidates)
 
     def candidates(self, after: tuple[int, str] | None, limit: int) -> Iterator[RunRecord]:
         """Find runs after a position, newest first. A ``limit`` of 0 means no limit."""
@@ -247,11 +292,29 @@ class _Filter:
         """Whether one search of the tracker finds the runs, so that the tracker can sort them."""
         return len(self._superset) <= 1 and order_feature(order) in self._scope.tracker.features
 
-    def find_in_order(self, order: Order | None, hint: int) -> Iterator[RunRecord]:
-        """Find all runs in the tracker's order. They are read while you iterate."""
+    def find_in_order(
+        self, order: Order, hint: int, place: Place | None = None
+    ) -> Iterator[RunRecord]:
+        """Find all runs in the tracker's order. They are read while you iterate.
+
+        Those before a place may be missing.
+        """
+        self._looked_at = self.looked_at
         scope = replace(self._scope, metrics=self._metrics)
         self._search = Search(scope, self._numbered, self._named)
-        return self._search.find(self._superset, hint, order)
+        return self._search.find(self._superset, hint, order, place=place)
+
+    def find_after(
+        self, order: Order, hint: int, place: Place | None
+    ) -> Iterator[RunRecord] | None:
+        """Find the runs after the run at a place. None if that run is not there any more."""
+        if place is None:
+            return None
+        records = self.find_in_order(order, hint + 1, place)
+        for record in records:
+            if record.id == place.run_id and value_of(record, order) == place.value:
+                return records
+        return None
 
     def takes(self, record: RunRecord) -> bool:
         # The tracker's search may find runs that do not match.
@@ -268,39 +331,5 @@ class _Filter:
 
 def _is_at_or_before(record: RunRecord, position: tuple[int, str]) -> bool:
     """Whether a run is at a position or before it, in the order newest first, then by id."""
-    created, run_id = _sort_key(record)
+    created, run_id = sort_key(record)
     return (-created, run_id) <= (-position[0], position[1])
-
-
-def _sort_key(record: RunRecord) -> tuple[int, str]:
-    return to_microseconds(record.created), record.id
-
-
-def _spell_cursor(position: tuple[int, str]) -> str:
-    return f"{position[0]}.{position[1]}"
-
-
-def _cursor_of(record: RunRecord) -> str:
-    return _spell_cursor(_sort_key(record))
-
-
-def _parse_cursor(cursor: str) -> tuple[int, str]:
-    """Parse a cursor of :func:`_spell_cursor`: its microseconds and the id of its run."""
-    stamp, dot, run_id = cursor.partition(".")
-    try:
-        microseconds = to_whole(stamp)
-    except Malformed:
-        dot = ""
-    if not dot or not run_id or len(run_id) > MAX_NAME:
-        raise ValueError(f"{show_value(cursor)} is not the cursor of a page.")
-    return microseconds, run_id
-
-
-def _offset(cursor: str | None) -> tuple[datetime, int]:
-    if cursor is None:
-        return datetime.now(timezone.utc), 0
-    stamp, start = _parse_cursor(cursor)
-    try:
-        return from_microseconds(stamp), to_count(start)
-    except Malformed:
-        raise ValueError(f"{show_value(cursor)} is not the cursor of a page.") from None

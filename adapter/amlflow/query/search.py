@@ -23,7 +23,7 @@ from amlflow.query.document import (
 )
 from amlflow.query.pushdown import EXPERIMENT_NAME
 from amlflow.query.supersets import EVERY, Alternative, Superset, describe
-from amlflow.spec import Condition, Op, Order, RunNotFound, RunQuery, RunRecord, Tracker
+from amlflow.spec import Condition, Op, Order, Place, RunNotFound, RunQuery, RunRecord, Tracker
 
 logger = logging.getLogger("amlflow")
 
@@ -79,19 +79,24 @@ class Search:
         limit: int,
         order: Order | None = None,
         entries: Collection[Entry] | None = None,
+        place: Place | None = None,
     ) -> Iterator[RunRecord]:
         """Find the runs of a superset, newest first.
 
-        With ``order``, they come in that order; the superset must have one alternative then.
+        With ``order``, they come in that order; the superset must have one alternative then. Those
+        before ``place`` may be missing.
         ``entries`` are the entries of documents that the caller uses; None means all.
         """
         if self._scope.limit_newest is not None:
             # The limit applies before the expression, so all of these runs must be read.
             newest = self._scope.limit_newest
-            superset, limit = EVERY, min(limit or newest, newest)
+            superset, limit, place = EVERY, min(limit or newest, newest), None
         logger.debug("Query: pushed down %s.", describe(superset))
         records: Iterator[RunRecord] = self._merge(
-            [self._find_alternative(alternative, limit, order, entries) for alternative in superset]
+            [
+                self._find_alternative(alternative, limit, order, entries, place)
+                for alternative in superset
+            ]
         )
         if self._scope.limit_newest is not None:
             records = itertools.islice(records, self._scope.limit_newest)
@@ -159,9 +164,10 @@ class Search:
         limit: int,
         order: Order | None,
         entries: Collection[Entry] | None,
+        place: Place | None,
     ) -> Iterator[RunRecord]:
         """Find the runs of one alternative by one search."""
-        query = self._query(alternative, limit, order, entries)
+        query = self._query(alternative, limit, order, entries, place)
         return iter(()) if query is None else self._scope.tracker.find_runs(query)
 
     def _query(
@@ -170,6 +176,7 @@ class Search:
         limit: int,
         order: Order | None,
         entries: Collection[Entry] | None,
+        place: Place | None = None,
     ) -> RunQuery | None:
         """Make the query for one alternative; None if it excludes all experiments."""
         on_experiment = [term for term in alternative if term.field in _EXPERIMENT_FIELDS]
@@ -187,8 +194,9 @@ class Search:
         conditions = tuple(dict.fromkeys((*self._scope.conditions, *others)))
         fields = self._whole_record if entries is None else record_fields(entries, conditions)
         return RunQuery(
-            experiment_ids=ids, conditions=conditions, limit=limit, order=order, fields=fields
-        )
+            experiment_ids=ids, conditions=conditions, limit=limit, order=order, fields=fields,
+            place=place,
+        )  # fmt: skip
 
     def get(self, record: RunRecord) -> RunRecord:
         """Read the whole record of a run of which only a part was read.

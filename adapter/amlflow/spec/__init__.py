@@ -89,7 +89,7 @@ from amlflow.spec.records import (
     RunRecord,
 )
 from amlflow.spec.registry import ModelRegistry
-from amlflow.spec.search import Condition, Op, Order, RunQuery
+from amlflow.spec.search import Condition, Op, Order, Place, RunQuery
 from amlflow.spec.status import COMPLETED_WITH_ERRORS, FINAL, LAUNCHED, UNSTARTED, Status
 from amlflow.spec.tracker import (
     VERSION,
@@ -148,6 +148,7 @@ __all__ = [
     "Order",
     "PROCESS",
     "Partition",
+    "Place",
     "Point",
     "PropertyConflict",
     "QuickSearch",

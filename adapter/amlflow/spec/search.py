@@ -98,6 +98,19 @@ class Order:
     descending: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in an :class:`Order`: that of a run with this value, creation time and id.
+
+    ``value`` is what the order compares: a text, a number (the seconds of ``duration``), a
+    datetime, or None for a run without the field.
+    """
+
+    value: str | float | datetime | None
+    created: datetime
+    run_id: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunQuery:
     """Which runs to find: those of the experiments that meet all conditions.
@@ -112,6 +125,9 @@ class RunQuery:
     a record may then be missing, except its id, experiment and creation time. With the feature
     ``METRICS``, they may also name fields of :data:`METRIC_FIELDS`, or ``metrics.NAME`` for a
     single metric.
+
+    ``place`` is a hint that the runs before this place in ``order`` will not be read: they may be
+    missing. The run at the place and all runs after it are returned.
     """
 
     experiment_ids: Sequence[str] | None = None
@@ -119,3 +135,4 @@ class RunQuery:
     limit: int = 0
     order: Order | None = None
     fields: frozenset[str] | None = None
+    place: Place | None = None

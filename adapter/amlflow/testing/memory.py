@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from amlflow import spec
-from amlflow.metric_numbers import add_metrics, names_metrics, sort_runs, value_of
+from amlflow.metric_numbers import add_metrics, from_place, names_metrics, sort_runs, value_of
 from amlflow.spec import (
     ExperimentRecord,
     Feature,
@@ -137,6 +137,8 @@ class MemoryTracker(spec.TrackerBase):
                 runs = [add_metrics(run, self.read_points(run.id)) for run in runs]
             if query.order is not None:
                 runs = sort_runs(runs, query.order)
+                if query.place is not None:
+                    runs = from_place(runs, query.order, query.place)
             archived_ids = {
                 experiment.id for experiment in self._experiments.values() if experiment.archived
             }

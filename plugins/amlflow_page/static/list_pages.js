@@ -3,13 +3,14 @@
 import { post } from "./api.js";
 
 export const ROWS = 50;
-const MORE_ROWS = 200; // further pages are larger if not sorted by time, since the server reads earlier pages again
+const MORE_ROWS = 200; // further pages are larger if not sorted by time, since the database sorts all runs for each
 const TAB = String(Math.random()).slice(2); // the server ends a tab's earlier query when the tab asks a new one
 let asked = 0; // the number of questions: the server may get an earlier one later
 
-// Returns the next page of the top level: runs, or all groups at once.
-export async function readTop({ group }, request, cursor, signal) {
-  const size = cursor && request.sort !== "-created" ? MORE_ROWS : ROWS;
+// Returns the next page of the top level: runs, or all groups at once. `count` is how many rows are wanted.
+export async function readTop({ group }, request, cursor, count, signal) {
+  const isLarge = count > ROWS || (cursor && request.sort !== "-created");
+  const size = isLarge ? MORE_ROWS : ROWS;
   asked += 1;
   const question = { ...request, tab: TAB, number: asked };
   if (!group) return post("runs/search", { ...question, cursor, size }, signal);

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from amlflow import spec
+from amlflow.metric_numbers import value_of
 from amlflow.spec import (
     ExperimentRecord,
     Point,
@@ -295,6 +296,51 @@ class LeavesOutTheCreation(MemoryTracker):
         for run in made:
             self._runs[run.id] = replace(run, started=run.created + timedelta(seconds=1))
         return [self._runs[run.id] for run in made]
+
+
+class AfterThePlace(MemoryTracker):
+    """RunQuery: The run at the place and all runs after it are returned."""
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        runs = super().find_runs(query)
+        return (run for run in runs if query.place is None or run.id != query.place.run_id)
+
+
+class PlaceOfValuesOnly(MemoryTracker):
+    """RunQuery: The run at the place and all runs after it are returned."""
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        runs = super().find_runs(query)
+        if query.order is None or query.place is None or query.order.descending:
+            return runs
+        order, place = query.order, query.place
+        return (
+            run for run in runs if value_of(run, order) != place.value or run.id >= place.run_id
+        )
+
+
+class PlaceWithoutTheLacking(MemoryTracker):
+    """RunQuery: The run at the place and all runs after it are returned."""
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        runs = super().find_runs(query)
+        if query.order is None or query.place is None or query.place.value is None:
+            return runs
+        order = query.order
+        return (run for run in runs if value_of(run, order) is not None)
+
+
+class DurationsInMilliseconds(MemoryTracker):
+    """
+    Place: value is what the order compares: a text, a number (the seconds of duration), a
+        datetime, or None for a run without the field.
+    """
+
+    def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
+        order, place = query.order, query.place
+        if order == spec.Order("duration") and place is not None and place.value:
+            query = replace(query, place=replace(place, value=float(place.value) * 1000))  # type: ignore[arg-type]
+        return super().find_runs(query)
 
 
 class CountsAll(MemoryTracker):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -23,6 +24,7 @@ from amlflow.spec import (
     Tracker,
 )
 from amlflow.testing.suites.base import MILLISECOND, START, SuiteBase, new_point
+from amlflow.testing.suites.places import assert_places
 
 NAME = "val/loss 50%"
 SERIES: Sequence[Sequence[Any]] = (
@@ -169,6 +171,18 @@ class MetricSearchTests(SuiteBase):
                     assert indexes[-2:] == places[-2:], order
                 # Order: With the feature METRICS
                 assert indexes == places, order
+
+    def test_search_from_a_number(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
+        """
+        Place: value is what the order compares: a text, a number (the seconds of duration), a
+            datetime, or None for a run without the field.
+        """
+        self.needs(tracker, Feature.METRICS)
+        self.log_all(tracker, experiment)
+        orders = [Order(field, NAME) for field in METRIC_FIELDS]
+        for order in self.some([*orders, Order("created"), Order("duration")]):
+            for descending in (False, True):
+                assert_places(tracker, experiment, replace(order, descending=descending))
 
     def test_quick_search_by_metrics(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """

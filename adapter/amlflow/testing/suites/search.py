@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from amlflow.spec import (
@@ -21,6 +22,7 @@ from amlflow.spec import (
 from amlflow.testing.failures import BrokenSentence
 from amlflow.testing.suites.base import FEW, MILLISECOND, START, SuiteBase, current, later
 from amlflow.testing.suites.cleaning import new_name
+from amlflow.testing.suites.places import assert_places
 
 
 class SearchTests(SuiteBase):
@@ -278,6 +280,35 @@ class SearchTests(SuiteBase):
                     assert [n for n in indexes if n in different] == different, query.order
                 # Order: Runs without the field
                 assert indexes == places, query.order
+
+    def test_search_from_a_place(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
+        """
+        RunQuery: The run at the place and all runs after it are returned.
+        """
+        self.needs(tracker, Feature.ORDER)
+        values = ["b", None, "ä", "B", "b", "", "a'", None, "b"]
+        drafts = [
+            self.draft(
+                experiment,
+                # Three runs have the same time, and are ordered by their ids.
+                created=START + index // 3 * MILLISECOND,
+                name=value or "c",
+                description=value or None,
+                tags={} if value is None else {"a: key": value},
+                properties={} if value is None else {"a: key": value},
+                system={} if value is None else {"target": value},
+            )
+            for index, value in enumerate(values)
+        ]
+        for index, run in enumerate(tracker.create_runs(drafts)):
+            if index % 2:
+                ended = START + index // 4 * timedelta(seconds=1)
+                tracker.update_run(run.id, RunChange(status=Status.COMPLETED, ended=ended))
+        orders = [Order(field) for field in ("name", "description", "user", "ended")]
+        orders += [Order("tags", "a: key"), Order("properties", "a: key")]
+        for order in self.some([*orders, Order("system", "target"), Order("tags", "none")]):
+            for descending in (False, True):
+                assert_places(tracker, experiment, replace(order, descending=descending))
 
     def test_search_by_family(self, tracker: Tracker, experiment: ExperimentRecord) -> None:
         """
