@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 from helpers.browser import Keys, Page
 from helpers.studio import ADMIN, READER, WRITER
+from selenium.webdriver.support.expected_conditions import staleness_of
 
 ALL_RUNS = "#/amlflow/runs"
 ROW = ".amlflow-table tbody tr[data-id]"
@@ -301,6 +302,19 @@ def test_more_runs_come_as_the_page_is_scrolled(page: Page, experiment: Any, her
     page.until(all_there, "all 131 runs")
     assert page.see(".amlflow-foot").text == "131 runs"
     assert len(page.find_all(ROW)) < 131  # those in sight
+    # Reading the list again, also in another order, keeps the place, however many pages that takes.
+    scrolled = "return document.querySelector('.amlflow-scroller').scrollTop"
+    page.script("document.querySelector('.amlflow-scroller').scrollTop = 2500")
+    for button in ("Refresh", "Created"):
+        old = page.find_all(ROW)[0]
+        page.click(".amlflow button", button)
+        page.until(lambda old=old: staleness_of(old)(page.driver), "the list again")
+        page.until(lambda: page.script(scrolled) == 2500, "the place in the list")
+    page.write(".amlflow-code", f"id:{parent.id}{Keys.ENTER}")
+    page.until(lambda: count() == 1, "other runs")
+    page.driver.back()
+    page.until(lambda: count() > 1, "the runs again")
+    assert page.script(scrolled) == 0
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -29,6 +29,7 @@ import { SelectionBar } from "./selection_bar.js";
 import { changeTags } from "./tags_dialog.js";
 
 const CHARTED = 10; // runs that are shown in charts without a selection
+const MOST_KEPT = 1000; // the scroll position is kept if at most this many rows are above the end of the window
 
 export class AllRuns {
   constructor() {
@@ -119,7 +120,7 @@ export class AllRuns {
       (isNew) => {
         this.keep();
         this.show();
-        if (isNew) this.load();
+        if (isNew) this.load(true);
       },
     );
     this.groups = groupMenu(
@@ -150,7 +151,7 @@ export class AllRuns {
         this.views.element,
         this.failures,
         this.chartsButton,
-        compactButton("Refresh", () => this.load(), { symbol: "refresh", "aria-keyshortcuts": "r" }),
+        compactButton("Refresh", () => this.load(true), { symbol: "refresh", "aria-keyshortcuts": "r" }),
         this.news,
         this.age,
       ),
@@ -225,12 +226,12 @@ export class AllRuns {
   }
 
   // The user has chosen something: puts it into the address, so that it can be shared and Back undoes it.
-  // `isSameRuns` says that only the order has changed: then the selection is kept.
+  // `isSameRuns` says that only the order has changed: then the selection and the scroll position are kept.
   changed(isSameRuns = false) {
     if (!isSameRuns) this.table.forget();
     this.keep(true);
     this.show();
-    this.load();
+    this.load(isSameRuns);
   }
 
   moveColumn(column, step) {
@@ -304,7 +305,9 @@ export class AllRuns {
     this.tell();
   }
 
-  load() {
+  // Reads the list again. `isSameRuns` says that the scroll position is kept.
+  load(isSameRuns = false) {
+    this.keptTop = isSameRuns ? this.scroller.scrollTop : 0;
     this.search?.abort();
     this.search = null;
     this.setStale(true);
@@ -335,19 +338,25 @@ export class AllRuns {
     return this.isStale ? 0 : this.table.rows.size;
   }
 
+  // Returns how many rows have to be read for the scroll position that is kept.
+  rowsToKeep() {
+    const count = this.keptTop ? this.table.window.rowsTo(this.keptTop) : 0;
+    return count <= MOST_KEPT ? count : 0;
+  }
+
   // Reads more rows, until one page more is shown.
   async more(asked = false) {
     if (this.search || this.done || (!asked && (!this.cursor || this.failed))) return;
     const search = new AbortController();
     this.search = search;
-    const wanted = this.count() + ROWS;
+    const wanted = Math.max(this.count() + ROWS, this.rowsToKeep());
     this.failed = false;
     this.searchSince = Date.now();
     const ticking = setInterval(() => this.search === search && this.tell(), 1000);
     this.tell();
     try {
       while (this.search === search && this.count() < wanted) {
-        const page = await this.readPage(search.signal);
+        const page = await this.readPage(wanted - this.count(), search.signal);
         if (this.search !== search) return;
         this.follower.heard();
         this.take(page);
@@ -355,6 +364,8 @@ export class AllRuns {
         this.tell();
       }
       this.search = null;
+      if (this.keptTop) this.scroller.scrollTop = this.keptTop;
+      this.keptTop = 0;
       this.tell();
       this.chart();
     } catch (failure) {
@@ -377,8 +388,8 @@ export class AllRuns {
     if (!this.done && this.cursor && this.visible && top < innerHeight && top > 0) this.more();
   }
 
-  readPage(signal) {
-    return readTop(this.shown, this.request(), this.cursor, signal);
+  readPage(count, signal) {
+    return readTop(this.shown, this.request(), this.cursor, count, signal);
   }
 
   async readBranch(row, cursor, signal) {

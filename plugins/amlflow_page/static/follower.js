@@ -44,7 +44,7 @@ export class Follower {
     if (!list.visible || document.hidden || list.search) return;
     list.table.tick();
     if (list.failed) {
-      if (this.awaySince) list.load();
+      if (this.awaySince) list.load(true);
       return;
     }
     try {

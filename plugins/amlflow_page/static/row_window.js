@@ -51,6 +51,11 @@ export class RowWindow {
     return [Math.max(0, Math.min(first, count)), Math.min(count, Math.max(last, 0))];
   }
 
+  // Returns how many rows there are down to the end of the window at a scroll position.
+  rowsTo(top) {
+    return Math.ceil((top + (this.scroller?.clientHeight ?? 0)) / this.height);
+  }
+
   // Scrolls just far enough to show the whole row.
   reveal(index) {
     const seen = this.scroller?.clientHeight;

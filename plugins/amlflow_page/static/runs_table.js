@@ -82,7 +82,7 @@ export class RunsTable {
       h("th", { scope: "col", class: "amlflow-tick" }, this.all),
       ...named.map((each) => this.headOf(each)),
     );
-    if (focused) this.head.querySelector(`[data-column="${CSS.escape(focused)}"]`)?.focus();
+    if (focused) this.head.querySelector(`[data-column="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
     this.draw();
     this.told();
   }
@@ -281,11 +281,12 @@ export class RunsTable {
     }
   }
 
-  // Draws all rows again.
+  // Draws all rows again. The old ones are removed last: the table would be too short to stay where it is scrolled to.
   draw() {
-    for (const element of this.elements.values()) element.remove();
+    const old = [...this.elements.values()];
     this.elements.clear();
     this.render();
+    for (const element of old) element.remove();
   }
 
   drawn(node) {
