@@ -99,8 +99,13 @@ export class Board {
     this.page.load();
   }
 
-  markSeen(now) {
-    noteVisit(this.shown, now, now).catch((failure) => say(failure.message, true));
+  async markSeen(now) {
+    try {
+      await noteVisit(this.shown, now, now);
+    } catch (failure) {
+      say(failure.message, true);
+      return;
+    }
     this.since = now;
     this.changes.hidden = true;
     if (!this.changed) return;
