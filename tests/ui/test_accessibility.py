@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import amlflow_page
 import pytest
 from helpers.browser import THEMES, Keys, Page
 from helpers.studio import ADMIN
@@ -16,7 +18,8 @@ FINDINGS = """
 const done = arguments[arguments.length - 1];
 // What MLflow's page has beside the studio's parts is MLflow's.
 const isOurs = (element) => element.closest(".amlflow") || element === document.documentElement;
-axe.run(document, { resultTypes: ["violations"], elementRef: true }).then(
+const place = arguments[0] ? document.querySelector(arguments[0]) : document;
+axe.run(place, { resultTypes: ["violations"], elementRef: true }).then(
   ({ violations }) =>
     done(
       violations.flatMap(({ id, nodes }) =>
@@ -49,16 +52,54 @@ def runs(experiment: Any, folder: Path) -> list[Any]:
         log = folder / "std_log.txt"
         log.write_text(f"{COLOURED}\n{'wide ' * 100}\nValueError: {number}\n" * 40)
         run.upload_file("user_logs/std_log.txt", str(log))
+        run.child_run(name="fold")  # it goes on
         run.fail(error_details=f"ValueError: {number}\n" + "line\n" * 40)
         runs.append(run)
     return runs
 
 
-def findings(page: Page) -> list[str]:
+STATIC = Path(amlflow_page.__file__).parent / "static"
+OPENED = {
+    "filter_bar.js": "Experiment", "failures.js": "Failures", "saved_views.js": "Views",
+    "columns_menu.js": "Columns", "group_menu.js": "Group", "actions_menu.js": "Actions",
+    "copy_menu.js": "Copy as", "charts.js": "Add a chart",
+}  # fmt: skip
+"""The menu that each file makes, by its label."""
+ASKED = {
+    "keys.js": "the keys", "saved_views.js": "Versions…, Rename…", "tags_dialog.js": "Tags…",
+    "cancelling.js": "Cancel with children",
+    "clipboard.js": "not here: it is only shown if a browser has no clipboard, as Rename… is",
+}  # fmt: skip
+"""The dialogs that each file shows, by what opens them in :func:`walk`."""
+SHOWN = "dialog[open], .amlflow-panel:not([hidden])"
+
+
+def findings(page: Page, selector: str | None = None) -> list[str]:
+    """What axe finds in the page, or in what a selector finds."""
     if not page.script("return 'axe' in window"):
         page.script(AXE.read_text(encoding="utf-8"))
-    found: list[str] = page.driver.execute_async_script(FINDINGS)
+    found: list[str] = page.driver.execute_async_script(FINDINGS, selector)
     return found
+
+
+def walk_menus(page: Page, theme: str) -> Iterator[tuple[str, list[str]]]:
+    """What axe finds in each menu and dialog of All runs, with runs that are selected."""
+    for label in OPENED.values():
+        page.click(".amlflow-menu > button", label)
+        page.see(".amlflow-panel")
+        yield f"the menu {label}, {theme}", findings(page, SHOWN)
+        page.press(Keys.ESCAPE)
+    for button, entry in (
+        (".amlflow-selection button", "Tags…"), (".amlflow-selection button", "Cancel with"),
+        (".amlflow-entry", "Versions…"), (".amlflow-entry", "Rename…"),
+    ):  # fmt: skip
+        if button == ".amlflow-entry":
+            page.click(".amlflow-menu > button", "Views")
+        page.click(button, entry)
+        page.see("dialog")
+        yield f"the dialog {entry}, {theme}", findings(page, SHOWN)
+        page.press(Keys.ESCAPE)
+        page.wait_until_gone("dialog")
 
 
 def walk(
@@ -89,6 +130,10 @@ def walk(
     page.click(".amlflow-bars button", "Columns")
     page.see(".amlflow-checklist")
     yield f"All runs, {theme}", findings(page)
+    page.press(Keys.ESCAPE)
+    yield from walk_menus(page, theme)
+    go("#/amlflow/runs?query=[].[name,status]", ".amlflow-value table")
+    yield f"a table of values, {theme}", findings(page, ".amlflow-value")
     groups = "group=tag:stage&subgroup=property:author&columns=status&columns=metric:loss"
     go(f"#/amlflow/runs?experiments={experiment.name}&{groups}", ".amlflow-group")
     page.click(".amlflow-group .amlflow-opener")
@@ -102,6 +147,9 @@ def walk(
     page.click("aside button[aria-label='Toggle sidebar']")
     page.see(".amlflow-nav.is-narrow a")
     yield f"a run, {theme}", findings(page)
+    for part in ("charts", "files"):
+        go(f"{run}/{part}", f"#amlflow-tab-{part}[aria-selected=true]")
+        yield f"its {part}, {theme}", findings(page, ".amlflow-run")
     go(f"{run}/logs", ".amlflow-log .amlflow-lines")
     yield f"its log, {theme}", findings(page)
     go(f"#/amlflow/difference?left={runs[0].id}&right={runs[1].id}", ".amlflow-diff .is-added")
@@ -114,3 +162,13 @@ def test_axe_finds_nothing(page: Page, experiment: Any, runs: list[Any]):
     page.driver.set_script_timeout(60)
     shown = [each for theme in THEMES for each in walk(page, experiment, runs, theme)]
     assert [each for each in shown if each[1]] == []
+
+
+def test_each_menu_and_dialog_is_walked():
+    calls = {path.name: path.read_text(encoding="utf-8") for path in STATIC.glob("*.js")}
+    del calls["dom.js"], calls["dialogs.js"]  # they make what the others show
+    menus = {name for name, text in calls.items() if re.search(r"\bmenu\(", text)}
+    dialogs = {
+        name for name, text in calls.items() if re.search(r"(?<!\.)\b(ask|showDialog)\(", text)
+    }
+    assert (menus, dialogs - {"log_view.js"}) == (set(OPENED), set(ASKED))
