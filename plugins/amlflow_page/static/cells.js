@@ -60,7 +60,7 @@ export function usualWidth(column, isGrouped = false) {
   if (isGrouped && isMetric(column)) return 190; // the mean, the least and the largest number
   if (kind === "created" && form() !== "ago") return 210;
   return (
-    { name: 240, status: 180, tags: 260, description: 240, error: 280, experiment: 150, id: 280 }[kind] ??
+    { name: 240, status: 240, tags: 260, description: 240, error: 280, experiment: 150, id: 280 }[kind] ??
     (isMetric(column) ? 110 : 130)
   );
 }
