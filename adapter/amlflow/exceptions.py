@@ -134,6 +134,10 @@ class UserErrorException(AzureMLException):
     _error_codes: tuple[str, ...] = ("UserError",)
 
 
+class WrongUsage(UserErrorException):
+    """The command line is wrong (exit code 2). v1 has no such class, so ``__all__`` lacks it."""
+
+
 class AuthenticationException(UserErrorException):
     """The caller is unknown, or lacks a permission."""
 

@@ -13,7 +13,7 @@ import time
 from http import HTTPStatus
 from pathlib import Path
 
-from amlflow.exceptions import UserErrorException
+from amlflow.exceptions import UserErrorException, WrongUsage
 from amlflow.parts import check_part
 from amlflow.spec import redacted
 
@@ -44,6 +44,8 @@ def ui(port: str = "5000", path: str = ".", no_browser: bool = False) -> None:
     # Imported here, since every command of the CLI loads this module.
     from amlflow.core.project.configured import configured_uri
 
+    if not port.isdigit() or not 0 < int(port) < 65536:
+        raise WrongUsage(f"--port takes a number from 1 to 65535, and not {port!r}.")
     uri = configured_uri(path)
     if uri.partition(":")[0].partition("+")[0] not in STORES:
         raise UserErrorException(
@@ -54,7 +56,7 @@ def ui(port: str = "5000", path: str = ".", no_browser: bool = False) -> None:
         _show_server(redacted(uri).rstrip("/"), no_browser)
         return
     check_part("ui", "`amlflow ui`")
-    _check(port)
+    _check_free(port)
     server = subprocess.Popen(
         _command(uri, port), env=_environment(), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
     )
@@ -77,9 +79,7 @@ def ui(port: str = "5000", path: str = ".", no_browser: bool = False) -> None:
         )
 
 
-def _check(port: str) -> None:
-    if not port.isdigit() or not 0 < int(port) < 65536:
-        raise UserErrorException(f"--port takes a number from 1 to 65535, and not {port!r}.")
+def _check_free(port: str) -> None:
     with socket.socket() as probe:
         if sys.platform != "win32":  # there it allows ports that other programs listen on
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

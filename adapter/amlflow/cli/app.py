@@ -28,10 +28,10 @@ from amlflow import __version__
 from amlflow.cli import output
 from amlflow.cli.arguments import ARGUMENTS
 from amlflow.cli.commands import COMMANDS, GROUPS, Command
-from amlflow.cli.errors import MISSES, Unparsed, Unsuccessful, WrongUsage, describe
+from amlflow.cli.errors import MISSES, Unparsed, Unsuccessful, describe
 from amlflow.cli.synonyms import find_command, find_flag, find_verb, nearest
 from amlflow.cli.usage import right_line
-from amlflow.exceptions import AzureMLException
+from amlflow.exceptions import AzureMLException, WrongUsage
 from amlflow.terminal_texts import escape_controls
 
 logger = logging.getLogger("amlflow")

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from amlflow.cli.errors import MISSES, Missing, WrongUsage
-from amlflow.exceptions import AzureMLException
+from amlflow.cli.errors import MISSES, Missing
+from amlflow.exceptions import AzureMLException, WrongUsage
 
 Number = TypeVar("Number", int, float)
 

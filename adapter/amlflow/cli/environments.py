@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from amlflow.cli.checks import parse_number
-from amlflow.cli.errors import Missing, WrongUsage
+from amlflow.cli.errors import Missing
 from amlflow.cli.scope import Where
 from amlflow.core.environments.build_request import build_request_of, find_images
 from amlflow.core.environments.curated import curated_definitions
@@ -31,7 +31,12 @@ from amlflow.core.scripts.environment import (
 from amlflow.core.store import tracker_of
 from amlflow.environments import kept
 from amlflow.environments.kept_images import KeptImage, list_images, remove_image
-from amlflow.exceptions import AzureMLException, ComputeTargetException, UserErrorException
+from amlflow.exceptions import (
+    AzureMLException,
+    ComputeTargetException,
+    UserErrorException,
+    WrongUsage,
+)
 from amlflow.spec import Images, Tracker
 from amlflow.times import to_iso
 from amlflow.whole_files import write_text

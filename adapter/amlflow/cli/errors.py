@@ -10,6 +10,7 @@ from amlflow.exceptions import (
     ModelNotFoundException,
     ModelPathNotFoundException,
     UserErrorException,
+    WrongUsage,
 )
 from amlflow.spec import (
     ExperimentNotFound,
@@ -18,10 +19,6 @@ from amlflow.spec import (
     ModelNotFound,
     RunNotFound,
 )
-
-
-class WrongUsage(UserErrorException):
-    """The command line is wrong (exit code 2)."""
 
 
 class Unparsed(WrongUsage):

@@ -7,12 +7,12 @@ import sys
 from typing import Any
 
 from amlflow.cli.checks import checking_values, parse_number, parse_pair, parse_tag, require_path
-from amlflow.cli.errors import WrongUsage
 from amlflow.cli.progress import announce
 from amlflow.cli.scope import Where
 from amlflow.core.models.model import Model
 from amlflow.core.models.registration import check_model_name
 from amlflow.core.models.resource_configuration import ResourceConfiguration
+from amlflow.exceptions import WrongUsage
 
 
 def list_models(

@@ -8,8 +8,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from amlflow.cli.errors import WrongUsage
-from amlflow.exceptions import UserErrorException
+from amlflow.exceptions import UserErrorException, WrongUsage
 
 SKELETON = Path(__file__).with_name("skeleton")
 FILES = {

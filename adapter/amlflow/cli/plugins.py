@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from amlflow.cli.errors import WrongUsage
+from amlflow.exceptions import WrongUsage
 from amlflow.layers.stack import is_journaled, layers_for
 from amlflow.plugins import describe_plugins
 

@@ -6,7 +6,7 @@ import logging
 import re
 from typing import Any
 
-from amlflow.cli.errors import WrongUsage
+from amlflow.exceptions import WrongUsage
 from amlflow.query.evaluation import ERRORS, Interpreter, reason_of
 from amlflow.query.expression import Expression, QueryError, QueryFailed
 

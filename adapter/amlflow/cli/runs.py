@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from amlflow.cli.checks import parse_count, parse_tag
-from amlflow.cli.errors import Missing, WrongUsage
+from amlflow.cli.errors import Missing
 from amlflow.cli.queries import EXAMPLE, for_shells
 from amlflow.cli.scope import Where
 from amlflow.core.experiment import Experiment
@@ -18,6 +18,7 @@ from amlflow.core.runs.base import record_of
 from amlflow.core.runs.run import Run
 from amlflow.core.runs.status import RunStatus
 from amlflow.core.store import tracker_of
+from amlflow.exceptions import WrongUsage
 from amlflow.query.ask import ask, documents
 from amlflow.query.expression import Expression
 from amlflow.query.listing import list_sorted, narrow

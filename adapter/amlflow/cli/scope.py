@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from amlflow.cli.errors import Missing, WrongUsage
+from amlflow.cli.errors import Missing
 from amlflow.core.arguments import check_experiment_name
 from amlflow.core.experiment import Experiment
 from amlflow.core.project.config_json import find_config
 from amlflow.core.runs.run import Run
 from amlflow.core.workspace import Workspace, known_workspaces
-from amlflow.exceptions import UserErrorException
+from amlflow.exceptions import UserErrorException, WrongUsage
 from amlflow.spec import RunNotFound
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from amlflow.cli.checks import require_file
-from amlflow.cli.errors import Unsuccessful, WrongUsage
+from amlflow.cli.errors import Unsuccessful
 from amlflow.cli.progress import announce
 from amlflow.cli.runs import document
 from amlflow.cli.scope import Where, open_named
@@ -18,6 +18,7 @@ from amlflow.core.runs.waiting import watch_run
 from amlflow.core.scripts.conda_dependencies import CondaDependencies
 from amlflow.core.scripts.run_configuration import RunConfiguration
 from amlflow.core.scripts.script_run_config import ScriptRunConfig
+from amlflow.exceptions import WrongUsage
 
 
 def submit_script(

@@ -56,6 +56,9 @@ datastore attach -n 'a b' --address x
 plugins nope
 plugins check
 plugins new 1
+ui --port abc
+ui --port 70000
+ui --bogus
 run
 experiment
 nonsense
@@ -97,6 +100,7 @@ datastore detach -n nope
 datastore upload -n workspaceblobstore -p nope
 plugins check nope
 sync --path nope
+ui --path nope
 """
 CASES = [
     *((2, line) for line in WRONG_USAGE.strip().splitlines()),
