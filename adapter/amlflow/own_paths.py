@@ -35,11 +35,16 @@ class OwnPaths:
         self._identities: set[Identity] = set()
         self._linked: set[Identity] | None = None
         for path in paths:
-            if top is not None and top.is_relative_to(resolve_links(path)):
+            real_path = resolve_links(path)
+            if top is not None and top.is_relative_to(real_path):
                 continue
-            # If the database is a link, SQLite keeps its files beside the link's target.
-            for candidate in (path, *_companions(path), *_companions(resolve_links(path))):
-                self._paths.add(resolve_links(candidate))
+            candidates = {real_path, *_companions(real_path)}
+            if real_path != path:
+                # If the database is a link, SQLite keeps its files beside the link's target. An
+                # older one may have kept them beside the link.
+                candidates.update(_companions(resolve_links(path.parent) / path.name))
+            self._paths |= candidates
+            for candidate in candidates:
                 with contextlib.suppress(OSError):
                     self._identities.add(identity(candidate.stat()))
 
