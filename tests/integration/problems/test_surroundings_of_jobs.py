@@ -425,6 +425,29 @@ run.tag("a", "b")
     assert run.get_metrics() == {"m": 1, "n": 2}
 
 
+@pytest.fixture
+def trackio_folder(work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the tracker of this process. Name this fixture before ``submit``."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"trackio://{tmp_path}/tr")
+    return tmp_path / "tr"
+
+
+@pytest.mark.long
+def test_a_busy_trackio_folder_is_waited_for_when_a_job_starts(
+    trackio_folder: Path, submit: Any, experiment: Any
+) -> None:
+    experiment.start_logging(snapshot_directory=None).complete()
+    databases = [path for path in trackio_folder.rglob("*") if path.suffix in (".db", ".sqlite")]
+    assert databases
+    run = submit("from azureml.core import Run\nRun.get_context().log('m', 1)")
+    with contextlib.ExitStack() as stack:
+        for path in databases:
+            stack.enter_context(holding(path, ["BEGIN IMMEDIATE"]))
+    status, log = end_of(run)
+    assert status == "Completed", (log, run.get_details())
+    assert run.get_metrics() == {"m": 1}
+
+
 @pytest.mark.long
 def test_many_jobs_start_on_one_database_at_once(submit: Any) -> None:
     code = """
