@@ -51,3 +51,13 @@ def until(holds: Callable[[], Any], what: str) -> Any:
         assert time.monotonic() < deadline, f"not within a minute: {what}"
         time.sleep(0.05)
     return value
+
+
+def log_of(run: Any) -> str:
+    return str(run.get_details_with_logs()["logFiles"].get("user_logs/std_log.txt", ""))
+
+
+def end_of(run: Any) -> tuple[str, str]:
+    """Wait for a run's end, and return its status and its log."""
+    status = run.wait_for_completion(raise_on_error=False)["status"]
+    return status, log_of(run)
