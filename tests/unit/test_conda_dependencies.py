@@ -182,3 +182,15 @@ def test_packages_of_other_programs_are_kept_and_a_warning_names_them(
     assert "env.yml lists packages for 'npm', which are not installed" in caplog.text
     assert dependencies.as_dict()["dependencies"][-1] == {"npm": ["left-pad"]}
     assert list(dependencies.pip_packages) == ["numpy"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://me:secret@a.example/w.whl", "https://a.example/w.whl?sv=1&sig=secret",
+     "https://a.example/t/secret/w.whl", "https://a.example/w.whl?X-Amz-Security-Token=secret"],
+)  # fmt: skip
+def test_what_others_can_read_has_no_secret(address: str) -> None:
+    dependencies = CondaDependencies.create(pip_packages=[f"w @ {address}", address])
+    dependencies.add_channel(address)
+    assert "secret" not in repr(dependencies) + str(dependencies.without_secrets())
+    assert "secret" in str(dependencies.as_dict())

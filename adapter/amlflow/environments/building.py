@@ -17,7 +17,13 @@ from amlflow.environments import kept
 from amlflow.environments.bundled import add_bundled
 from amlflow.environments.conda import find_conda, identity_of, make_with_conda
 from amlflow.environments.errors import EnvironmentBuildException, MissingPackages
-from amlflow.environments.installing import Installer, Target, failure_of, freeze
+from amlflow.environments.installing import (
+    Installer,
+    Target,
+    failure_of,
+    freeze,
+    remove_secrets,
+)
 from amlflow.environments.keys import Python, key_of
 from amlflow.environments.plan import Plan, plan_of
 from amlflow.environments.pythons import Interpreter, choose
@@ -282,6 +288,7 @@ class _Build:
         self._warnings += installer.install(relaxing=self._relaxing)
         [site] = (self._path / "lib").glob("python*/site-packages")
         (site / "amlflow_room.pth").write_text(_PTH, encoding="utf-8")
+        remove_secrets(site)
         add_bundled(self._python.path, self._python.minor, self._path, site)
         kept.write_note(
             self._path,

@@ -19,10 +19,17 @@ from amlflow import whole_files
 from amlflow.environments import kept, pixi
 from amlflow.environments.conda_reasons import reason_of_conda
 from amlflow.environments.errors import EnvironmentBuildException
-from amlflow.environments.installing import Installer, Target, freeze, index_lines
+from amlflow.environments.installing import (
+    Installer,
+    Target,
+    freeze,
+    index_lines,
+    remove_secrets,
+)
 from amlflow.environments.keys import Surroundings
 from amlflow.environments.plan import Plan, plan_of
 from amlflow.environments.pythons import OLDEST, OLDEST_CLIENT, look
+from amlflow.environments.redaction import redact_all
 from amlflow.environments.room import ROOM
 from amlflow.environments.specification import OF_CONDA, Specification
 from amlflow.environments.uv import Uv
@@ -207,6 +214,8 @@ def _write_note(
 ) -> None:
     [site] = (python.parent.parent / "lib").glob("python3.*/site-packages")
     (site / "amlflow_room.pth").write_text(_PTH, encoding="utf-8")
+    remove_secrets(site)
+    _remove_secrets_of_conda(python.parent.parent)
     plan = plan_of(specification)
     kept.write_note(
         path,
@@ -218,6 +227,17 @@ def _write_note(
             "warnings": [*_python_of(specification)[1], *warnings],
         },
     )
+
+
+def _remove_secrets_of_conda(prefix: Path) -> None:
+    """Remove passwords and tokens of channels from conda's notes on its packages."""
+    for file in (prefix / "conda-meta").glob("*.json"):
+        content = json.loads(file.read_text(encoding="utf-8"))
+        clean = content | {
+            key: redact_all(content[key]) for key in ("url", "channel") if key in content
+        }
+        if clean != content:
+            whole_files.write_json(file, clean)
 
 
 def _packages_of_conda(prefix: Path) -> list[str]:

@@ -23,7 +23,7 @@ from amlflow.environments import kept
 from amlflow.environments.dockerfile import MADE_OF
 from amlflow.environments.errors import EnvironmentBuildCanceled, EnvironmentBuildException
 from amlflow.environments.image_pythons import is_old, minor_of, platform_of, warning_of_python
-from amlflow.environments.installing import Installer, Target, freeze
+from amlflow.environments.installing import Installer, Target, freeze, remove_secrets
 from amlflow.environments.kept_images import note_image_use
 from amlflow.environments.keys import Surroundings, key_of
 from amlflow.environments.plan import Plan, plan_of
@@ -310,6 +310,7 @@ class _Build:
         for line in self._plan.display_lines():
             self._say(f"  {line}")
         self._install(site, staging, python)
+        remove_secrets(site)
         _move_programs(site / "bin", home / "bin")
         return freeze(site)
 

@@ -23,7 +23,7 @@ from amlflow.environments.reasons import (
     reason_of,
     reason_of_hashes,
 )
-from amlflow.environments.redaction import redact
+from amlflow.environments.redaction import redact, redact_all
 from amlflow.environments.relaxing import read_resolved, relax
 from amlflow.environments.requirement_lines import Lines
 from amlflow.environments.uv import Uv
@@ -237,6 +237,22 @@ def failure_of(output: Sequence[str], python: str) -> EnvironmentBuildException:
     message = f"The environment could not be made: {reason}.{remedy}"
     missing = find_missing(output)
     return MissingPackages(message, missing) if missing else EnvironmentBuildException(message)
+
+
+def remove_secrets(site: Path) -> None:
+    """Remove passwords and tokens from the addresses that installers note in a folder of packages.
+
+    Other people may read an environment. Raises OSError.
+    """
+    for file in site.glob("*.dist-info/direct_url.json"):
+        _redact_file(file)
+
+
+def _redact_file(file: Path) -> None:
+    content = json.loads(file.read_text(encoding="utf-8"))
+    clean = redact_all(content)
+    if clean != content:
+        whole_files.write_json(file, clean)
 
 
 def freeze(site: Path) -> list[str]:

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 _USER = re.compile(r"(?<=://)[^/@\s\"']*@")
-_TOKEN = re.compile(r"(/t/)[^/\s\"']+|([?&](?:sig|token|key|password|access_token)=)[^&\s\"'#]+")
+_TOKEN = re.compile(
+    r"(/t/)[^/\s\"']+"
+    r"|([?&][\w-]*(?:sig|signature|token|key|password|secret|credential)=)[^&\s\"'#]+",
+    re.IGNORECASE,
+)
+"""A token of conda's channels, and what signs an address: Azure's ``sig``, S3's and others'."""
 
 
 def redact(text: str) -> str:
     """Replace all secrets in addresses by ``***``."""
     return _TOKEN.sub(lambda match: f"{match[1] or match[2]}***", _USER.sub("***@", text))
+
+
+def redact_all(value: Any) -> Any:
+    """Do the same with all texts of a value of JSON."""
+    return _in_texts(value, redact)
 
 
 def without_secrets(address: str) -> str:
@@ -21,13 +32,13 @@ def without_secrets(address: str) -> str:
 
 def without_credentials(definition: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     """Remove passwords and tokens from a definition's addresses. Also returns if there were any."""
-    content = _without_any(definition)
+    content = _in_texts(definition, without_secrets)
     return content, content != definition
 
 
-def _without_any(value: Any) -> Any:
+def _in_texts(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, dict):
-        return {key: _without_any(item) for key, item in value.items()}
+        return {key: _in_texts(item, change) for key, item in value.items()}
     if isinstance(value, list):
-        return [_without_any(item) for item in value]
-    return without_secrets(value) if isinstance(value, str) else value
+        return [_in_texts(item, change) for item in value]
+    return change(value) if isinstance(value, str) else value

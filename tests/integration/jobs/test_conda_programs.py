@@ -56,7 +56,8 @@ if "r-nowhere" in text:
     sys.exit(1)
 venv.create(prefix, symlinks=True)
 (prefix / "conda-meta").mkdir()
-meta = {{"name": "r-base", "version": "4.3.1", "build": "h1"}}
+meta = {{"name": "r-base", "version": "4.3.1", "build": "h1",
+        "url": "https://me:secret@a.example/t/secret/noarch/r-base.conda"}}
 (prefix / "conda-meta" / "r-base.json").write_text(json.dumps(meta))
 """
 R = ("python=3.11", "r-essentials", "cudatoolkit=11")
@@ -89,6 +90,9 @@ def test_what_only_conda_has_is_made_with_it(tmp_path: Path, name: str) -> None:
     assert environment.is_new
     assert environment.python.is_file()
     assert environment.packages == ["# conda: r-base=4.3.1=h1"]
+    [meta] = (environment.python.parent.parent / "conda-meta").iterdir()
+    assert "/noarch/r-base.conda" in meta.read_text()
+    assert "secret" not in meta.read_text()
     assert name in log.getvalue()
     assert yaml.safe_load((folder / "environment.yml").read_text()) == {
         "name": "amlflow",

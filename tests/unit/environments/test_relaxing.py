@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
-from amlflow.environments.installing import failure_of
+from amlflow.environments.installing import failure_of, remove_secrets
 from amlflow.environments.reasons import (
     find_failed_build,
     is_away,
@@ -153,8 +156,26 @@ def test_what_kind_of_failure_it_is() -> None:
         ("git+https://secret@a.example/x.git", "git+https://***@a.example/x.git"),
         ("https://a.example/t/secret/c", "https://a.example/t/***/c"),
         ("https://a.example/w.whl?a=b&sig=secret", "https://a.example/w.whl?a=b&sig=***"),
+        (
+            "https://a.example/w.whl?X-Amz-Signature=secret",
+            "https://a.example/w.whl?X-Amz-Signature=***",
+        ),
+        ("https://a.example/w.whl?sv=2020&se=2021", "https://a.example/w.whl?sv=2020&se=2021"),
         ("https://a.example/simple", "https://a.example/simple"),
     ],
 )
 def test_secrets_are_taken_out_of_addresses(text: str, shown: str) -> None:
     assert redact(text) == shown
+
+
+def test_what_uv_notes_of_an_address_keeps_no_secret(tmp_path: Path) -> None:
+    note = tmp_path / "tiny-1.0.dist-info" / "direct_url.json"
+    note.parent.mkdir()
+    note.write_text('{"url": "https://me:secret@a.example/w.whl?sig=secret", "archive_info": {}}')
+    linked = tmp_path / "in_the_cache"
+    linked.hardlink_to(note)
+    remove_secrets(tmp_path)
+    assert json.loads(note.read_text()) == {
+        "url": "https://***@a.example/w.whl?sig=***", "archive_info": {},
+    }  # fmt: skip
+    assert "secret" in linked.read_text()  # uv's cache stays as it is

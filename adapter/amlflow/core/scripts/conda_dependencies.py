@@ -7,7 +7,6 @@ installed in an environment of its own (:mod:`amlflow.environments`).
 from __future__ import annotations
 
 import copy
-import json
 import logging
 import os
 import re
@@ -19,6 +18,7 @@ from typing import Any, ClassVar
 from amlflow.core.absent.members import MEMBERS, Absent
 from amlflow.core.project.config_json import FOLDER
 from amlflow.core.scripts.unknown_settings import Settings
+from amlflow.environments.redaction import redact_all
 from amlflow.exceptions import UserErrorException
 from amlflow.whole_files import write_text
 
@@ -296,8 +296,7 @@ class CondaDependencies(Settings):
 
     def without_secrets(self) -> dict[str, Any]:
         """Return the content for other people: addresses have no names, passwords and tokens."""
-        text = re.sub(r"://[^/@\s\"]*@", "://***@", json.dumps(self.as_dict()))
-        content: dict[str, Any] = json.loads(re.sub(r"/t/[^/\s\"]+", "/t/***", text))
+        content: dict[str, Any] = redact_all(self.as_dict())
         return content
 
     def __repr__(self) -> str:
