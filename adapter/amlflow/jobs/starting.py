@@ -74,7 +74,11 @@ class StartOnCluster:
 
     def __init__(self, cluster: Cluster, job: Job) -> None:
         self._cluster, self._job = cluster, job
-        self.notes: Mapping[str, str] = cluster_notes(cluster, job.target.kind)
+
+    @property
+    def notes(self) -> Mapping[str, str]:
+        """Which cluster has the job."""
+        return cluster_notes(self._cluster, self._job.target.kind)
 
     def check(self) -> None:
         """Ask the cluster."""

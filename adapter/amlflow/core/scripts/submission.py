@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import shutil
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +77,12 @@ def submit(
         warn_of_one_machine(job.distribution, job.target)
         start = StartHere(job)
         script = dataclasses.replace(script, job=job)
-    with make_folder(folder) as lock:
-        return _launch(script, experiment, tags, parent, snapshot_id, folder, lock, start)
+    with ThreadPoolExecutor(2) as pool:
+        checking = pool.submit(start.check)  # first, since nothing else may be done before its end
+        with make_folder(folder) as lock:
+            return _launch(
+                script, experiment, tags, parent, snapshot_id, folder, lock, start, pool, checking
+            )
 
 
 @contextlib.contextmanager
@@ -122,17 +126,18 @@ def _launch(
     folder: JobFolder,
     lock: contextlib.ExitStack,
     start: Start,
+    pool: ThreadPoolExecutor,
+    checking: Future[None],
 ) -> RunRecord:
     tracker, job = tracker_of(experiment), script.job
-    with ThreadPoolExecutor(2) as pool, contextlib.ExitStack() as preparing:
-        checking = pool.submit(start.check)
+    with contextlib.ExitStack() as preparing:
         digest = pack_source(script, tracker, snapshot_id, folder.snapshot)
         if job.environment_note is not None:
             folder.put(folder.definition, environment_definition(script))
         # The snapshot is stored while the target is checked and the run is made, because each of
         # these takes a few calls to the tracker or the cluster.
         storing = pool.submit(snapshot.keep, tracker, digest, folder.snapshot)
-        checking.result()
+        preparing.callback(wait, [storing])  # it reads a folder that is removed after a failure
         status = preparing.enter_context(start.prepare())
         draft = draft_script_run(
             experiment,
@@ -143,6 +148,7 @@ def _launch(
             status=status,
             notes={**start.notes, **note_of(folder)},
         )
+        checking.result()
         [record] = tracker.create_runs([draft])
         try:
             storing.result()
