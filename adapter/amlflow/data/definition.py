@@ -37,7 +37,7 @@ ENCODINGS = {
     "utf8bom": "utf-8-sig",
     "iso88591": "latin-1",
     "latin1": "latin-1",
-    "ascii": "ascii",
+    "ascii": "utf-8",  # v1 reads all of UTF-8
     "utf16": "utf-16",
     "utf32": "utf-32",
     "windows1252": "cp1252",

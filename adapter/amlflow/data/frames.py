@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from amlflow.data.chosen_files import draw
 from amlflow.data.definition import Definition
 from amlflow.data.expressions import evaluate
@@ -24,13 +26,26 @@ def to_frame(definition: Definition, files: Sequence[DataFile]) -> pd.DataFrame:
         DatasetExecutionError: a file cannot be read.
         UserErrorException: a column that a step names does not exist.
     """
-    table = read_table(definition, files)
-    if definition.format != "delimited":
-        table = set_types(table, definition.options.get("column_types", {}))
-    frame = table.to_pandas(self_destruct=True)
+    if definition.format == "delimited":
+        frame = read_table(definition, files).to_pandas(self_destruct=True)
+    else:
+        frame = _to_frame_with_stored_types(definition, files)
     for name, *values in definition.steps:
         frame = FRAME_STEPS[name](frame, definition.options, *values)
     return frame.reset_index(drop=True) if definition.steps else frame
+
+
+def _to_frame_with_stored_types(definition: Definition, files: Sequence[DataFile]) -> pd.DataFrame:
+    types = definition.options.get("column_types", {})
+
+    def read(has_nanoseconds: bool) -> pd.DataFrame:
+        table = set_types(read_table(definition, files), types)
+        return table.to_pandas(self_destruct=True, coerce_temporal_nanoseconds=has_nanoseconds)
+
+    try:
+        return read(has_nanoseconds=True)  # as in v1
+    except pa.ArrowInvalid:  # a time is out of their range
+        return read(has_nanoseconds=False)
 
 
 def _take(frame: Any, options: Mapping[str, Any], count: int) -> Any:

@@ -16,13 +16,14 @@ import pyarrow.compute as pc
 
 from amlflow.exceptions import UserErrorException
 
-TRUE = ["true", "True", "TRUE", "t", "T", "y", "Y", "1"]
-FALSE = ["false", "False", "FALSE", "f", "F", "n", "N", "0"]
+TRUE = ["true", "True", "TRUE", "t", "T", "Y", "Yes", "YES", "1"]
+FALSE = ["false", "False", "FALSE", "f", "F", "N", "No", "NO", "0"]
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 _TIMES = tuple(
     (re.compile(expression), formats)
     for expression, formats in (
         (r"\d{4}-\d{1,2}-\d{1,2}", ("%Y-%m-%d",)),
+        (r"\d{4}-\d{1,2}-\d{1,2} \d{1,2}:\d{2}:\d{2}", ("%Y-%m-%d %H:%M:%S",)),
         (r"\d{4}/\d{1,2}/\d{1,2}", ("%Y/%m/%d",)),
         (r"\d{4}/\d{1,2}/\d{1,2} \d{1,2}:\d{2}:\d{2}", ("%Y/%m/%d %H:%M:%S",)),
         (r"\d{1,2}/\d{1,2}/\d{4}", ("%m/%d/%Y", "%d/%m/%Y")),
@@ -95,10 +96,15 @@ def _naive(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _from_texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Convert texts to numbers (with a sign or blanks) or times (not in ISO's form) if all fit."""
+    """Convert texts to numbers (with a sign or blanks), booleans (with blanks) or times (not in
+    ISO's form) if all fit."""
     first = _first_value(column)
     if first is None:
         return column
+    if first.strip() in (*TRUE, *FALSE):
+        flags = _flags(column)
+        if flags.null_count == column.null_count:
+            return flags
     if _NUMBER.fullmatch(first):
         return _numbers(column)
     for expression, formats in _TIMES:
@@ -113,6 +119,14 @@ def _first_value(column: pa.ChunkedArray) -> str | None:
         if len(valid):
             return str(valid[0].as_py())
     return None
+
+
+def _flags(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Convert texts to booleans. A text that is neither true nor false becomes null."""
+    trimmed = pc.utf8_trim_whitespace(column)
+    is_true = pc.is_in(trimmed, value_set=pa.array(TRUE))
+    is_false = pc.is_in(trimmed, value_set=pa.array(FALSE))
+    return pc.if_else(pc.or_(is_true, is_false), is_true, pa.scalar(None, pa.bool_()))
 
 
 def _numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -139,6 +153,8 @@ def _to_times(column: pa.ChunkedArray, form: str | None) -> pa.ChunkedArray:
     import pandas as pd
 
     times = pd.to_datetime(column.to_pandas(), format=form or "ISO8601", utc=True)
+    if times.isna().sum() != column.null_count:
+        raise ValueError("pandas takes a word such as NaN for a missing time; v1 does not")
     return pa.chunked_array([pa.Array.from_pandas(times.dt.tz_localize(None))]).cast(CLOCK)
 
 
@@ -149,6 +165,7 @@ def convert(column: pa.ChunkedArray, kind: Mapping[str, Any]) -> pa.ChunkedArray
         UserErrorException: the type does not exist.
     """
     # pandas can convert with nulls for values that do not fit.
+    import numpy
     import pandas as pd
 
     name = kind.get("type")
@@ -159,15 +176,14 @@ def convert(column: pa.ChunkedArray, kind: Mapping[str, Any]) -> pa.ChunkedArray
         if name == "float" and kind.get("decimal_mark") == ",":
             series = series.astype("str").str.replace(",", ".")
         numbers = pd.to_numeric(series, errors="coerce")
-        if name == "long" and numbers.notna().all():
-            numbers = numbers.astype("int64")
+        if name == "long":
+            # v1 cuts off the decimals.
+            numbers = numbers.astype("int64") if numbers.notna().all() else numpy.trunc(numbers)
         elif name == "float":
             numbers = numbers.astype("float64")
         return pa.chunked_array([pa.Array.from_pandas(numbers)])
     if name == "bool":
-        texts = column.cast(pa.string()).to_pylist()
-        flags = [True if text in TRUE else False if text in FALSE else None for text in texts]
-        return pa.chunked_array([pa.array(flags, pa.bool_())])
+        return _flags(column.cast(pa.string()))
     if name == "datetime":
         return _parse_times(series, kind.get("formats"))
     raise UserErrorException(

@@ -18,9 +18,10 @@ import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet
 
-from amlflow.data.definition import ENCODINGS, Definition
+from amlflow.data.definition import ENCODINGS, Definition, is_web
 from amlflow.data.errors import DatasetExecutionError, explain_errors
 from amlflow.data.inference import FALSE, TRUE, infer
+from amlflow.data.ragged import fill_rows
 from amlflow.data.storage import DataFile
 
 PATH = "Path"
@@ -29,6 +30,7 @@ BLOCK = 4 << 20
 """The number of bytes that pyarrow parses at once. A row cannot be longer."""
 HEAD = 64 << 10
 """The number of bytes in which a line of column names is looked for."""
+_OTHER_LENGTH = re.compile(r"Expected \d+ columns, got \d+")
 _DATE_PARTS = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
 
 
@@ -47,8 +49,9 @@ def read_table(
     options = definition.options
     tables: list[pa.Table] = []
     for file in files:
-        names = tables[0].column_names if tables and _is_positional(options) else None
-        tables.append(_read(reader, file, options, names))
+        tables.append(_read(reader, file, options, _first_names(tables, options)))
+    if not any(table.num_columns for table in tables) and definition.format != "parquet":
+        raise DatasetExecutionError(f"{files[0].address!r} is empty: it has no row.")
     if definition.format == "delimited" and (clocks := _clock_columns(tables)):
         tables = _as_texts(reader, files, options, clocks)
     table = _join(tables, files, lambda texts: _as_texts(reader, files, options, texts))
@@ -84,8 +87,11 @@ def _clock_columns(tables: Sequence[pa.Table]) -> list[str]:
     return list(dict.fromkeys(field.name for field in fields if pa.types.is_time32(field.type)))
 
 
-def _is_positional(options: Mapping[str, Any]) -> bool:
-    return options.get("header") != "COMBINE_ALL_FILES_HEADERS"
+def _first_names(tables: Sequence[pa.Table], options: Mapping[str, Any]) -> list[str] | None:
+    """Return the names of the first file's columns if they hold for the next file, too."""
+    if options.get("header") == "COMBINE_ALL_FILES_HEADERS":
+        return None
+    return next((table.column_names for table in tables if table.num_columns), None)
 
 
 Reader = Callable[..., pa.Table]
@@ -130,28 +136,49 @@ def _read_delimited(
     has_header = header in ("ALL_FILES_HAVE_SAME_HEADERS", "COMBINE_ALL_FILES_HEADERS") or (
         header == "ONLY_FIRST_FILE_HAS_HEADERS" and names is None
     )
-    is_typed = options.get("infer_column_types", True)
-    first = _first_row(file, options, stream)
+    first, lines = _first_row(file, options, stream)
     if not first:
-        raise DatasetExecutionError(f"{file.address!r} is empty: it has no row.")
-    own_names = _unique_names(first) if has_header else [_column_name(i) for i in range(len(first))]
-    all_names = list(names) if names is not None and _is_positional(options) else own_names
-    types = {name: pa.string() for name in (texts if is_typed else all_names)}
+        return pa.table({})
+    cells: list[str] = list(names) if names is not None else first if has_header else []
+    encoding = ENCODINGS[options.get("encoding", "utf8")]
+    separator = options.get("separator", ",")
+
+    def parse(source: Any, encoding: str, width: int, skipped: int) -> pa.Table:
+        all_names = _unique_names(cells + [""] * (width - len(cells)))
+        return _parse_delimited(source, encoding, all_names, skipped, options, texts)
+
+    try:
+        return parse(stream, encoding, len(cells or first), lines if has_header else 0)
+    except pa.ArrowInvalid as error:
+        if not _OTHER_LENGTH.search(str(error)):
+            raise
+    filled, width = fill_rows(file.open, file.address, encoding, separator, len(cells or first))
+    with filled:
+        return parse(filled, "utf-8", width, 1 if has_header else 0)
+
+
+def _parse_delimited(
+    source: Any,
+    encoding: str,
+    names: Sequence[str],
+    skipped: int,
+    options: Mapping[str, Any],
+    texts: Sequence[str],
+) -> pa.Table:
+    is_typed = options.get("infer_column_types", True)
+    has_empty_texts = options.get("empty_as_string", False)
     return pyarrow.csv.read_csv(
-        stream,
+        source,
         read_options=pyarrow.csv.ReadOptions(
-            column_names=all_names,
-            skip_rows=1 if has_header else 0,
-            encoding=ENCODINGS[options.get("encoding", "utf8")],
-            block_size=BLOCK,
+            column_names=names, skip_rows=skipped, encoding=encoding, block_size=BLOCK
         ),
         parse_options=pyarrow.csv.ParseOptions(
             delimiter=options.get("separator", ","), newlines_in_values=_has_line_breaks(options)
         ),
         convert_options=pyarrow.csv.ConvertOptions(
-            column_types=types,
-            null_values=[""],
-            strings_can_be_null=not options.get("empty_as_string", False),
+            column_types={name: pa.string() for name in (texts if is_typed else names)},
+            null_values=[] if has_empty_texts else [""],
+            strings_can_be_null=not has_empty_texts,
             quoted_strings_can_be_null=False,
             true_values=TRUE,
             false_values=FALSE,
@@ -163,8 +190,13 @@ def _has_line_breaks(options: Mapping[str, Any]) -> bool:
     return bool(options.get("support_multi_line", False))
 
 
-def _first_row(file: DataFile, options: Mapping[str, Any], stream: Any = None) -> list[str]:
-    """Return the cells of the first line, as Python's module csv reads them.
+def _first_row(
+    file: DataFile, options: Mapping[str, Any], stream: Any = None
+) -> tuple[list[str], int]:
+    """Return the cells of the first row, as Python's module csv reads them, and where it ends.
+
+    The end is a number of lines. As in v1, empty lines are passed over, and blanks around a cell
+    are left out. An empty file has no cells.
 
     If the caller has opened the file, pass it as ``stream``, because opening a file again may fetch
     it again. Afterwards, the stream is at its beginning.
@@ -177,7 +209,9 @@ def _first_row(file: DataFile, options: Mapping[str, Any], stream: Any = None) -
             source, "utf-8-sig" if encoding == "utf-8" else encoding, newline=""
         )
         try:
-            return next(csv.reader(lines, delimiter=options.get("separator", ",")), [])
+            reader = csv.reader(lines, delimiter=options.get("separator", ","))
+            row: list[str] = next(filter(None, reader), [])
+            return [cell.strip() for cell in row], reader.line_num
         except csv.Error as error:
             raise DatasetExecutionError(
                 f"{file.address!r} is not delimited text: {error}."
@@ -191,12 +225,12 @@ def _first_row(file: DataFile, options: Mapping[str, Any], stream: Any = None) -
 def _header(file: DataFile, options: Mapping[str, Any]) -> list[str]:
     """Return the cells of the first line, and read the whole file only if the line is very long."""
     beginning = file.read_beginning(HEAD)
-    text = beginning.decode(ENCODINGS[options.get("encoding", "utf8")], "ignore")
+    text = beginning.decode(ENCODINGS[options.get("encoding", "utf8")], "ignore").lstrip("\r\n")
     # The line is complete if its end, or the end of the file, is in the beginning.
     has_line = len(beginning) < HEAD or (
         not _has_line_breaks(options) and ("\n" in text or "\r" in text)
     )
-    return _first_row(file, options, io.BytesIO(beginning) if has_line else None)
+    return _first_row(file, options, io.BytesIO(beginning) if has_line else None)[0]
 
 
 def _unique_names(cells: Sequence[str]) -> list[str]:
@@ -234,11 +268,45 @@ def _read_json_lines(
     names: Sequence[str] | None,
     texts: Sequence[str],
 ) -> pa.Table:
-    if options.get("invalid_lines") == "drop" or options.get("encoding", "utf8") != "utf8":
-        stream = _valid_lines(file, options)
-    read_options = pyarrow.json.ReadOptions(block_size=BLOCK)
-    table = pyarrow.json.read_json(stream, read_options=read_options)
+    is_copied = options.get("invalid_lines") == "drop" or options.get("encoding", "utf8") != "utf8"
+
+    def parse(schema: pa.Schema | None, is_first: bool) -> pa.Table:
+        with ExitStack() as stack:
+            source = stream
+            if is_copied:
+                source = stack.enter_context(_valid_lines(file, options))
+            elif not is_first and not isinstance(stream, str):
+                source = stack.enter_context(file.open())  # the stream was read to its end
+            return pyarrow.json.read_json(
+                source,
+                read_options=pyarrow.json.ReadOptions(block_size=BLOCK),
+                parse_options=pyarrow.json.ParseOptions(explicit_schema=schema),
+            )
+
+    try:
+        table = parse(None, is_first=True)
+    except pa.ArrowInvalid as error:
+        if "Empty JSON file" in str(error):
+            return pa.table({})
+        raise
+    # In v1, the times of JSON are texts. pyarrow makes timestamps of them.
+    types = {field.name: _times_as_texts(field.type) for field in table.schema}
+    times = [
+        pa.field(*item) for item in types.items() if item[1] != table.schema.field(item[0]).type
+    ]
+    if times:
+        table = parse(pa.schema(times), is_first=False)
     return _cast_texts(table, texts)
+
+
+def _times_as_texts(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_timestamp(kind):
+        return pa.string()
+    if pa.types.is_struct(kind):
+        return pa.struct([(field.name, _times_as_texts(field.type)) for field in kind])
+    if pa.types.is_list(kind):
+        return pa.list_(_times_as_texts(kind.value_type))
+    return kind
 
 
 def _valid_lines(file: DataFile, options: Mapping[str, Any]) -> IO[bytes]:
@@ -297,8 +365,7 @@ def _as_texts(
 ) -> list[pa.Table]:
     tables: list[pa.Table] = []
     for file in files:
-        names = tables[0].column_names if tables and _is_positional(options) else None
-        tables.append(_read(reader, file, options, names, texts))
+        tables.append(_read(reader, file, options, _first_names(tables, options), texts))
     return tables
 
 
@@ -312,7 +379,9 @@ def _add_paths(
     counts = [part.num_rows for part in tables]
     columns: dict[str, list[Any]] = {}
     if options.get("include_path"):
-        columns[PATH] = [f"/{file.name.lstrip('/')}" for file in files]
+        columns[PATH] = [
+            file.address if is_web(file.address) else f"/{file.name.lstrip('/')}" for file in files
+        ]
     if pattern := options.get("partition_format"):
         for file in files:
             for name, value in parse_partition(pattern, file).items():

@@ -27,7 +27,7 @@ def column(write: Write, *values: str, **arguments: Any) -> pd.Series:
     [
         "2020-01-13 10:11:12", "2020-01-13T10:11:12", "2020-01-13T10:11:12Z",
         "2020-01-13 12:11:12+02:00", "2020/01/13 10:11:12", "1/13/2020 10:11:12",
-        "13/1/2020 10:11:12", "1/13/2020 10:11:12 AM",
+        "13/1/2020 10:11:12", "1/13/2020 10:11:12 AM", "2020-1-13 10:11:12",
     ],
 )  # fmt: skip
 def test_times(write: Write, text: str) -> None:
@@ -66,6 +66,7 @@ def test_an_ambiguous_date_begins_with_the_month(write: Write) -> None:
         ("2020.01.02",), ("2020-01",), ("Jan 13 2020",), ("10:11",), ("10:11:12",), ("yes", "no"),
         ("1,000",), ("$1",), ("50%",), ("NA", "1"), ("null", "1"), ("?", "1"), ("1_000",),
         ("20200113T101112",), ("2020-01-02 03:04:05", "2020-01-02T03:04:06Z"),
+        ("y", "n"), ("Yes", "maybe"), ("2020-01-02", "NaN"),
     ],
 )  # fmt: skip
 def test_what_stays_text(write: Write, texts: tuple[str, ...]) -> None:
@@ -82,6 +83,9 @@ def test_what_stays_text(write: Write, texts: tuple[str, ...]) -> None:
         ("Y", "N"),
         ("1", "0"),
         ("TRUE", "0"),
+        ("Yes", "No"),
+        ("YES", "0"),
+        (" true", "false "),
     ],
 )
 def test_booleans(write: Write, texts: tuple[str, str]) -> None:
@@ -123,6 +127,17 @@ def test_a_late_row_counts_too(write: Write) -> None:
     """v1 infers from 200 rows and makes null of "x"; nothing is lost here."""
     values = column(write, *["1", "2"] * 300, "x")
     assert values.iloc[-1] == "x"
+
+
+def test_whole_numbers_lose_their_decimals(write: Write) -> None:
+    types = {"a": DataType.to_long()}
+    assert column(write, "-1.5", "2.9", set_column_types=types).tolist() == [-1, 2]
+    assert column(write, "-1.5", "x", set_column_types=types).tolist()[0] == -1.0
+
+
+def test_words_for_flags_in_a_stated_type(write: Write) -> None:
+    flags = column(write, "Yes", "n", " TRUE", "y", set_column_types={"a": DataType.to_bool()})
+    assert flags.tolist() == [True, None, True, None]
 
 
 def test_without_inference(write: Write) -> None:

@@ -90,6 +90,8 @@ def test_empty_cells(write: Write) -> None:
     path = write("e.csv", "a,b\nx,1\n,2\n")
     assert frame_of(path)["a"].isna().tolist() == [False, True]
     assert frame_of(path, empty_as_string=True)["a"].tolist() == ["x", ""]
+    numbers = write("n.csv", "a,b\n1,x\n,y\n")
+    assert frame_of(numbers, empty_as_string=True)["a"].tolist() == ["1", ""]
 
 
 def test_paths_and_partitions(write: Write) -> None:
@@ -106,10 +108,19 @@ def test_paths_and_partitions(write: Write) -> None:
 
 def test_parquet_keeps_its_types(folder: Path) -> None:
     frame = pd.DataFrame({"a": [1, 0], "t": pd.to_datetime(["2020-01-01", "2020-01-02"])})
+    frame["t"] = frame["t"].astype("datetime64[us]")
     frame.to_parquet("p.parquet")
     pd.testing.assert_frame_equal(
-        Dataset.Tabular.from_parquet_files("p.parquet").to_pandas_dataframe(), frame
+        Dataset.Tabular.from_parquet_files("p.parquet").to_pandas_dataframe(),
+        frame.assign(t=frame["t"].astype("datetime64[ns]")),  # as in v1
     )
+
+
+def test_parquet_with_times_that_nanoseconds_do_not_have(folder: Path) -> None:
+    frame = pd.DataFrame({"t": pd.Series([datetime(1500, 1, 2)], dtype="datetime64[us]")})
+    frame.to_parquet("p.parquet")
+    read = Dataset.Tabular.from_parquet_files("p.parquet").to_pandas_dataframe()
+    pd.testing.assert_frame_equal(read, frame)
 
 
 def test_json_lines(write: Write) -> None:
@@ -117,6 +128,20 @@ def test_json_lines(write: Write) -> None:
     frame = Dataset.Tabular.from_json_lines_files(path).to_pandas_dataframe()
     assert frame["a"].tolist() == [1, 2]
     assert frame["b"].isna().tolist() == [False, True]
+
+
+def test_times_in_json_lines_are_texts(write: Write) -> None:
+    path = write("j.jsonl", '{"a": "2020-01-02", "b": {"c": ["2020-01-02T03:04:05Z"]}, "n": 1}\n')
+    frame = Dataset.Tabular.from_json_lines_files(path).to_pandas_dataframe()
+    assert frame["a"].tolist() == ["2020-01-02"]
+    assert list(frame["b"][0]["c"]) == ["2020-01-02T03:04:05Z"]
+    assert frame["n"].tolist() == [1]
+
+
+def test_times_in_json_lines_of_another_encoding_are_texts(write: Write) -> None:
+    path = write("j.jsonl", '{"ä": "2020-01-02"}\n'.encode("latin-1"))
+    frame = Dataset.Tabular.from_json_lines_files(path, encoding="latin1").to_pandas_dataframe()
+    assert frame["ä"].tolist() == ["2020-01-02"]
 
 
 def test_json_lines_that_are_none(write: Write) -> None:
@@ -236,9 +261,66 @@ def test_an_empty_folder(folder: Path) -> None:
         frame_of("nothing")
 
 
-def test_rows_of_other_lengths(write: Write) -> None:
-    with pytest.raises(DatasetExecutionError, match=r"r\.csv.*Expected 2 columns, got 3"):
-        frame_of(write("r.csv", "a,b\n1,2\n1,2,3\n"))
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("a,b\n5,6\n7,8,9\n", {"a": [5, 7], "b": [6, 8], "Column3": [None, 9]}),
+        ("a,b\n5,6,7\n8,9,5\n", {"a": [5, 8], "b": [6, 9], "Column3": [7, 5]}),
+        ("a,b,c\n5,6,7\n\n8\n", {"a": [5, 8], "b": [6, None], "c": [7, None]}),
+        ('a,b\n"x,\ny",5\nz\n', {"a": ["x,\ny", "z"], "b": [5, None]}),
+        ("title\n\na,b\nx,y\n", {"title": ["a", "x"], "Column2": ["b", "y"]}),
+    ],
+    ids=["long row", "short header", "short row", "quotes", "title"],
+)
+def test_short_rows_are_filled_up(
+    write: Write, text: str, columns: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    frame = frame_of(write("r.csv", text))
+    assert {name: [None if v != v else v for v in frame[name]] for name in frame} == columns
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "r.csv" in caplog.text
+
+
+def test_rows_of_other_lengths_in_other_files(write: Write) -> None:
+    paths = [
+        write("1.csv", "a,b\n5,x\n"),
+        write("2.csv", "a\n6\n"),
+        write("3.csv", "a,b,c\n7,y,z\n"),
+    ]
+    frame = frame_of(paths)
+    assert list(frame.columns) == ["a", "b", "Column3"]
+    assert frame["a"].tolist() == [5, 6, 7]
+    assert frame["Column3"].isna().tolist() == [True, True, False]
+
+
+def test_rows_of_other_lengths_in_another_encoding(write: Write) -> None:
+    frame = frame_of(write("r.csv", "ä,b\né\n".encode("utf-16")), encoding="utf16")
+    assert frame["ä"].tolist() == ["é"]
+
+
+def test_the_warning_names_the_first_row_of_another_length(
+    write: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    frame_of(write("r.csv", "a,b\n1,2\n1,2,3\n4\n"))
+    assert "line 3 has 3 cells instead of 2" in caplog.text
+
+
+def test_a_quote_that_does_not_end(write: Write) -> None:
+    with pytest.raises(DatasetExecutionError, match=r"r\.csv.*line 3: unexpected end"):
+        frame_of(write("r.csv", 'a,b\n"x,1\ny,2\n'))
+
+
+def test_empty_lines_before_the_names(write: Write) -> None:
+    frame = frame_of(write("r.csv", "\n\r\n a ,b\nx,5\n"))
+    assert frame.to_dict("list") == {"a": ["x"], "b": [5]}
+
+
+def test_an_empty_file_among_others_is_passed_over(write: Write) -> None:
+    paths = [write("1.csv", "a\n5\n"), write("2.csv", ""), write("3.csv", "a\n6\n")]
+    assert frame_of(paths)["a"].tolist() == [5, 6]
+    lines = [write("1.jsonl", '{"a": 5}\n'), write("2.jsonl", "")]
+    frame = Dataset.Tabular.from_json_lines_files(lines).to_pandas_dataframe()
+    assert frame["a"].tolist() == [5]
 
 
 def test_what_is_not_delimited_text(write: Write, folder: Path) -> None:
