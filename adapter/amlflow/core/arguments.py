@@ -19,6 +19,10 @@ _EXPERIMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,254}")
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,255}")
 
 
+class InvalidValueError(UserErrorException, ValueError):
+    """An argument has a wrong value. v1 raises a ValueError for it, which code may catch."""
+
+
 def check_text(value: Any, what: str, right: str) -> None:
     """Raise UserErrorException unless the value is a text that is not empty.
 

@@ -130,10 +130,10 @@ class TokenAuthentication(AbstractAuthentication):
         """Keep the caller's function.
 
         Raises:
-            UserErrorException: ``get_token_for_audience`` is not a function.
+            AuthenticationException: ``get_token_for_audience`` is not a function.
         """
         if not callable(get_token_for_audience):
-            raise UserErrorException(
+            raise AuthenticationException(
                 f"get_token_for_audience={get_token_for_audience!r} is not a function that takes "
                 "an Audience and returns a token."
             )
@@ -141,8 +141,18 @@ class TokenAuthentication(AbstractAuthentication):
         self._get_token = get_token_for_audience
 
     def get_token(self, audience: Audience = Audience.ARM) -> str:  # type: ignore[override]
-        """Return the token that the caller's function returns."""
-        return self._get_token(audience)
+        """Return the token that the caller's function returns.
+
+        Raises:
+            AuthenticationException: the function returned something else than a text.
+        """
+        token = self._get_token(audience)
+        if not isinstance(token, str):
+            raise AuthenticationException(
+                f"get_token_for_audience returned a {type(token).__name__} instead of a text, "
+                "which the token is."
+            )
+        return token
 
     def get_authentication_header(self) -> dict[str, str]:
         """Return the HTTP header with the token for :attr:`Audience.ARM`."""

@@ -77,7 +77,8 @@ def test_the_values_of_partitions(folder: Path, write: Write) -> None:
         }
         with pytest.raises(UserErrorException, match=r"\['city'\] are not among .*'country'"):
             dataset.get_partition_key_values(["city"])
-    assert Dataset.File.from_files("in").get_partition_key_values() == []
+    with pytest.raises(UserErrorException, match="has no partition keys"):
+        Dataset.File.from_files("in").get_partition_key_values()
 
 
 def test_when_the_data_has_changed(

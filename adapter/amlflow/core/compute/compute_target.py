@@ -352,7 +352,10 @@ class ComputeInstance(ComputeTarget):
         Network, keys and users have no effect here.
         """
         return ProvisioningConfiguration(
-            type="ComputeInstance", vm_size=vm_size, tags=tags or {}, description=description or ""
+            type="ComputeInstance",
+            vm_size=vm_size or "Standard_DS3_V2",
+            tags=tags or {},
+            description=description or "",
         )
 
     def delete(self, wait_for_completion: bool = False, show_output: bool = False) -> None:

@@ -6,6 +6,7 @@ import enum
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from amlflow.core.arguments import InvalidValueError
 from amlflow.exceptions import UserErrorException
 
 
@@ -36,7 +37,7 @@ class DataType:
             UserErrorException: it is another mark.
         """
         if decimal_mark not in (".", ","):
-            raise UserErrorException(f"decimal_mark={decimal_mark!r} is neither '.' nor ','.")
+            raise InvalidValueError(f"decimal_mark={decimal_mark!r} is neither '.' nor ','.")
         return DataType({"type": "float", "decimal_mark": decimal_mark})
 
     @staticmethod
@@ -130,9 +131,14 @@ def to_column_types(types: Mapping[str, DataType]) -> dict[str, dict[str, Any]]:
             "{'age': DataType.to_long()}."
         )
     for name, kind in types.items():
+        if not isinstance(name, str):
+            raise UserErrorException(
+                f"set_column_types has the {type(name).__name__} {name!r} as a column. A column is "
+                "named by its text, such as {'age': DataType.to_long()}."
+            )
         if not isinstance(kind, DataType):
             raise UserErrorException(
                 f"set_column_types[{name!r}] is the {type(kind).__name__} {kind!r}. It must be a "
                 "DataType, such as DataType.to_float()."
             )
-    return {str(name): kind.content for name, kind in types.items()}
+    return {name: kind.content for name, kind in types.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from amlflow.core.arguments import InvalidValueError
 from amlflow.core.data.bases import DatastoreBase, ScriptArgument
 from amlflow.exceptions import UserErrorException
 
@@ -15,6 +16,9 @@ class DataPath:
     """A path in a datastore.
 
     Source: ``azureml.data.datapath.DataPath`` 1.61; names are v1's.
+
+    Raises:
+        ValueError: the datastore is missing. The error is also a UserErrorException.
     """
 
     def __init__(
@@ -23,17 +27,22 @@ class DataPath:
         path_on_datastore: str | None = None,
         name: str | None = None,
     ) -> None:
+        if not isinstance(datastore, DatastoreBase):
+            raise InvalidValueError(
+                f"A DataPath is in a datastore, and got the {type(datastore).__name__} "
+                f"{datastore!r}. The call is DataPath(datastore, 'folder')."
+            )
         self._datastore = datastore
         self._path = path_on_datastore
         self._name = name
 
     @property
-    def datastore(self) -> DatastoreBase | None:
+    def datastore(self) -> DatastoreBase:
         return self._datastore
 
     @property
-    def datastore_name(self) -> str | None:
-        return None if self._datastore is None else self._datastore.name
+    def datastore_name(self) -> str:
+        return self._datastore.name
 
     @property
     def path_on_datastore(self) -> str | None:
@@ -70,8 +79,8 @@ class DataPathComputeBinding:
         self, data_reference_name: str | None = None, datapath: DataPath | None = None
     ) -> DataReference:
         """A path as an argument of a script."""
-        if datapath is None or datapath.datastore is None:
-            raise UserErrorException("A DataReference needs a DataPath with a datastore.")
+        if datapath is None:
+            raise UserErrorException("A DataReference needs a DataPath.")
         return DataReference(
             datapath.datastore,
             data_reference_name,

@@ -10,7 +10,13 @@ from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
 from amlflow.core.absent.members import Absent
-from amlflow.core.arguments import check_class, check_text, to_tag_keys, to_texts
+from amlflow.core.arguments import (
+    InvalidValueError,
+    check_class,
+    check_text,
+    to_tag_keys,
+    to_texts,
+)
 from amlflow.core.data.bases import DatasetBase
 from amlflow.core.data.consumption import DatasetConsumptionConfig
 from amlflow.core.data.datastore import datastores_of
@@ -146,8 +152,13 @@ class AbstractDataset(DatasetBase):
         ``partition_keys`` are the columns to return, or None for all.
 
         Raises:
-            UserErrorException: a key is not one of :attr:`partition_keys`.
+            UserErrorException: a key is not one of :attr:`partition_keys`, or there are none.
         """
+        if not self.partition_keys:
+            raise UserErrorException(
+                "get_partition_key_values: the data set has no partition keys. Pass "
+                "partition_format, such as '/{year}/{name}.csv', when you make it."
+            )
         keys = list(partition_keys or self.partition_keys)
         if unknown := [key for key in keys if key not in self.partition_keys]:
             raise UserErrorException(
@@ -345,14 +356,14 @@ def to_version(version: Any) -> int | None:
 def _check_count(count: Any, call: str) -> int:
     """Return a number of rows or files. Raises UserErrorException for another value."""
     if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        raise UserErrorException(f"{call}: {count!r} is not a whole number of 0 or more.")
+        raise InvalidValueError(f"{call}: {count!r} is not a whole number of 0 or more.")
     return count
 
 
 def _check_share(share: Any, call: str) -> float:
     """Return a probability as a float. Raises UserErrorException for another value."""
     if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= 1:
-        raise UserErrorException(f"{call}: {share!r} is not a number from 0 to 1.")
+        raise InvalidValueError(f"{call}: {share!r} is not a number from 0 to 1.")
     return float(share)
 
 

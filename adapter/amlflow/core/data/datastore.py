@@ -417,6 +417,9 @@ def _declare(
     # Imported here, since only registering needs it.
     from amlflow.core.console import warn_once
 
+    right = "Datastore.register_azure_blob_container(workspace, datastore_name, …)"
+    check_class(workspace, WorkspaceBase, "A datastore is in a Workspace", right)
+
     declared.attach(
         workspace, name, address, overwrite=overwrite or _is_same(workspace, name, address)
     )

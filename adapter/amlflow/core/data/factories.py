@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from amlflow.core.arguments import check_path, check_text
+from amlflow.core.arguments import InvalidValueError, check_path, check_text
 from amlflow.core.data.data_type import DataType, to_column_types, to_header
-from amlflow.core.data.dataset import AbstractDataset, definition_of, stores_of
+from amlflow.core.data.dataset import AbstractDataset, definition_of, partition_names, stores_of
 from amlflow.core.data.datastore import AbstractDatastore
 from amlflow.core.data.file_dataset import FileDataset
 from amlflow.core.data.sources import to_sources
@@ -131,12 +131,12 @@ class TabularDatasetFactory:
             UserErrorException: ``dataframe`` is not a data frame, or has a column that Parquet
                 cannot store.
         """
-        check_text(name, "A data set's name", "register_pandas_dataframe(dataframe, target, name)")
         if not hasattr(dataframe, "to_parquet"):
-            raise UserErrorException(
+            raise InvalidValueError(
                 "register_pandas_dataframe(dataframe, target, name) needs a pandas.DataFrame; "
                 f"dataframe is a {type(dataframe).__name__}."
             )
+        check_text(name, "A data set's name", "register_pandas_dataframe(dataframe, target, name)")
         store, folder = _target(target)
         if make_target_path_unique:
             folder = f"{folder or MANAGED}/{uuid.uuid4()}"
@@ -193,7 +193,7 @@ class FileDatasetFactory:
             DatasetValidationError: with ``validate``, a file does not exist.
         """
         sources, workspace = to_sources(path)
-        options = {} if partition_format is None else {"partition_format": partition_format}
+        options = _partition_options(partition_format)
         definition = Definition(kind=FILE, sources=sources, options=options)
         return _validate(FileDataset(definition, workspace), validate)
 
@@ -250,12 +250,21 @@ def _check_encoding(encoding: str) -> None:
 def _common_options(
     include_path: bool, partition_format: str | None, types: Mapping[str, DataType] | None
 ) -> dict[str, Any]:
-    options: dict[str, Any] = {"include_path": bool(include_path)}
-    if partition_format is not None:
-        options["partition_format"] = partition_format
+    options = {"include_path": bool(include_path), **_partition_options(partition_format)}
     if types:
         options["column_types"] = to_column_types(types)
     return options
+
+
+def _partition_options(partition_format: str | None) -> dict[str, Any]:
+    if partition_format is None:
+        return {}
+    if not isinstance(partition_format, str) or not partition_names(partition_format):
+        raise UserErrorException(
+            f"partition_format={partition_format!r} is not a path with names in braces, such as "
+            "'/{year}/{name}.csv'."
+        )
+    return {"partition_format": partition_format}
 
 
 def _table(path: Any, format: str, options: Mapping[str, Any], validate: bool) -> TabularDataset:
@@ -292,6 +301,6 @@ def _target(target: Any) -> tuple[AbstractDatastore, str | None]:
     store = getattr(target, "datastore", None)
     if isinstance(store, AbstractDatastore):
         return store, (target.path_on_datastore or "").strip("/") or None
-    raise UserErrorException(
+    raise InvalidValueError(
         f"target={target!r} is not valid: use a datastore, or a tuple (datastore, 'folder')."
     )

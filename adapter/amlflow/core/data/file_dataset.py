@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from amlflow.core.absent.members import Absent
+from amlflow.core.arguments import check_path
 from amlflow.core.data.consumption import DatasetConsumptionConfig
 from amlflow.core.data.dataset import AbstractDataset
 from amlflow.core.data.mount import MountContext
@@ -51,6 +52,8 @@ class FileDataset(AbstractDataset):
             UserErrorException: a local file exists already, and ``overwrite`` is False.
             DatasetExecutionError: a file cannot be read.
         """
+        if target_path is not None:
+            check_path(target_path, "The folder to download to", "dataset.download(target_path)")
         # fsspec is loaded when data is moved.
         from amlflow.data.download import download_files
 
@@ -69,6 +72,8 @@ class FileDataset(AbstractDataset):
         The folder has links to files of this machine, and copies of other files. Do not write to
         it: you would change the file behind a link.
         """
+        if mount_point is not None:
+            check_path(mount_point, "The folder to mount at", "dataset.mount(mount_point)")
         return MountContext(self._files, mount_point)
 
     def as_mount(self, path_on_compute: str | None = None) -> DatasetConsumptionConfig:

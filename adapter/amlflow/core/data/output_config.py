@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from amlflow.core.absent.members import Absent
-from amlflow.core.arguments import check_text, to_texts
+from amlflow.core.arguments import InvalidValueError, check_text, to_texts
 from amlflow.core.data.bases import ScriptArgument
 from amlflow.core.data.consumption import check_input_name
 from amlflow.core.data.data_type import to_column_types, to_header
@@ -36,7 +36,7 @@ class OutputDatasetConfig(ScriptArgument):
     """An output of a script: its name, its destination, and the data set that it becomes."""
 
     def __init__(self, mode: str = MOUNT, name: str | None = None, **kwargs: Any) -> None:
-        chosen = name if name is not None else f"output_{uuid.uuid4().hex[:8]}"
+        chosen = name if name not in (None, "") else f"output_{uuid.uuid4().hex[:8]}"
         self._name = check_input_name(chosen, "output")
         self.mode = mode
         self.destination: tuple[AbstractDatastore, str] | None = None
@@ -59,7 +59,15 @@ class OutputDatasetConfig(ScriptArgument):
     def register_on_complete(
         self: Self, name: str, description: str | None = None, tags: Mapping[str, Any] | None = None
     ) -> Self:
-        """Register the output as the next version of a data set if the run is completed."""
+        """Register the output as the next version of a data set if the run is completed.
+
+        Raises:
+            ValueError: the name is missing. The error is also a UserErrorException.
+        """
+        if name is None or name == "":
+            raise InvalidValueError(
+                "register_on_complete(name): the data set needs a name that is not empty."
+            )
         check_text(name, "A data set's name", "output.register_on_complete(name)")
         return self._with_changes(
             registration=OutputRegistration(

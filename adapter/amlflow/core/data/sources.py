@@ -25,7 +25,9 @@ def to_sources(path: Any) -> tuple[tuple[Source, ...], WorkspaceBase | None]:
         UserErrorException: it is not a path, or its datastores are in several workspaces.
     """
     is_pair = isinstance(path, tuple) and len(path) == 2 and isinstance(path[0], AbstractDatastore)
-    paths = list(path) if isinstance(path, (list, tuple)) and not is_pair else [path]
+    if isinstance(path, tuple) and not is_pair:
+        raise UserErrorException(f"The tuple {path!r} is not (datastore, path): {_FORMS}.")
+    paths = list(path) if isinstance(path, list) else [path]
     if not paths:
         raise UserErrorException(f"The path of the data set is an empty list: {_FORMS}.")
     sources: list[Source] = []

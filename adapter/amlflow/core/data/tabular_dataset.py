@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from amlflow.core.absent.members import Absent
+from amlflow.core.arguments import InvalidValueError
 from amlflow.core.data.dataset import AbstractDataset
 from amlflow.core.data.file_dataset import FileDataset
 from amlflow.data.definition import FILE, TABULAR, Definition
@@ -239,7 +240,7 @@ def _to_columns(columns: Any, call: str) -> list[str]:
     if not isinstance(names, (list, tuple, set)) or not all(
         isinstance(name, str) for name in names
     ):
-        raise UserErrorException(
+        raise InvalidValueError(
             f"{call}: {columns!r} is neither the name of a column nor a list of names."
         )
     return list(names)

@@ -87,6 +87,24 @@ class DataReferenceConfiguration(Settings):
     path_on_compute: str | None = None
     overwrite: bool = False
 
+    @property
+    def data_store_name(self) -> str | None:
+        """v1's other name of ``datastore_name``."""
+        return self.datastore_name
+
+    @data_store_name.setter
+    def data_store_name(self, value: str | None) -> None:
+        self.datastore_name = value
+
+    @property
+    def path_on_data_store(self) -> str | None:
+        """v1's other name of ``path_on_datastore``."""
+        return self.path_on_datastore
+
+    @path_on_data_store.setter
+    def path_on_data_store(self, value: str | None) -> None:
+        self.path_on_datastore = value
+
 
 @dataclass
 class _LocationInFile(DataLocation):
