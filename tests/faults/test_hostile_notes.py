@@ -299,7 +299,7 @@ def test_arbitrary_notes_break_nobodys_calls(registered: Store, damage: Damage) 
     read_all(registered)
 
 
-@settings(often, max_examples=max(1, EXAMPLES // 2))  # 36 commands and 40 routes for each
+@settings(often, max_examples=max(1, EXAMPLES // 3))  # 36 commands and 40 routes for each
 @given(damage=DAMAGES)
 def test_arbitrary_notes_break_no_command_and_no_page(
     registered: Store, page: Any, damage: Damage
