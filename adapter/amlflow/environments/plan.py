@@ -14,6 +14,8 @@ from amlflow.environments.specification import Specification
 from amlflow.environments.wheels import SCHEME, digest_of_copy
 
 _ADDRESS = re.compile(r"(\w+\+)?\w+://\S+")
+_PLACEHOLDER = re.compile(r"===?0\.0(\.post\d+)?(\.\*)?")
+"""The versions of the package sklearn. It is empty and requires scikit-learn in any version."""
 
 
 @dataclass(slots=True)
@@ -118,6 +120,7 @@ def _add_pip(line: str, plan: Plan, packages: list[str]) -> str | None:
     """Add a requirement of pip, and return it; None if amlflow leaves it out or replaces it."""
     # packaging takes a while to import, and only a definition with packages needs it.
     from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.specifiers import SpecifierSet
     from packaging.utils import canonicalize_name
 
     names = read_names()
@@ -148,6 +151,10 @@ def _add_pip(line: str, plan: Plan, packages: list[str]) -> str | None:
     if name in names.standard_library:
         plan.notes.append(f"{name} is left out: it is part of Python.")
         return None
+    if name == "sklearn" and _PLACEHOLDER.fullmatch(str(requirement.specifier)):
+        if plan.lines.requires_hashes:  # scikit-learn has a line of its own then
+            return None
+        requirement.specifier = SpecifierSet()
     requirement.name = names.renamed_pip.get(name, name)
     packages.append(str(requirement))
     return str(requirement)

@@ -53,7 +53,7 @@ def reason_of_hashes(output: Sequence[str]) -> str | None:
     """Return what is wrong with the hashes of a package; None if they are not the reason."""
     text = "\n".join(output)
     if match := _MISMATCH.search(text):
-        package, expected, computed = (" ".join(part.split()) for part in match.groups())
+        package, expected, computed = (" or ".join(part.split()) for part in match.groups())
         return (
             f"{package} does not have the hash that the definition names: it has {computed}, and "
             f"not {expected}"

@@ -10,6 +10,8 @@ from amlflow.environments.errors import EnvironmentBuildException
 from amlflow.environments.plan import Plan, plan_of
 from amlflow.environments.specification import Specification
 
+A, B = f"sha256:{'a' * 64}", f"sha512:{'b' * 128}"
+
 
 def planned(*pip: str, conda: tuple[str, ...] = (), folder: Path | None = None) -> Plan:
     return plan_of(Specification(pip=pip, conda=conda, folders=(str(folder),) if folder else ()))
@@ -74,6 +76,15 @@ def test_packages_of_azureml_become_amlflow() -> None:
     ]
 
 
+def test_the_placeholder_sklearn_has_no_version_of_scikit_learn() -> None:
+    """``pip freeze`` lists it beside scikit-learn."""
+    for line in ("sklearn==0.0", "sklearn==0.0.post12", "sklearn"):
+        assert planned(line).requirements == ["scikit-learn"]
+    assert planned("sklearn==0.22").requirements == ["scikit-learn==0.22"]
+    learn = f"scikit-learn==1.0.2 --hash={A}"
+    assert planned(f"sklearn==0.0 --hash={A}", learn).checked_lines() == [learn]
+
+
 def test_amlflow_itself_is_not_installed() -> None:
     assert planned("amlflow", "AMLflow==0.1", "numpy").requirements == ["numpy"]
 
@@ -103,9 +114,6 @@ def test_options_are_read(tmp_path: Path) -> None:
     assert lines.trusted_hosts == ["b.example"]
     assert lines.options == ["--no-binary numpy"]
     assert lines.ignored == ["-q", "--no-cache-dir"]
-
-
-A, B = f"sha256:{'a' * 64}", f"sha512:{'b' * 128}"
 
 
 def test_hashes_are_kept_for_what_is_listed_for_pip() -> None:
