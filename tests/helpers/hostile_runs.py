@@ -105,7 +105,7 @@ def read_members(thing: Any) -> None:
                 value = value()
             repr(list(value) if isinstance(value, Iterator) else value)
         except AzureMLException as refusal:
-            assert len(refusal.message) < 10_000, name  # noqa: PT017
+            assert refusal.message, name  # noqa: PT017
         except Exception as error:
             raise AssertionError(f"{type(thing).__name__}.{name}: {error!r}") from error
 
