@@ -160,7 +160,7 @@ def take(server: Server, run: Any, failed: Any, pair: list[Any]) -> None:
     page("failed_run", f"#/amlflow/runs/{failed.id}", ".amlflow-failure").save()
     one, other = pair
     where = f"#/amlflow/difference?left={one.id}&right={other.id}"
-    page("difference", where, ".amlflow-diff .is-added").save()
+    page("difference", where, ".amlflow-diff .is-added", height=1000).save()
     shown = page("logs", f"{address}/logs", ".amlflow-log")
     shown.see(".amlflow-log", "epoch")
     shown.save()
