@@ -28,6 +28,8 @@ _FROM_PIP = {
 """uv's variables for indexes. If one is not set, uv's older variable or pip's is used."""
 _DEFAULTS = {"UV_HTTP_TIMEOUT": "15", "UV_HTTP_RETRIES": "1", "UV_PYTHON_DOWNLOADS": "never"}
 """Defaults for the user's variables. They end a build in 30 s if an index does not answer."""
+_FINDING = threading.Lock()
+"""uv asks sysconfig, whose first answers can be None if two threads ask at once."""
 _WIDTH = "9999"
 """Where uv breaks lines. Its reasons are read, so they must not be broken."""
 
@@ -119,7 +121,8 @@ def find_uv() -> str:
         # Imported here, since few scripts make an environment.
         from uv import find_uv_bin
 
-        return os.fspath(find_uv_bin())
+        with _FINDING:
+            return os.fspath(find_uv_bin())
     except (ImportError, FileNotFoundError) as error:
         program = shutil.which("uv")
         if program is not None:
