@@ -15,10 +15,15 @@ import psutil
 from amlflow.exceptions import ComputeTargetException
 from amlflow.spec import JOB, ComputeBase, Ending, Work
 
+from amlflow_local.memory import count_oom_kills
 from amlflow_local.tree import end_tree
 
 SETTINGS = ("python",)
 _PR_SET_CHILD_SUBREAPER = 36
+_OUT_OF_MEMORY = (
+    "Meanwhile the kernel killed a process here, because the memory limit was reached (OOM). Ask "
+    "for more memory, or use less."
+)
 
 
 class LocalCompute(ComputeBase):
@@ -62,6 +67,7 @@ class LocalCompute(ComputeBase):
         _adopt_orphans()
         # The output goes straight into the file, so no other process can lose it or slow it down.
         # Both streams append to the file. The position of the second shows where the errors end.
+        oom_kills = count_oom_kills()
         errors = os.open(work.output, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         with work.output.open("ab") as output:
             try:
@@ -79,7 +85,7 @@ class LocalCompute(ComputeBase):
                 raise ComputeTargetException(
                     f"{command[0]!r} could not be started on this machine: {error.strerror}."
                 ) from error
-        return StartedProcess(work.name, process, errors)
+        return StartedProcess(work.name, process, errors, oom_kills)
 
     def clean(self, name: str) -> None:
         end_tree(name, grace=0.0)
@@ -88,8 +94,11 @@ class LocalCompute(ComputeBase):
 class StartedProcess:
     """A process that was started, as :class:`amlflow.spec.Started` describes it."""
 
-    def __init__(self, name: str, process: subprocess.Popen[bytes], errors: int) -> None:
+    def __init__(
+        self, name: str, process: subprocess.Popen[bytes], errors: int, oom_kills: int
+    ) -> None:
         self._name, self._process = name, process
+        self._oom_kills = oom_kills
         self._errors: int | None = errors
         self._ending: Ending | None = None
 
@@ -99,9 +108,7 @@ class StartedProcess:
         if code is not None and self._ending is None:
             self._ending = Ending(
                 code=code,
-                reason=f"The script was ended by the signal {signal.Signals(-code).name}."
-                if code < 0
-                else None,
+                reason=self._reason(code),
                 errors_end=self._errors_end(),
             )
         return self._ending
@@ -113,6 +120,15 @@ class StartedProcess:
         process = psutil.Process(self._process.pid)
         self._process.terminate()
         return [process]
+
+    def _reason(self, code: int) -> str | None:
+        """Return why the script has ended, if its exit code alone does not say so."""
+        is_out_of_memory = code != 0 and count_oom_kills() > self._oom_kills
+        if code >= 0 and not is_out_of_memory:
+            return None
+        name = f"was ended by the signal {signal.Signals(-code).name}" if code < 0 else ""
+        reason = f"The script {name or f'ended with exit code {code}'}."
+        return f"{reason} {_OUT_OF_MEMORY}" if is_out_of_memory else reason
 
     def _errors_end(self) -> int | None:
         """Return the offset after the last error output; None if there is none.
