@@ -156,12 +156,13 @@ def keep_names(works: Sequence[ClusterWork]) -> None:
 
 def _keep(array_name: str, names: Sequence[str]) -> None:
     path = _path_of(array_name)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     for old in path.parent.glob(_FILE.format(cluster="*", array="*")):
         with contextlib.suppress(OSError):  # another process does the same
             if time.time() - old.stat().st_mtime > KEPT_S:
                 old.unlink()
-    path.write_text(json.dumps(list(names)), encoding="utf-8")
+    with contextlib.suppress(OSError):  # such as a full home folder: Slurm has the names, too
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.write_text(json.dumps(list(names)), encoding="utf-8")
 
 
 def _read(array_name: str) -> list[str]:

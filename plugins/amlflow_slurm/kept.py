@@ -6,6 +6,7 @@ Many sites ask users not to call squeue often. So no question is asked again wit
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -45,9 +46,11 @@ def keep_answer(
     """
     age_s = MIN_AGE_S if max_age_s is None else max_age_s
     path = platformdirs.user_cache_path("amlflow") / f"slurm-{cluster_key()}-{name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with FileLock(f"{path}.lock"):
-        kept = _read(path)
+    with contextlib.ExitStack() as locked:
+        with contextlib.suppress(OSError):  # such as a home folder that a node does not have
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            locked.enter_context(FileLock(f"{path}.lock"))
+        kept = _read(path) or _unwritten.get(path)
         is_fresh = now or kept is None or not 0 <= time.time() - kept["time"] < age_s
         if kept is None or is_fresh:
             away = path.with_suffix(".away")
@@ -56,10 +59,14 @@ def keep_answer(
             try:
                 kept = {"time": time.time(), "answer": ask()}
             except Unavailable as failure:
-                away.write_text(failure.message, encoding="utf-8")
+                with contextlib.suppress(OSError):
+                    away.write_text(failure.message, encoding="utf-8")
                 raise
-            path.write_text(json.dumps(kept), encoding="utf-8")
-            away.unlink(missing_ok=True)
+            try:
+                path.write_text(json.dumps(kept), encoding="utf-8")
+                away.unlink(missing_ok=True)
+            except OSError:
+                _unwritten[path] = kept
     return kept["answer"], is_fresh
 
 
@@ -69,7 +76,7 @@ def _check_answers(away: Path) -> None:
         if not 0 <= time.time() - away.stat().st_mtime < AWAY_S:
             return
         message = away.read_text(encoding="utf-8", errors="replace")[:MAX_MESSAGE]
-    except FileNotFoundError:
+    except OSError:
         return
     raise Unavailable(message)
 
@@ -83,6 +90,8 @@ def cluster_key() -> str:
     return hashlib.sha256(place.encode()).hexdigest()[:16]
 
 
+_unwritten: dict[Path, Any] = {}
+"""The last answers, for this process alone, if this machine has no place to keep them."""
 _parsed: dict[Path, tuple[tuple[int, int], Any]] = {}
 """The last content of each file, with the file's time and size at that moment."""
 
