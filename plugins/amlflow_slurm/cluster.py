@@ -20,7 +20,7 @@ from amlflow.spec import (
     JobState,
     Unavailable,
 )
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from amlflow_slurm.arrays import (
     ELEMENT,
@@ -88,20 +88,32 @@ class SlurmCluster(ClusterBase):
         for group in split(works):
             self._submit(group)
 
-    @retry(
-        retry=retry_if_exception_type(Unavailable),
-        stop=stop_after_delay(RETRY_S),
-        wait=wait_exponential(0.5, max=5),
-        reraise=True,
-    )
     def _submit(self, works: Sequence[ClusterWork]) -> None:
+        is_first = True
+        for attempt in Retrying(
+            retry=retry_if_exception_type(Unavailable),
+            stop=stop_after_delay(RETRY_S),
+            wait=wait_exponential(0.5, max=5),
+            reraise=True,
+        ):
+            with attempt:
+                # Slurm may have been away when it was asked whether only its answer was lost.
+                if not is_first and self._has(works):
+                    return
+                is_first = False
+                self._sbatch_or_ask(works)
+
+    def _sbatch_or_ask(self, works: Sequence[ClusterWork]) -> None:
         try:
             self._sbatch(works)
         except Unavailable:
-            # Perhaps only the answer was lost. If Slurm has the first work of an array, it has all.
-            name = works[0].name
-            if self.look([name], now=True)[name].state is JobState.UNKNOWN:
+            if not self._has(works):  # otherwise only the answer was lost
                 raise
+
+    def _has(self, works: Sequence[ClusterWork]) -> bool:
+        """Whether works are in the queue. If Slurm has the first work of an array, it has all."""
+        name = works[0].name
+        return self.look([name], now=True)[name].state is not JobState.UNKNOWN
 
     def _sbatch(self, works: Sequence[ClusterWork]) -> None:
         first, name = works[0], works[0].name

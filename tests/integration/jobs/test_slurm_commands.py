@@ -81,11 +81,20 @@ def test_the_scripts_time_is_part_of_the_jobs(
     assert "--time" not in calls.read_text()
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "slurm_load_jobs error: Unable to contact slurm controller (connect failure)",
+        "squeue: error: Munge encode failed: Failed to connect to munge.socket: Connection refused",
+        "slurm_load_jobs error: Protocol authentication error",
+        "slurm_load_jobs error: Zero Bytes were transmitted or received",
+        "slurm_load_jobs error: Socket timed out on send/recv operation",
+    ],
+)
 def test_a_controller_that_is_away_is_no_state(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: Cluster
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: Cluster, message: str
 ) -> None:
-    message = "echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1"
-    fake(tmp_path, monkeypatch, "squeue", message)
+    fake(tmp_path, monkeypatch, "squeue", f"echo '{message}' >&2; exit 1")
     with pytest.raises(Unavailable, match="does not answer"):
         cluster.look([NAME])
 
@@ -97,6 +106,23 @@ def test_a_lost_answer_of_sbatch_submits_once(
     calls = fake(tmp_path, monkeypatch, "sbatch", message)
     (tmp_path / "answer").write_text(row("PENDING"))
     fake(tmp_path, monkeypatch, "squeue", f"cat {tmp_path}/answer")
+    cluster.submit([ClusterWork(name=NAME, python="p", arguments=[])])
+    assert len(calls.read_text().splitlines()) == 1
+
+
+def test_a_controller_that_is_away_after_a_lost_answer_submits_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: Cluster
+) -> None:
+    """sbatch's answer is lost, and the first question about the job has no answer either."""
+    monkeypatch.setattr("amlflow_slurm.cluster.RETRY_S", 60)
+    message = "echo 'Unable to contact slurm controller (connect failure)' >&2; exit 1"
+    calls = fake(tmp_path, monkeypatch, "sbatch", message)
+    (tmp_path / "answer").write_text(row("PENDING"))
+    again = tmp_path / "again"
+    fake(
+        tmp_path, monkeypatch, "squeue",
+        f"[ -e {again} ] && exec cat {tmp_path}/answer; touch {again}; {message}",
+    )  # fmt: skip
     cluster.submit([ClusterWork(name=NAME, python="p", arguments=[])])
     assert len(calls.read_text().splitlines()) == 1
 
@@ -123,6 +149,25 @@ def test_a_kept_answer_that_is_none(
     [kept] = (tmp_path / "cache").rglob("slurm-*.json")
     kept.write_text(content)
     assert cluster.look([NAME])[NAME].state is JobState.UNKNOWN
+
+
+def test_a_machine_without_a_place_to_keep_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: Cluster
+) -> None:
+    """As a node that does not have the user's home folder. Slurm is not asked more often there."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    (tmp_path / "answer").write_text(row("RUNNING"))
+    calls = fake(tmp_path, monkeypatch, "squeue", f"cat {tmp_path}/answer")
+    for _ in range(3):
+        assert cluster.look([NAME])[NAME].state is JobState.RUNNING
+    assert len(calls.read_text().splitlines()) == 1
+    sbatch = fake(tmp_path, monkeypatch, "sbatch", "true")
+    fake(tmp_path, monkeypatch, "scontrol", "echo 'MaxArraySize = 1001'")
+    cluster.submit(
+        [ClusterWork(name=f"{number:032x}", python="p", arguments=[]) for number in range(2)]
+    )
+    assert len(sbatch.read_text().splitlines()) == 1
 
 
 def test_a_machine_without_slurm(monkeypatch: pytest.MonkeyPatch, cluster: Cluster) -> None:
