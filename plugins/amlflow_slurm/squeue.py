@@ -46,10 +46,8 @@ _STATES = {
     "REVOKED": JobState.CANCELED,
     "FAILED": JobState.FAILED,
     "BOOT_FAIL": JobState.FAILED,
-    "LAUNCH_FAILED": JobState.FAILED,
     "NODE_FAIL": JobState.FAILED,
     "OUT_OF_MEMORY": JobState.FAILED,
-    "RECONFIG_FAIL": JobState.FAILED,
 }
 _ENDS = {
     "TIMEOUT": "Its time limit in Slurm was over.",
