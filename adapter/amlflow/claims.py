@@ -28,6 +28,11 @@ def attempt_of(key: str) -> int | None:
     return None if match is None else int(match[1] or 1)
 
 
+def latest_attempt(properties: Mapping[str, str]) -> int:
+    """Return the number of the latest attempt that has claimed a run; 0 if none has."""
+    return max((attempt_of(key) or 0 for key in properties), default=0)
+
+
 def without_claims(properties: Mapping[str, str]) -> dict[str, str]:
     """Return the properties that users see."""
     return {key: value for key, value in properties.items() if attempt_of(key) is None}

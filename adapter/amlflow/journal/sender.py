@@ -14,6 +14,7 @@ from typing import Any
 
 from amlflow.exceptions import AuthenticationException, AzureMLException
 from amlflow.journal.delivery import Call, Delivery, Refusal, calls_of
+from amlflow.journal.fence import Fence
 from amlflow.journal.folder import ProcessFolder
 from amlflow.journal.offline_runs import LocalIds, display_owner
 from amlflow.journal.record import LOST, Numbered, record_of
@@ -70,6 +71,7 @@ class Sender:
         )
         self._reported_held: set[str] = set()
         self._next_try, self._held_pause = 0.0, MIN_PAUSE_S
+        self._fence = Fence(tracker)
         self._failures = 0
         """Failed tries since the tracker last accepted something."""
         self._condition = threading.Condition()
@@ -229,6 +231,7 @@ class Sender:
             self._work.clear()
             if self._stopped:
                 return
+            self._fence.turn()
             try:
                 self._segments.check()
                 self._send_held()
@@ -325,6 +328,7 @@ class Sender:
             retry_error_callback=lambda _: None,
         ):
             with attempt:
+                self._fence.check(was_away=self._failures > 0)
                 send()
 
     def _pause(self, seconds: float) -> None:

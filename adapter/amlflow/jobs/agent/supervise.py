@@ -24,10 +24,11 @@ from typing import TYPE_CHECKING
 from amlflow.data.script_data import ProvidingCanceled
 from amlflow.environments.errors import EnvironmentBuildCanceled
 from amlflow.exceptions import AzureMLException, SnapshotException
+from amlflow.jobs.agent.hearing import Superseded
 from amlflow.jobs.agent.last_lines import add_last_lines, read_last_lines
 from amlflow.jobs.agent.preparing import needs_preparation, prepare_work
 from amlflow.jobs.agent.processes import distribute_here, failure_in
-from amlflow.jobs.agent.report import Report, Superseded
+from amlflow.jobs.agent.report import Report
 from amlflow.jobs.job import Job, JobFolder
 from amlflow.jobs.launch import LOCK
 from amlflow.jobs.queue import NoQueue, Queue
@@ -237,7 +238,7 @@ class Agent:
             if request is None:
                 request = self._end_for_time(time.monotonic() - start)
             if request is not None:
-                script.end(GRACE_S)
+                script.end(0.0 if self._report.is_superseded else GRACE_S)
                 return request
             self._heed_nudge()
             self._pause(next(ticks, TICK_S))
