@@ -32,25 +32,17 @@ from amlflow.tracker_data import (
 MAX_PROPERTY = 1 << 24
 """The longest property that is stored as a note, in characters."""
 
-
 MAX_WARNINGS = 100
 """The most texts in a run's warnings."""
-
 
 MAX_LABELS = 100
 """The most labels of a version of an environment."""
 
-
 MAX_DEFINITION_FILE = 1 << 20
 """The longest definition of an environment, in characters."""
 
-
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-
-
 _KEY = re.compile(r"[0-9a-f]{8,64}")
-
-
 _JOB_NAME = re.compile(r"[0-9a-f]{32}")
 
 
@@ -162,6 +154,17 @@ parse_waiting: Note[Waiting] = Note("waiting", _to_waiting)
 """Why the run's job waits in a cluster."""
 
 
+def _to_attempt(text: str) -> int:
+    attempt = to_json(text)
+    if not is_whole(attempt):
+        raise Malformed("the number of an attempt")
+    return int(attempt)
+
+
+parse_ended_attempt: Note[int] = Note("ended_attempt", _to_attempt)
+"""The attempt of the run's job that the cluster has ended, if that was the end of the run."""
+
+
 def _to_answer(text: str) -> bool:
     if text not in ("yes", "no"):
         raise Malformed("'yes' or 'no'")
@@ -188,8 +191,9 @@ def _to_end_request(text: str) -> EndRequest:
     return EndRequest(status, None if error is None else _check_error(error))
 
 
-def _to_error(text: str) -> dict[str, Any]:
-    return _check_error(to_object(text))
+def _to_error(text: str) -> dict[str, Any] | None:
+    note = to_json(text)
+    return None if note is None else _check_error(note)
 
 
 def _check_error(note: Any) -> dict[str, Any]:
@@ -207,8 +211,8 @@ parse_end_request: Note[EndRequest] = Note("end", _to_end_request)
 """The request to end the run."""
 
 
-parse_error: Note[dict[str, Any]] = Note("error", _to_error)
-"""Why the run failed, in v1's form ``{"error": {"code", "message", …}}``."""
+parse_error: Note[dict[str, Any] | None] = Note("error", _to_error)
+"""Why the run failed, in v1's form ``{"error": {"code", "message", …}}``; null removes it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,15 +116,18 @@ def agent_change(record: RunRecord, agent: Agent, now: datetime) -> RunChange | 
 
 def silence_of(record: RunRecord, now: datetime) -> Silence:
     """Return how long a run's agent has been silent."""
-    heartbeat = parse_heartbeat(record)
-    interval = parse_heartbeat_seconds(record) or DEFAULT_HEARTBEAT_S
-    limit = timedelta(seconds=MAX_MISSED * interval)
+    heartbeat, limit = parse_heartbeat(record), limit_of(record)
     if heartbeat is None or now - heartbeat < limit:
         return Silence.FRESH
     note = parse_silence(record)
     if note is None or note.since is None or note.heartbeat != heartbeat:
         return Silence.OLD
     return Silence.NOTED if now - note.since < limit else Silence.LOST
+
+
+def limit_of(record: RunRecord) -> timedelta:
+    """Return how old the last heartbeat of an agent may be."""
+    return timedelta(seconds=MAX_MISSED * (parse_heartbeat_seconds(record) or DEFAULT_HEARTBEAT_S))
 
 
 def _not_responding(last: datetime | None, now: datetime) -> RunChange:

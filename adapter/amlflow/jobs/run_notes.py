@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from amlflow.claims import attempt_of
+from amlflow.claims import latest_attempt
 from amlflow.run_errors import to_error
 from amlflow.spec import FINAL, LAUNCHED, RunChange, RunRecord, Status
 from amlflow.tracker_notes import (
     parse_cluster,
     parse_cluster_identity,
     parse_end_request,
+    parse_ended_attempt,
     parse_environment,
     parse_error,
     parse_heartbeat,
@@ -44,6 +45,8 @@ CLUSTER_IDENTITY = parse_cluster_identity.key
 """The hash of the identity of that cluster."""
 WAITING = parse_waiting.key
 """``{"reason", "before", "id", "attempt"}``: why a cluster's job waits, and its place."""
+ENDED_ATTEMPT = parse_ended_attempt.key
+"""The number of the attempt that ended the run, if the cluster said so and not the agent."""
 WARNINGS = parse_warnings.key
 ENVIRONMENT = parse_environment.key
 """``{"name", "version", "key"}`` of the script's environment."""
@@ -114,12 +117,23 @@ def waiting_text(record: RunRecord) -> str | None:
 
 def has_agent(record: RunRecord) -> bool:
     """Whether an agent has claimed the run. That of the first attempt may have died before."""
-    return latest_attempt(record) > 0
+    return latest_attempt(record.properties) > 0
 
 
-def latest_attempt(record: RunRecord) -> int:
-    """Return the number of the latest attempt that has claimed a run; 0 if none has."""
-    return max((attempt_of(key) or 0 for key in record.properties), default=0)
+def is_started_again(record: RunRecord, attempt: int) -> bool:
+    """Whether a run has ended with an earlier attempt of its job, by what its cluster said.
+
+    The cluster has changed its mind since: it has started this attempt. If the run's agent or a
+    user has ended the run, it stays ended.
+    """
+    ended = parse_ended_attempt(record)
+    return record.status in FINAL and ended is not None and ended < attempt
+
+
+def start_again() -> RunChange:
+    """Return the change of a run that :func:`is_started_again`."""
+    system = {LAUNCHED: "yes", ERROR: "null"}
+    return RunChange(status=Status.RUNNING, system=system)
 
 
 def note_of_queue(*, is_left: bool) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amlflow.claims import claim_key
+from amlflow.claims import claim_key, latest_attempt
 from amlflow.exceptions import ComputeTargetException
 from amlflow.jobs.cancel import request_end
 from amlflow.jobs.cluster.canceling import cancel_at_cluster, remove_left_job
@@ -23,47 +23,33 @@ from amlflow.jobs.health import Agent, agent_change
 from amlflow.jobs.job import Job, Target, this_host
 from amlflow.jobs.run_notes import (
     CLUSTER,
-    END,
     HEARTBEAT,
     SILENT,
     WAITING,
     is_left_in_queue,
-    latest_attempt,
     requested_end_of,
     waiting_text,
 )
 from amlflow.jobs.run_notes import EndRequest as RequestedEnd
-from amlflow.spec import ClusterBase, ClusterJob, JobState, RunDraft, RunRecord, Status, Unavailable
+from amlflow.spec import (
+    ClusterJob,
+    JobState,
+    RunRecord,
+    Status,
+    Unavailable,
+)
 from amlflow.testing.memory import MemoryTracker
-
-NAME = "0" * 32
-AGENT = {claim_key(1): "agent"}
-CANCEL = {END: json.dumps({"status": "Canceled", "error": None})}
-NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
-STATES = list(JobState)
-
-
-def record(status: str, properties: Any = AGENT, **system: str) -> RunRecord:
-    notes = {"launched": "yes", CLUSTER: "slurm", "job": json.dumps({"name": NAME, "host": "h"})}
-    return RunRecord(
-        id="1", experiment_id="1", name="", status=status, created=NOW, properties=dict(properties),
-        system={**notes, **system},
-    )  # fmt: skip
-
-
-def stored(tracker: MemoryTracker, run: RunRecord) -> RunRecord:
-    """The run as a tracker has it."""
-    experiment = tracker.ensure_experiment("clusters")
-    draft = RunDraft(
-        experiment_id=experiment.id, name="", status=run.status, created=run.created,
-        properties=run.properties, system=run.system,
-    )  # fmt: skip
-    return tracker.create_runs([draft])[0]
-
-
-def next_status(run: RunRecord, state: JobState, **values: Any) -> str | None:
-    change = cluster_change(run, ClusterJob(state=state, **values))
-    return None if change is None else change.status
+from helpers.cluster_runs import (
+    AGENT,
+    CANCEL,
+    NAME,
+    NOW,
+    STATES,
+    OneCluster,
+    next_status,
+    record,
+    stored,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("status", ["Completed", "Failed", "Canceled"])
@@ -88,25 +74,6 @@ def test_a_run_that_has_ended_stays_so(status: str, state: JobState) -> None:
 )
 def test_what_a_look_makes_of_a_state(state: JobState, status: str, expected: str | None) -> None:
     assert next_status(record(status), state) == expected
-
-
-class OneCluster(ClusterBase):
-    """A cluster that does not know any job, and knows who asks."""
-
-    def __init__(self, identity: str) -> None:
-        self._identity = identity
-
-    def identify(self) -> str:
-        return self._identity
-
-    def submit(self, works: Any) -> None:
-        raise NotImplementedError
-
-    def look(self, names: Any, *, now: bool = False) -> Any:
-        return {name: ClusterJob(state=JobState.UNKNOWN) for name in names}
-
-    def cancel(self, names: Any) -> None:
-        raise AssertionError("cancels a job that it does not know")
 
 
 @pytest.fixture
@@ -151,6 +118,8 @@ def test_a_run_of_an_older_amlflow_is_not_ended_by_a_cluster_that_does_not_know_
         ("elsewhere", "same", 10, "Queued"),
         ("here", "other", 10, "Queued"),
         ("here", "unknown", 10, "Queued"),
+        ("elsewhere", "other", 25 * 60, "Failed"),
+        ("here", "unknown", 25 * 60, "Failed"),
     ],
 )
 def test_the_run_of_a_submitter_that_ended_before_the_cluster_had_the_job(
@@ -162,7 +131,7 @@ def test_the_run_of_a_submitter_that_ended_before_the_cluster_had_the_job(
     minutes: float,
     expected: str,
 ) -> None:
-    """It is known of a submitter of the same jobs' folder only: others may still be at work."""
+    """Submitters with another folder of jobs may still be at work, but not for a day."""
     folders = {"same": tmp_path, "other": tmp_path / "other"}
     monkeypatch.setenv("AMLFLOW_JOBS", str(tmp_path))
     (tmp_path / "other").mkdir()
@@ -230,10 +199,10 @@ def test_a_note_that_is_none_of_amlflows(text: str) -> None:
 
 
 def test_attempts_claim_by_names_of_their_own() -> None:
-    assert latest_attempt(record("Queued", {})) == 0
-    assert latest_attempt(record("Queued", AGENT)) == 1
+    assert latest_attempt(record("Queued", {}).properties) == 0
+    assert latest_attempt(record("Queued", AGENT).properties) == 1
     claims = {**AGENT, claim_key(3): "x", claim_key(2): "y", "amlflow.agent.x": "", "a.99": ""}
-    assert latest_attempt(record("Queued", claims)) == 3
+    assert latest_attempt(record("Queued", claims).properties) == 3
 
 
 def test_silence_alone_does_not_end_the_run_of_a_cluster() -> None:

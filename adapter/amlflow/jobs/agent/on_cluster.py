@@ -21,13 +21,16 @@ import os
 import shutil
 import socket
 import tempfile
+import uuid
 from datetime import datetime
 from pathlib import Path
 
 from amlflow.exceptions import AzureMLException, ComputeTargetException
 from amlflow.jobs.agent.attempts import keep_earlier_log
+from amlflow.jobs.agent.hearing import Superseded
 from amlflow.jobs.agent.node_job import adapt_to_node, make_working_folder
 from amlflow.jobs.agent.nudges import Nudges
+from amlflow.jobs.agent.report import Report
 from amlflow.jobs.agent.snapshot_fetch import SnapshotFetch
 from amlflow.jobs.agent.spreading import Spreading
 from amlflow.jobs.agent.supervise import Agent
@@ -40,7 +43,15 @@ from amlflow.jobs.surrounding import without_place
 from amlflow.layers.stack import open_direct
 from amlflow.plugins import open_cluster, open_compute
 from amlflow.run_errors import to_error
-from amlflow.spec import JOB, Cluster, Compute, JobState, Status
+from amlflow.spec import (
+    JOB,
+    Cluster,
+    Compute,
+    JobState,
+    PropertyConflict,
+    RunNotFound,
+    Status,
+)
 
 logger = logging.getLogger("amlflow.agent")
 
@@ -54,14 +65,22 @@ def run_cluster_job() -> None:
         del os.environ[name]  # it is that of a process that has submitted this job
     job = take_job(os.environ)
     attempt = attempt_of(os.environ)
-    base = _make_folder(os.environ.get(FOLDER_SETTING))
-    folder = JobFolder(job.name, base)
     submitted = job
     is_all_sent = True
     try:
-        folder.make()
-        job = adapt_to_node(job, folder)
-        folder.write(dataclasses.replace(job, environ={}))
+        base = _make_folder(os.environ.get(FOLDER_SETTING))
+    except OSError as failure:
+        _end_without_folder(job, attempt, failure)
+        return
+    try:
+        folder = JobFolder(job.name, base)
+        try:
+            folder.make()
+            job = adapt_to_node(job, folder)
+            folder.write(dataclasses.replace(job, environ={}))
+        except OSError as failure:  # such as a full disk
+            _end_without_folder(job, attempt, failure)
+            return
         os.environ[JOB] = job.name
         with contextlib.suppress(OSError):  # the submitter's folder is not on this node
             os.chdir(job.submitted_from or folder.path)
@@ -84,6 +103,19 @@ def _make_folder(parent: str | None) -> Path:
     if parent is not None:
         Path(parent).mkdir(mode=0o700, parents=True, exist_ok=True)
     return Path(tempfile.mkdtemp(prefix="amlflow-", dir=parent))
+
+
+def _end_without_folder(job: Job, attempt: int, failure: OSError) -> None:
+    """Report that the node cannot run the job, since its folder cannot be made there."""
+    message = (
+        f"The node {socket.gethostname()} could not make a folder for the job: {failure}. Set "
+        f"{FOLDER_SETTING} to a folder that the nodes have, and which has room."
+    )
+    report = Report(JobFolder(job.name, Path()), job, NoQueue(), attempt)
+    outcome = EndRequest(Status.FAILED, to_error(message))
+    with contextlib.suppress(PropertyConflict, RunNotFound, Superseded):  # it was cancelled
+        report.claim(uuid.uuid4().hex)
+        report.note((report.end_request or outcome).change())
 
 
 class ClusterAgent(Agent):

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from amlflow.claims import claim_key
 from amlflow.exceptions import AuthenticationException, AzureMLException
+from amlflow.jobs.agent.hearing import Superseded, check_is_latest, hear
 from amlflow.jobs.job import (
     DEFINITION_FILE,
     LOG,
@@ -35,7 +36,6 @@ from amlflow.jobs.run_notes import (
     HEARTBEAT_SETTING,
     EndRequest,
     beat,
-    latest_attempt,
     left_out_warning,
     requested_end_of,
     unsent_warning,
@@ -50,6 +50,7 @@ from amlflow.spec import (
     RunChange,
     RunKeeper,
     RunNotFound,
+    RunRecord,
     Status,
     Unavailable,
 )
@@ -68,10 +69,6 @@ RETRY_LIMIT_S = 24 * 60 * 60
 """How long an agent waits for a tracker that is away. Then the rest stays in the job's folder."""
 MAX_PAUSE_S = 5.0
 """Seconds between two tries."""
-
-
-class Superseded(Exception):
-    """A later attempt of the job has claimed the run, so this one must not report any more."""
 
 
 class Report:
@@ -138,11 +135,14 @@ class Report:
             Superseded: a later attempt of the job has claimed the run.
         """
         if self._attempt > 1:
-            self._retry(self._hear)
+            self._retry(lambda: check_is_latest(self._read(), self._attempt))
         system = {**beat(), HEARTBEAT_INTERVAL: f"{self._interval_s:g}"}
         change = RunChange(properties={claim_key(self._attempt): agent}, system=system)
         self._retry(lambda: self._open().update_run(self._job.run_id, change))
         self._retry(self._hear)
+
+    def _read(self) -> RunRecord:
+        return self._open().get_run(self._job.run_id)
 
     def preparing(self) -> None:
         """Report that the script's environment is being made."""
@@ -214,16 +214,13 @@ class Report:
             self._look.clear()
 
     def _hear(self) -> None:
-        record = self._open().get_run(self._job.run_id)
-        if latest_attempt(record) > self._attempt:
+        try:
+            record = hear(self._open(), self._job.run_id, self._attempt, self._status)
+        except Superseded:
             self.is_superseded = True
-            raise Superseded
+            raise
         self.end_request = requested_end_of(record)
         self._is_queued = record.status == Status.QUEUED
-        if record.status == Status.NOT_RESPONDING and self.end_request is None:
-            # Another process has noted this while this agent could not reach the tracker.
-            change = RunChange(status=self._status, system=beat())
-            self._open().update_run(self._job.run_id, change)
 
     def _send_logs(self) -> None:
         now = time.monotonic()

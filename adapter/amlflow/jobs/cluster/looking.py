@@ -10,19 +10,20 @@ import dataclasses
 import json
 from datetime import datetime, timedelta, timezone
 
+from amlflow.claims import latest_attempt
 from amlflow.jobs.cancel import claim_for_nobody
 from amlflow.jobs.cluster.canceling import OpenCluster, remove_from_queue
 from amlflow.jobs.cluster.identity import has_job_of
 from amlflow.jobs.cluster.names import cluster_name_of
 from amlflow.jobs.finding import find_job, hash_of_base
-from amlflow.jobs.health import Agent, agent_change, note_change
+from amlflow.jobs.health import Agent, agent_change, limit_of, note_change
 from amlflow.jobs.job import jobs_folder, this_host
 from amlflow.jobs.run_notes import (
+    ENDED_ATTEMPT,
     WAITING,
     EndRequest,
     fail_as_lost,
     has_agent,
-    latest_attempt,
     requested_end_of,
 )
 from amlflow.run_errors import to_error
@@ -36,7 +37,7 @@ from amlflow.spec import (
     Tracker,
     Unavailable,
 )
-from amlflow.tracker_notes import parse_job, parse_waiting
+from amlflow.tracker_notes import parse_heartbeat, parse_job, parse_silence, parse_waiting
 
 _NOT_STARTED = (
     "The cluster no longer knows the run's job, which had waited in its queue. Somebody else may "
@@ -48,6 +49,8 @@ NOT_SUBMITTED = (
 )
 SUBMIT_S = 180.0
 """Longer than a process takes to hand a job over, also if the cluster does not answer at first."""
+ABANDONED_S = 24 * 60 * 60.0
+"""Longer than any process takes, for one whose folder cannot be seen here."""
 
 
 def look_at_cluster(tracker: Tracker, record: RunRecord, open_cluster: OpenCluster) -> bool | None:
@@ -103,13 +106,14 @@ def cluster_change(record: RunRecord, job: ClusterJob) -> RunChange | None:
                it may not be in the queue yet
     =========  ====================================================================
 
-    If the end of the run was requested, it ends as requested when its job has ended.
+    If the end of the run was requested, it ends as requested when its job has ended. If a later
+    attempt than the one that has ended has begun since, nothing changes: the answer may be old.
     """
     if record.status in FINAL:
         return None
     request = requested_end_of(record)
     if job.state is JobState.QUEUED:
-        has_begun = latest_attempt(record) >= job.attempt
+        has_begun = latest_attempt(record.properties) >= job.attempt
         return None if request or has_begun else _to_queued(record, job)
     if job.state is JobState.PREPARING:
         is_queued = record.status == Status.QUEUED
@@ -120,25 +124,38 @@ def cluster_change(record: RunRecord, job: ClusterJob) -> RunChange | None:
         if parse_waiting(record) is None:
             return None
         return (request or fail_as_lost(_NOT_STARTED)).change(datetime.now(timezone.utc))
+    if request is None and job.state is not JobState.UNKNOWN:
+        return _end_with_attempt(record, job)
     return (request or _end_of(job)).change(datetime.now(timezone.utc))
+
+
+def _end_with_attempt(record: RunRecord, job: ClusterJob) -> RunChange | None:
+    """Return the end of a run for the end of its job's attempt, unless a later one has begun."""
+    if latest_attempt(record.properties) > job.attempt:
+        return None
+    change = _end_of(job).change(datetime.now(timezone.utc))
+    return dataclasses.replace(change, system={**change.system, ENDED_ATTEMPT: str(job.attempt)})
 
 
 def _has_no_submitter(tracker: Tracker, record: RunRecord) -> bool:
     """Whether the process that submitted a run has ended, and neither agent nor queue had the job.
 
-    It has a folder on its machine, whose lock it holds, until the cluster has the job.
+    It has a folder on its machine, whose lock it holds, until the cluster has the job. If the
+    folder cannot be seen here, only the time tells: it may be on another machine, below another
+    folder, or be an older amlflow's.
     """
     note = parse_job(record)
     if record.status in FINAL or has_agent(record) or parse_waiting(record) is not None:
         return False
-    if note is None or note.host != this_host():
+    if note is None:
         return False
     folder = find_job(tracker.uri, record)
     if folder is not None:
         return not folder.has_agent()
-    if note.base is None or note.base != hash_of_base(jobs_folder()):
-        return False  # the submitter has its jobs in another folder, or is another user
-    return datetime.now(timezone.utc) - record.created > timedelta(seconds=SUBMIT_S)
+    is_here = note.host == this_host() and note.base is not None
+    is_seen = is_here and note.base == hash_of_base(jobs_folder())
+    limit = timedelta(seconds=SUBMIT_S if is_seen else ABANDONED_S)
+    return datetime.now(timezone.utc) - record.created > limit
 
 
 def _silence_change(tracker: Tracker, record: RunRecord) -> RunChange | None:
@@ -152,7 +169,21 @@ def _silence_change(tracker: Tracker, record: RunRecord) -> RunChange | None:
         return None
     # The cluster may have taken a minute to answer, so read the heartbeat again.
     record = tracker.get_run(record.id)
-    return agent_change(record, Agent.ELSEWHERE, datetime.now(timezone.utc))
+    now = datetime.now(timezone.utc)
+    return None if _is_clock_behind(record, now) else agent_change(record, Agent.ELSEWHERE, now)
+
+
+def _is_clock_behind(record: RunRecord, now: datetime) -> bool:
+    """Whether the last heartbeat may look old only because the node's clock is behind.
+
+    An earlier look noted that the agent was silent, but the agent has sent another heartbeat since.
+    So the age that this look had computed shows by how much the clocks may differ.
+    """
+    note, heartbeat = parse_silence(record), parse_heartbeat(record)
+    if note is None or note.since is None or note.heartbeat is None or heartbeat is None:
+        return False
+    difference = note.since - note.heartbeat
+    return heartbeat != note.heartbeat and now - heartbeat - difference < limit_of(record)
 
 
 def _to_queued(record: RunRecord, job: ClusterJob) -> RunChange | None:
