@@ -6,8 +6,6 @@ stored, and looks for processes that are left.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from helpers.slurm_faults import (
     Daemons,
     attempts,
     check_nothing_is_left,
+    end_left,
     pids,
     start_again,
     values,
@@ -111,9 +110,7 @@ def test_a_node_that_dies(
             assert run.get_metrics()["value"] == values(1)
     finally:
         own_slurm.start(node)
-    for pid in pids(note):
-        with contextlib.suppress(ProcessLookupError):  # nobody is left on the node to end it
-            os.kill(pid, signal.SIGKILL)
+    end_left(pids(note))
     until(
         lambda: slurm_says("sinfo", "-h", "-p", "main", "--states=idle", "-o", "%D").strip() == "3"
     )

@@ -17,11 +17,19 @@ from typing import Any
 import psutil
 import pytest
 from amlflow.spec import Unavailable
-from azureml.core import ScriptRunConfig
+from azureml.core import Run, ScriptRunConfig
 from helpers.flaky_proxy import CUT_AFTER, CUT_BEFORE, PASS, Proxy, always_pass, start_proxy
-from helpers.slurm_faults import ATTEMPTS, Daemons, check_nothing_is_left
+from helpers.slurm_faults import (
+    ATTEMPTS,
+    GATED,
+    Daemons,
+    attempts,
+    check_nothing_is_left,
+    start_again,
+)
 from helpers.slurm_jobs import job_of, slurm_says, submit
 from helpers.submitted_jobs import (
+    SOON,
     error_of,
     log_of,
     new_experiment,
@@ -31,23 +39,6 @@ from helpers.submitted_jobs import (
 )
 
 pytestmark = pytest.mark.long
-
-GATED = """
-import os, pathlib, time
-from azureml.core import Run
-
-run = Run.get_context()
-for value in range(20):
-    run.log("value", value)
-pathlib.Path({note!r}).write_text(f"1 {{os.getpid()}}\\n")
-deadline = time.monotonic() + 300
-while not os.path.exists({gate!r}) and time.monotonic() < deadline:
-    time.sleep(0.05)
-for value in range(20, 40):
-    run.log("value", value)
-pathlib.Path("outputs/end.txt").write_text("end")
-print("the end", flush=True)
-"""
 
 
 @pytest.fixture
@@ -113,6 +104,29 @@ def test_a_tracker_that_is_away_until_the_job_has_ended(
     assert run.get_metrics()["value"] == list(range(40))
 
 
+@pytest.mark.parametrize("is_ended", [False, True])
+def test_a_tracker_that_is_away_when_the_job_starts(
+    proxy: Proxy, note: Path, gate: Path, is_ended: bool
+) -> None:
+    """The agent waits for it, and Slurm may end the agent before it is back."""
+    gate.touch()
+    run = submit(new_experiment(), GATED.format(note=str(note), gate=str(gate)), "held")
+    job_id = job_of(run)[0]
+    refused = []
+    proxy.rule = lambda path, content: refused.append(path) or proxy.down(path, content)
+    slurm_says("scontrol", "release", job_id)
+    until(lambda: len(refused) > 2, what="the agent tries again")
+    assert "RUNNING" in state_of(job_id)
+    if is_ended:
+        slurm_says("scancel", job_id)
+        until(lambda: "CANCELLED" in state_of(job_id))
+    proxy.rule = always_pass
+    assert wait_for_end(run) == ("Canceled" if is_ended else "Completed")
+    assert run.get_metrics() == ({} if is_ended else {"value": list(range(40))})
+    assert note.exists() is not is_ended
+    until(lambda: job_of(run)[1] == ("CANCELLED" if is_ended else "COMPLETED"))
+
+
 def state_of(job_id: str) -> str:
     return slurm_says("squeue", "--noheader", "--states=all", f"--jobs={job_id}", "-O", "State")
 
@@ -144,6 +158,22 @@ def test_a_full_disk_on_the_node(
     check_nothing_is_left(run, note)
 
 
+def test_a_node_without_room_for_the_job(
+    on_slurm: Any, tmpfs: Path, note: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AMLFLOW_JOBS", str(tmpfs))  # the job has it, too
+    run = submit(on_slurm, f"open({str(note)!r}, 'w')", "held")
+    with (tmpfs / "big").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+    slurm_says("scontrol", "release", job_of(run)[0])
+    assert wait_for_end(run) == "Failed"
+    assert "could not make a folder for the job: [Errno 28] No space left" in error_of(run)
+    assert not note.exists()
+    until(lambda: job_of(run)[1] == "COMPLETED")
+    assert [path.name for path in tmpfs.iterdir()] == ["big"]
+
+
 class Killer:
     """Kills the agent at a call to the tracker: before, during or after the claim of its run."""
 
@@ -166,17 +196,49 @@ class Killer:
         return CUT_AFTER if self.moment == "during" else CUT_BEFORE
 
 
-@pytest.mark.parametrize("moment", ["before", "during", "after"])
-def test_an_agent_that_is_killed_around_its_claim(proxy: Proxy, note: Path, moment: str) -> None:
-    killer = Killer(moment)
+MOMENTS = ["before", "during", "after"]
+
+
+@pytest.fixture
+def killed(proxy: Proxy, note: Path, request: pytest.FixtureRequest) -> Any:
+    """A run whose agent was killed around its claim. Slurm has not started it again yet."""
+    killer = Killer(request.param)
     proxy.rule = killer
-    run = submit(new_experiment(), ATTEMPTS.format(note=str(note), last=1))
+    run = submit(new_experiment(), ATTEMPTS.format(note=str(note), last=2))
     until(lambda: killer.is_over)
-    assert wait_for_end(run) == "Failed"
-    assert "agent ended with exit code 9 without reporting" in error_of(run)
-    assert job_of(run)[1] == "FAILED"
-    assert run.get_metrics() == {}
+    until(lambda: job_of(run)[1] == "FAILED")
+    return run
+
+
+@pytest.mark.parametrize("killed", MOMENTS, indirect=True)
+def test_an_agent_that_is_killed_around_its_claim(killed: Any, note: Path) -> None:
+    """If somebody puts the job back into the queue after all, its next attempt is the run's."""
+    assert wait_for_end(killed) == "Failed"
+    assert "agent ended with exit code 9 without reporting" in error_of(killed)
+    assert killed.get_metrics() == {}
     assert not note.exists()
+    slurm_says("scontrol", "requeue", job_of(killed)[0])
+    start_again(killed)
+    until(lambda: attempts(note) == 1, 2 * SOON)
+    check_attempt_2(killed, note)
+
+
+@pytest.mark.parametrize("killed", MOMENTS, indirect=True)
+def test_an_agent_that_is_killed_before_its_job_is_put_back(killed: Any, note: Path) -> None:
+    slurm_says("scontrol", "requeue", job_of(killed)[0])
+    until(lambda: "(attempt 2)" in str(killed.get_detailed_status()["details"]))
+    # Slurm lets the job wait for some seconds. A node refuses a job that starts again at once.
+    check_attempt_2(killed, note)
+
+
+def check_attempt_2(ended: Any, note: Path) -> None:
+    run = Run(ended.experiment, ended.id)  # an object that has seen an end does not ask again
+    until(lambda: run.get_status() == "Completed", 2 * SOON)
+    until(lambda: job_of(run)[1] == "COMPLETED")
+    assert run.get_metrics()["value"] == [200 + value for value in range(20)]
+    assert "error" not in run.get_details()
+    assert "attempt 2" in log_of(run)
+    check_nothing_is_left(run, note)
 
 
 @contextlib.contextmanager

@@ -38,9 +38,9 @@ SlurmdPidFile={folder}/run/%n.pid
 SlurmctldLogFile={folder}/slurmctld.log
 SlurmdLogFile={folder}/%n.log
 ProctrackType={tracking}
-TaskPlugin=task/none
+TaskPlugin=task/{task}
 SelectType=select/cons_tres
-SelectTypeParameters=CR_CPU
+SelectTypeParameters={consumed}
 SchedulerType=sched/backfill
 SchedulerParameters=sched_min_interval=200000,bf_interval=1,batch_sched_delay=0
 MpiDefault=none
@@ -58,14 +58,31 @@ PreemptMode=REQUEUE
 FirstJobId={first_job}
 PropagateResourceLimits=NONE
 GresTypes=gpu
+{more}
 {nodes}
 PartitionName=main Nodes=n1,n2,n3 Default=YES MaxTime=INFINITE State=UP PriorityTier=1
 PartitionName=high Nodes=n1,n2,n3 MaxTime=INFINITE State=UP PriorityTier=10
+PartitionName=down Nodes=n3 MaxTime=INFINITE State=DOWN
+PartitionName=drained Nodes=n3 MaxTime=INFINITE State=DRAIN
+PartitionName=small Nodes=n3 MaxTime=5 MaxNodes=1 State=UP
+"""
+_MORE = """\
+PrologSlurmctld={folder}/prolog
+NodeName=DEFAULT RealMemory=16000
+DefMemPerCPU=4000
+"""
+_PROLOG = """\
+#!/bin/sh
+while [ -e {folder}/hold ]; do sleep 0.05; done
 """
 
 
-def start(folder: Path) -> Any:
-    """Start Slurm below a folder. Returns the path of slurm.conf and the parent of the daemons."""
+def start(folder: Path, *, has_limits: bool = False) -> Any:
+    """Start Slurm below a folder. Returns the path of slurm.conf and the parent of the daemons.
+
+    With ``has_limits``, a job that uses more memory than it has asked for is ended, and jobs are
+    CONFIGURING as long as there is a file ``hold`` in the folder.
+    """
     for program in ("munged", "slurmctld", "slurmd", "sbatch"):
         need(program)
     if os.geteuid() != 0:
@@ -88,16 +105,24 @@ def start(folder: Path) -> Any:
             folder=folder,
             tracking=tracking,
             nodes="\n".join(nodes),
+            task="cgroup" if has_limits and has_cgroup else "none",
+            consumed="CR_CPU_Memory" if has_limits else "CR_CPU",
+            more=_MORE.format(folder=folder) if has_limits else "",
             # Two Slurms on this machine need different ids of jobs, which name control groups.
             first_job=secrets.randbelow(10**7) + 1,
         )
     )
     # A device that is always there takes the place of a GPU.
     (folder / "gres.conf").write_text("Name=gpu File=/dev/null\n")
+    answer = "yes" if has_limits else "no"
     (folder / "cgroup.conf").write_text(
         "CgroupPlugin=cgroup/v1\nCgroupMountpoint=/sys/fs/cgroup\n"
-        "ConstrainCores=no\nConstrainRAMSpace=no\n"
+        "ConstrainCores=no\nAllowedSwapSpace=0\n"
+        + "".join(f"Constrain{what}={answer}\n" for what in ("RAMSpace", "SwapSpace"))
     )
+    prolog = folder / "prolog"
+    prolog.write_text(_PROLOG.format(folder=folder))
+    prolog.chmod(0o755)
     key = folder / "munge" / "munge.key"
     key.write_bytes(secrets.token_bytes(1024))
     key.chmod(0o400)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -21,6 +22,10 @@ short:
   kind: slurm
   partition: main
   time: 1
+tight:
+  kind: slurm
+  partition: main
+  memory: 200
 """
 ATTEMPTS = """
 import os, time
@@ -38,24 +43,49 @@ time.sleep(600 if attempt < {last} else 0)
 """A script that logs, notes that it runs, and sleeps if this is not the last of its attempts."""
 
 
+GATED = """
+import os, pathlib, time
+from azureml.core import Run
+
+run = Run.get_context()
+for value in range(20):
+    run.log("value", value)
+pathlib.Path({note!r}).write_text(f"1 {{os.getpid()}}\\n")
+deadline = time.monotonic() + 300
+while not os.path.exists({gate!r}) and time.monotonic() < deadline:
+    time.sleep(0.05)
+for value in range(20, 40):
+    run.log("value", value)
+pathlib.Path("outputs/end.txt").write_text("end")
+print("the end", flush=True)
+"""
+"""A script that logs, notes that it runs, waits for a file, and logs again."""
+
+
 class Daemons:
     """The daemons of a Slurm, which can be ended and started again."""
 
     def __init__(self, folder: Path, conf: str) -> None:
         self.conf = conf
+        self.hold = folder / "hold"
+        """If there is this file, jobs are CONFIGURING until it is removed."""
         self._folder, self._environ = folder, {**os.environ, "SLURM_CONF": conf}
         self._started: list[subprocess.Popen[bytes]] = []
 
-    def kill(self, name: str) -> None:
+    def kill(self, name: str, *, is_saved: bool = True) -> None:
         """Kill a daemon. The controller is killed when it has saved its state after now."""
-        if name == "slurmctld":
+        if name == "slurmctld" and is_saved:
             saved, now = self._folder / "ctl" / "job_state", time.time()
             until(lambda: saved.exists() and saved.stat().st_mtime > now, what="the state is saved")
-        process = psutil.Process(int((self._folder / "run" / f"{name}.pid").read_text()))
+        process = self.process(name)
         process.kill()
         until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
 
+    def process(self, name: str) -> psutil.Process:
+        return psutil.Process(int((self._folder / "run" / f"{name}.pid").read_text()))
+
     def start(self, name: str) -> None:
+        open_parents(self._folder)
         command = slurm_daemons.commands(self._folder)[name]
         with (self._folder / "again.log").open("ab") as log:
             self._started.append(
@@ -85,13 +115,18 @@ class Daemons:
                     left.kill()
 
 
+def open_parents(folder: Path) -> None:
+    """Let munged, which has another user, reach a folder. Each start of pytest closes it again."""
+    for parent in list(folder.parents)[:3]:
+        if parent.parent != parent and parent.name.startswith(("pytest-", "popen-")):
+            parent.chmod(0o755)
+
+
 @contextlib.contextmanager
 def own_daemons(folder: Path) -> Iterator[Daemons]:
     """A Slurm in a folder, whose daemons a test can end."""
-    for parent in list(folder.parents)[:3]:  # munged has another user
-        if parent.parent != parent and parent.name.startswith(("pytest-", "popen-")):
-            parent.chmod(0o755)
-    conf, process = slurm_daemons.start(folder)
+    open_parents(folder)
+    conf, process = slurm_daemons.start(folder, has_limits=True)
     daemons = Daemons(folder, conf)
     try:
         yield daemons
@@ -103,6 +138,13 @@ def own_daemons(folder: Path) -> Iterator[Daemons]:
 
 def pids(note: Path) -> list[int]:
     return [int(line.split()[1]) for line in note.read_text().splitlines()]
+
+
+def end_left(left: list[int]) -> None:
+    """Kill processes of a script that nobody is left on the node to end."""
+    for pid in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def attempts(note: Path) -> int:

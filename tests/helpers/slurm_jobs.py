@@ -46,13 +46,18 @@ def slurm_says(*command: str) -> str:
 
 
 def job_of(run: Any) -> list[str]:
-    """Return the id and the state of a run's job in Slurm."""
+    """Return the id and the state of a run's job in Slurm, without a look at the run."""
+    [job] = jobs_named(run)
+    return job
+
+
+def jobs_named(run: Any) -> list[list[str]]:
+    """Return the id and the state of each job in Slurm that has the name of a run's job."""
     from amlflow.jobs.cluster.names import cluster_name_of
 
-    record = run._reload()
-    name = cluster_name_of(record)
+    name = cluster_name_of(run._record)
     states = "squeue", "--noheader", "--states=all", f"--name={name}", "-O", "JobID:20,State:20"
-    return slurm_says(*states).split()
+    return [line.split() for line in slurm_says(*states).splitlines()]
 
 
 def left_by(run: Any) -> list[Path]:
