@@ -121,6 +121,7 @@ def test_a_submitters_python_that_is_gone_holds_up_nobody(
     assert str(python) in str(second.get_details()["error"])
 
 
+@pytest.mark.long
 def test_whoever_sends_the_journal_starts_no_job_in_its_own_surroundings(
     gate: Any, experiment: Any, work: Path, tmp_path: Path, amlflow: Any
 ) -> None:
@@ -135,6 +136,7 @@ def test_whoever_sends_the_journal_starts_no_job_in_its_own_surroundings(
     assert log.startswith("b's own ")
 
 
+@pytest.mark.long
 def test_a_child_runs_in_the_python_of_the_script_that_submits_it(
     work: Path, experiment: Any, tmp_path: Path
 ) -> None:
@@ -155,7 +157,7 @@ def test_a_child_runs_in_the_python_of_the_script_that_submits_it(
     run_id = submit_elsewhere(python, experiment, work, dict(os.environ))
     run = experiment.workspace.get_run(run_id)
     status, log = end_of(run)
-    assert status == "Completed", log
+    assert status == "Completed", (log, run.get_details())
     [child] = run.get_children()
     assert log_of(child).strip() == f"{python} set by the parent"
 
@@ -259,7 +261,7 @@ def test_what_a_script_stores_is_kept(
 ) -> None:
     run = submit(code)
     status, log = end_of(run)
-    assert status == "Completed", log
+    assert status == "Completed", (log, run.get_details())
     jobs = tmp_path / "state" / "jobs"
     until(lambda: not list(jobs.iterdir()), "the job's end")
     kept = [path.read_text() for path in tmp_path.rglob("keep.txt")]
