@@ -1,7 +1,9 @@
-"""Leaves out the variables that give this process its place among the processes of its own run.
+"""Leaves out the variables that are about this process, and not about the scripts of its runs.
 
-A process of a distributed run may submit another run. If that run's script found the variables, it
-would take itself for a process of the first run, and would wait for the others.
+A process of a distributed run may submit another run. If that run's script found the variables of
+its place, it would take itself for a process of the first run, and would wait for the others. A
+notebook's kernel tells matplotlib to draw in the notebook. A script with packages of its own would
+not find the module for it.
 """
 
 from __future__ import annotations
@@ -30,6 +32,19 @@ _OF_RUN = frozenset(
     }
 )  # fmt: skip
 _OF_RUN_BEGIN = ("AZ_BATCH", "TORCHELASTIC_")
+
+
+_NOTEBOOK_BACKENDS = ("module://matplotlib_inline.", "module://ipykernel.")
+"""How the values of MPLBACKEND begin that a notebook's kernel sets."""
+
+
+def without_notebook(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables without the one that makes matplotlib draw in a notebook."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if not (name == "MPLBACKEND" and value.startswith(_NOTEBOOK_BACKENDS))
+    }
 
 
 def without_place(environ: Mapping[str, str]) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from amlflow.jobs.distribution import Distribution, Join, rank_by_node, variables_of
-from amlflow.jobs.surrounding import without_place
+from amlflow.jobs.surrounding import without_notebook, without_place
 
 KEPT = {"PATH": "/bin", "OMPI_MCA_btl": "self", "SLURM_JOB_ID": "1", "HYDRA_LAUNCHER": "fork"}
 
@@ -28,3 +28,17 @@ def test_the_place_that_an_mpi_has_set_is_left_out(name: str) -> None:
 def test_what_a_user_has_set_outside_of_a_run_stays() -> None:
     own = {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "localhost", "TF_CONFIG": "{}"}
     assert without_place(own) == own
+
+
+@pytest.mark.parametrize(
+    ("backend", "is_kept"),
+    [
+        ("module://matplotlib_inline.backend_inline", False),
+        ("module://ipykernel.pylab.backend_inline", False),
+        ("Agg", True),
+        ("module://my.backend", True),
+    ],
+)
+def test_only_a_notebook_draws_in_the_notebook(backend: str, is_kept: bool) -> None:
+    own = {**KEPT, "MPLBACKEND": backend}
+    assert without_notebook(own) == (own if is_kept else KEPT)

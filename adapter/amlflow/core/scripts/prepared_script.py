@@ -30,7 +30,7 @@ from amlflow.exceptions import ComputeTargetException, UserErrorException
 from amlflow.jobs.cluster.payload import to_work
 from amlflow.jobs.job import AGENT_PYTHON, SCRIPT_PYTHON, Job, Target, new_name
 from amlflow.jobs.launch import import_path
-from amlflow.jobs.surrounding import without_place
+from amlflow.jobs.surrounding import without_notebook, without_place
 from amlflow.plugins import open_cluster
 from amlflow.relay.client import VARIABLE
 from amlflow.spec import Cluster, Compute, Feature, Tracker, Unsupported, redacted
@@ -212,7 +212,8 @@ def _own_environ() -> dict[str, str]:
     If this process is itself a submitted script, some variables describe only its own run.
     """
     own = (AGENT_PYTHON, SCRIPT_PYTHON, ROOM, VARIABLE, "VIRTUAL_ENV") if ROOM in os.environ else ()
-    return {name: value for name, value in without_place(os.environ).items() if name not in own}
+    inherited = without_notebook(without_place(os.environ))
+    return {name: value for name, value in inherited.items() if name not in own}
 
 
 def _python(settings: RunConfiguration) -> str | None:
