@@ -60,7 +60,7 @@ __all__ = ["tracker", "workspace"]
 
 START = datetime(2026, 1, 2, tzinfo=timezone.utc)
 numbers = itertools.count()
-FEW = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 LEAVES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8),
     st.sampled_from(["1", "a" * 64, "0" * 32, "e", "2026-01-02T00:00:00+00:00", "-r /etc/passwd"]),

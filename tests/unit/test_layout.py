@@ -18,7 +18,6 @@ PACKAGES = sorted(
     for path in (ROOT / folder).glob("*/__init__.py")
 )
 MAX_LINES = 450
-FOREIGN_PRIVATE = re.compile(r"(?<!\bself)(?<!\bcls)\._(?!_)")
 FOR_TYPE_CHECKERS = (
     ("amlflow.core.experiment", "amlflow.core.workspace"),
     ("amlflow.core.runs.base", "amlflow.core.experiment"),
@@ -26,6 +25,7 @@ FOR_TYPE_CHECKERS = (
     ("amlflow.core.store", "amlflow.core.workspace"),
 )
 """Imports that no process makes. They give `run.experiment.workspace` the types that users know."""
+FOREIGN_PRIVATE = re.compile(r"\.(?<!\bself\.)(?<!\bcls\.)_(?!_)")
 INNER_IMPORT = re.compile(r"^[ \t]+(import|from)\s", re.M)
 """What a file with an offence has in its text. Only such files are parsed: that takes 4 ms each."""
 DOCUMENTED = {"os._exit", "sys._current_frames", "sys._getframe", "parts._replace"}

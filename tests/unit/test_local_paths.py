@@ -156,7 +156,7 @@ _PART = st.one_of(
 
 @given(st.one_of(st.text(), st.lists(_PART, max_size=6).map("/".join)))
 @example("link/x")
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=50)
 def test_nothing_is_written_elsewhere(name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         check_writing(Path(folder).resolve(), name)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from amlflow import times
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 ANY_TIME = st.datetimes(times.EARLIEST.replace(tzinfo=None), times.LATEST.replace(tzinfo=None)).map(
@@ -14,6 +14,7 @@ ANY_TIME = st.datetimes(times.EARLIEST.replace(tzinfo=None), times.LATEST.replac
 )
 
 
+@settings(max_examples=30)
 @given(time=ANY_TIME)
 def test_a_time_is_the_same_after_both_ways(time: datetime) -> None:
     assert times.from_microseconds(times.to_microseconds(time)) == time
@@ -21,6 +22,7 @@ def test_a_time_is_the_same_after_both_ways(time: datetime) -> None:
     assert timedelta() <= time - milliseconds < timedelta(milliseconds=1)
 
 
+@settings(max_examples=30)
 @given(one=ANY_TIME, other=ANY_TIME)
 def test_texts_compare_as_times_do(one: datetime, other: datetime) -> None:
     assert (times.to_iso(one) < times.to_iso(other)) == (one < other)

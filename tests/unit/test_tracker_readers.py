@@ -21,8 +21,14 @@ DECODERS = {
 }  # fmt: skip
 FETCHES = {"execute", "fetchone", "fetchall", "select"}
 """Methods of a connection to a database."""
+
+
+def last_words(names: set[str]) -> str:
+    return "|".join(sorted(name.rpartition(".")[2] for name in names))
+
+
 WORDS = re.compile(
-    "|".join(name.rpartition(".")[2] for name in sorted({*PARSERS, *ANSWERS, *DECODERS, *FETCHES}))
+    rf"\b(?:{last_words(PARSERS | ANSWERS)})\b|\.(?:{last_words(DECODERS | FETCHES)})\("
 )
 """Each module that reads has one of these in its text. The others are not parsed."""
 PASSED_ON = {"show_value", "leave_out"}

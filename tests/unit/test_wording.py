@@ -20,6 +20,12 @@ ODD = re.compile(
 )
 """What has to be read twice: "99999 is none.", "It is one of these.", "Who has it may use it."."""
 
+OFTEN_ODD = (
+    "is none", "one of these.", "without a word", "anew", "otherwise than", "of which there",
+    " Who ",
+)  # fmt: skip
+"""A text without any of them has no match. Looking for them takes a tenth of the time."""
+
 
 def files() -> Iterator[Path]:
     yield from PROJECT.glob("*.md")
@@ -39,6 +45,8 @@ def texts() -> dict[str, str]:
 
 def found(text: str, pattern: re.Pattern[str] = PATTERN) -> list[int]:
     """The lines in which the pattern begins."""
+    if pattern is ODD and not any(words in text for words in OFTEN_ODD):
+        return []
     return [text.count("\n", 0, match.start()) + 1 for match in pattern.finditer(text)]
 
 

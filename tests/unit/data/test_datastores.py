@@ -134,7 +134,7 @@ def test_what_a_killed_upload_leaves_is_not_a_file_of_the_datastore(
 
 
 def test_a_large_file_takes_little_memory(datastore: Any, folder: Path) -> None:
-    size = 64 << 20
+    size = 24 << 20
     with open("large.bin", "wb") as file:
         file.truncate(size)
     datastore.upload_files([], show_progress=False)  # imports what is imported at the first use

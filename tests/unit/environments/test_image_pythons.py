@@ -90,12 +90,26 @@ def test_a_wheel_for_this_machine_alone_was_compiled(tmp_path: Path) -> None:
     assert find_compiled(tmp_path / "site") == ["own==1.0"]
 
 
-def test_the_room_of_containers_has_files_and_no_links(tmp_path: Path) -> None:
+def test_the_room_of_containers_has_files_and_no_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "sources" / "amlflow"
+    (package / "spec" / "__pycache__").mkdir(parents=True, mode=0o700)
+    (package / "spec" / "__pycache__" / "images.pyc").write_text("")
+    module = package / "spec" / "images.py"
+    module.write_text("one = 1\n")
+    module.chmod(0o600)
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    (linked / "amlflow").symlink_to(package)
+    monkeypatch.setattr("amlflow.environments.container_room.find_room", lambda folder: linked)
     room = find_copied_room(tmp_path)
-    assert (room / "amlflow" / "spec" / "images.py").is_file()
-    assert not [path for path in room.rglob("*") if path.is_symlink()]
+    assert (room / "amlflow" / "spec" / "images.py").read_text() == "one = 1\n"
+    assert not [path for path in room.rglob("*") if path.is_symlink() or path.suffix == ".pyc"]
     assert all(path.stat().st_mode & 0o004 for path in room.rglob("*"))
     assert find_copied_room(tmp_path) == room
+    module.write_text("one = 1 \n")
+    assert find_copied_room(tmp_path) != room
 
 
 def test_a_version_that_has_no_form_does_not_fit() -> None:
