@@ -219,19 +219,19 @@ class MlflowTracker(TrackerBase):
         return self._numbers.of(runs)
 
     def count_runs(self, query: RunQuery) -> int | None:
-        """See :class:`amlflow.spec.QuickSearch`."""
+        """Count runs by one statement. None if there is no database, or no experiment is named."""
         if self._bulk is None or not query.experiment_ids:
             return None
         return self._bulk.count(query)
 
     def first_runs(self, query: RunQuery, field: str, last: bool) -> list[RunRecord] | None:
-        """See :class:`amlflow.spec.QuickSearch`."""
+        """Return the runs that a field puts first. None as for :meth:`count_runs`."""
         if self._bulk is None or not query.experiment_ids:
             return None
         return self._bulk.first(query, field, last)
 
     def field_values(self, query: RunQuery, fields: Sequence[str]) -> list[tuple[Any, ...]] | None:
-        """See :class:`amlflow.spec.QuickSearch`."""
+        """Read a few fields of many runs, by one statement. None as for :meth:`count_runs`."""
         if self._bulk is None or not query.experiment_ids:
             return None
         return self._bulk.values(query, fields)

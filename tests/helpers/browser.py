@@ -112,6 +112,7 @@ class Page:
             raise AssertionError(f"{error.msg}. The page:\n{shown}\nIts log:\n{log}") from None
 
     def find_all(self, selector: str) -> list[WebElement]:
+        """Return all elements that a CSS selector matches now, without waiting."""
         return self.driver.find_elements("css selector", selector)
 
     def see(self, selector: str, text: str = "", seconds: float = SECONDS) -> WebElement:
@@ -127,13 +128,17 @@ class Page:
         return found
 
     def wait_until_gone(self, selector: str) -> None:
+        """Wait until no element that a CSS selector matches is displayed."""
         self.until(
             lambda: not any(each.is_displayed() for each in self.find_all(selector)),
             f"no {selector}",
         )
 
     def click(self, selector: str, text: str = "") -> None:
+        """Wait for an element with this text, and click it. Repeated if the page redraws it."""
+
         def click() -> bool:
+            """Wait for an element with this text, and click it. Repeated if the page redraws it."""
             self.see(selector, text).click()
             return True
 
@@ -144,9 +149,11 @@ class Page:
         ActionChains(self.driver).send_keys(*keys).perform()
 
     def shift(self, key: str) -> None:
+        """Press a key while Shift is held."""
         ActionChains(self.driver).key_down(Keys.SHIFT).send_keys(key).key_up(Keys.SHIFT).perform()
 
     def find_focused(self) -> WebElement:
+        """Return the element that has the keyboard's focus."""
         return self.driver.switch_to.active_element
 
     def write(self, selector: str, text: str) -> WebElement:
@@ -157,6 +164,7 @@ class Page:
         return box
 
     def script(self, code: str, *arguments: Any) -> Any:
+        """Run JavaScript in the page, and return what it returns."""
         return self.driver.execute_script(code, *arguments)
 
     def run_names(self) -> list[str]:

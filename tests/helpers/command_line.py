@@ -12,17 +12,22 @@ from amlflow.cli import main
 
 @dataclass
 class Printed:
+    """What a command printed, and its exit code."""
+
     code: int
     out: str
     err: str
 
     @property
     def json(self) -> Any:
+        """The output as JSON. Fails if the command did."""
         assert self.code == 0, self.err
         return strict_json(self.out)
 
 
 class Cli:
+    """Runs commands. No command may print a traceback."""
+
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
 

@@ -48,5 +48,6 @@ SUM = """
 
 
 def process_log(run: Any, number: int) -> str:
+    """Return the log of one process of a run; empty if there is none."""
     logs = run.get_details_with_logs()["logFiles"]
     return str(logs.get(f"user_logs/std_log_process_{number}.txt", ""))

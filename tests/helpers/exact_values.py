@@ -28,4 +28,5 @@ def exactly(value: Any) -> Any:
 
 
 def same(found: Any, expected: Any) -> None:
+    """Fail unless two values are equal, with the same types in them."""
     assert exactly(found) == exactly(expected)

@@ -70,6 +70,7 @@ It returns one of the constants above, a number of seconds to wait before the an
 
 
 def always_pass(path: str, content: Any) -> Any:
+    """The rule that lets each call pass."""
     return PASS
 
 
@@ -89,6 +90,7 @@ class Proxy:
         return CUT_BEFORE
 
     def forward(self, handler: BaseHTTPRequestHandler, body: bytes) -> tuple[int, Any, bytes]:
+        """Send a call to the server behind the proxy. Returns the status, headers and body."""
         connection = http.client.HTTPConnection(self._target, timeout=60)
         try:
             headers = {
@@ -114,6 +116,7 @@ class Proxy:
         return body
 
     def handle(self, handler: BaseHTTPRequestHandler) -> None:
+        """Do with a call what the proxy's rule says."""
         body = self._body(handler)
         content = None
         with contextlib.suppress(ValueError):

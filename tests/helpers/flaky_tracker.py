@@ -72,6 +72,7 @@ class Moody(Layer):
 
 
 def away(name: str, *_: object) -> BaseException:
+    """The failure of a tracker that does not answer."""
     return Unavailable("It is away.")
 
 
@@ -86,6 +87,7 @@ def die(journaled: Journaled) -> None:
 
 
 def start_run(tracker: Any, **values: Any) -> RunRecord:
+    """Create a run of the experiment `explore`, whose fields are ``values``."""
     experiment = tracker.ensure_experiment("explore")
     now = datetime.now(timezone.utc)
     draft = RunDraft(**{"experiment_id": experiment.id, "created": now, "writer": "w", **values})
@@ -97,6 +99,7 @@ _orders = itertools.count()
 
 
 def point(value: Any = 1.0, name: str = "m", **values: Any) -> Point:
+    """Make a point that is later than all before it."""
     order = next(_orders)
     time = START + order * TICK
     return Point(**{"name": name, "value": value, "order": order, "time": time, "writer": "w",

@@ -18,6 +18,7 @@ from helpers.hostile_runs import QUERIES, ThreeRuns
 
 
 def run_command(*words: str) -> tuple[int, str, str]:
+    """Run a command in this process. Returns the exit code, the output and the errors."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main(list(words))
@@ -84,6 +85,7 @@ def tried_commands() -> set[str]:
 
 
 def read_by_command(store: ThreeRuns) -> None:
+    """Read a damaged run with each command. Fails if one crashes, or hides the other run."""
     ids = {RUN: store.damaged.id, OTHER: store.healthy.id}
     for words in (*LISTS, *SHOWS, *MAY_REFUSE):
         asked = [*words[0].split(), *(ids.get(word, word) for word in words[1:])]
@@ -187,6 +189,7 @@ def with_ids(value: Any, ids: dict[str, str]) -> Any:
 
 
 def read_by_page(store: ThreeRuns, page: Any) -> None:
+    """Read a damaged run by each route of the studio, in the same way."""
     for sort in SORTS:
         asked = {"sort": sort, "children": True}
         found = strictly(page.post(f"{BASE}/runs/search", json=asked))

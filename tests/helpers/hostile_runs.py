@@ -148,6 +148,7 @@ def read_all(store: ThreeRuns) -> None:
 
 
 def change(store: ThreeRuns) -> None:
+    """Make each call that a damaged run may refuse. It must raise an error of v1's, if any."""
     for read in MAY_REFUSE.values():
         with contextlib.suppress(AzureMLException):
             read(Run.get(store.workspace, store.damaged.id))

@@ -34,14 +34,17 @@ keys, fields, texts = map(st.sampled_from, (KEYS, FIELDS, TEXTS))
 
 
 def quote(name: str) -> str:
+    """Write a name as JMESPath's quoted identifier."""
     return json.dumps(name)
 
 
 def raw(text: str) -> str:
+    """Write a text as JMESPath's raw string."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def literal(value: object) -> str:
+    """Write a value as JMESPath's literal."""
     return "`" + json.dumps(value).replace("`", "\\`") + "`"
 
 

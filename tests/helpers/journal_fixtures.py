@@ -20,16 +20,19 @@ from helpers.flaky_tracker import URI, Moody, away, die, point, start_run
 
 @pytest.fixture
 def memory() -> MemoryTracker:
+    """The tracker that gets what is journaled."""
     return MemoryTracker(URI)
 
 
 @pytest.fixture
 def moody(memory: MemoryTracker) -> Moody:
+    """The same tracker, which fails when a test says so."""
     return Moody(memory)
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> JournalSettings:
+    """Settings of a journal in the test's own folder."""
     return JournalSettings(
         on=True,
         folder=tmp_path / "journal",
@@ -68,16 +71,19 @@ def opened(
 
 @pytest.fixture
 def journaled(opened: Callable[..., Journaled]) -> Journaled:
+    """The tracker with a journal."""
     return opened()
 
 
 @pytest.fixture
 def run(journaled: Journaled) -> RunRecord:
+    """A run that has started."""
     return start_run(journaled)
 
 
 @pytest.fixture
 def place(settings: JournalSettings) -> Path:
+    """The folder with the tracker's journals."""
     return tracker_folder(settings.folder, URI)
 
 

@@ -83,10 +83,12 @@ def read_stored(uri: str, run_id: str, name: str = "m") -> list[int]:
 
 
 def numbers(points: list[Point]) -> list[int]:
+    """Return the numbers of logged values, in their order."""
     return [number(each.value) for each in points]
 
 
 def number(value: Any) -> int:
+    """Return the number of a logged value: each fifth one is a text."""
     if isinstance(value, str):
         found = int(value.removeprefix("text "))
         assert found % 5 == 0

@@ -13,10 +13,12 @@ from amlflow.testing.memory import MemoryTracker
 
 @pytest.fixture
 def tracker() -> MemoryTracker:
+    """An empty tracker in memory."""
     return MemoryTracker()
 
 
 @pytest.fixture
 def workspace(folder: Path, tracker: MemoryTracker, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """The workspace of an empty folder, on that tracker."""
     monkeypatch.setattr(store, "_opener", lambda: lambda uri: Layer(tracker))
     return Workspace.from_config()

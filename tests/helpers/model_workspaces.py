@@ -29,6 +29,7 @@ URI = "memory://models"
 def workspace(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Workspace]:
+    """A workspace on the tracker that the test names, in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", URI)
     monkeypatch.delenv("AML_APP_ROOT", raising=False)
@@ -50,10 +51,12 @@ def workspace(
 
 @pytest.fixture
 def run(workspace: Workspace) -> Run:
+    """A run that has started."""
     return Experiment(workspace, "training").start_logging(snapshot_directory=None)
 
 
 def write(path: str, text: str = "content") -> str:
+    """Write a file with its folders, and return its path."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_text(text)
     return path
@@ -67,4 +70,5 @@ class Data:
 
 
 def register(workspace: Workspace, name: str = "my-model", **values: Any) -> Model:
+    """Register a file `model.pkl` as a version of a model."""
     return Model.register(workspace, write("model.pkl"), name, **values)

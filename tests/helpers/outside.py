@@ -28,6 +28,7 @@ class Database:
         self._path = path
 
     def write(self, statement: str, *values: Any) -> None:
+        """Run one statement, and commit it."""
         with contextlib.closing(sqlite3.connect(self._path, timeout=60)) as database, database:
             database.execute(statement, values)
 

@@ -39,6 +39,7 @@ WHOLE_LIFE = Path(__file__).with_name("whole_life.py")
 
 
 def free_port() -> int:
+    """Return a port of this machine that nothing listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -70,6 +71,7 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def wait_for(ready: Callable[[], bool], process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Wait until a server is ready. Raises RuntimeError if it ends, or takes too long."""
     deadline = time.monotonic() + seconds
     while not ready():
         if process.poll() is not None:
@@ -232,6 +234,7 @@ class Shared:
 
 
 def shared_folder() -> Path:
+    """Make the folder of a session's services. Other users may read it."""
     folder = Path(tempfile.mkdtemp(prefix="amlflow-tests-"))
     folder.chmod(0o755)
     return folder

@@ -66,6 +66,7 @@ class SharedTracker(MemoryTracker):
 
     @contextlib.contextmanager
     def open(self, *, is_write: bool) -> Iterator[None]:
+        """Load the state under a lock, and save it at the end of a write."""
         with self._mutex:
             if self._depth:
                 yield
@@ -86,12 +87,14 @@ class SharedTracker(MemoryTracker):
                 raise Unavailable(f"Another process holds {str(self._path)!r}.") from None
 
     def load(self) -> None:
+        """Read the state that some process has saved last."""
         if self._path.exists():
             state, number = pickle.loads(self._path.read_bytes())
             self.__dict__.update(state)
             self._ids = itertools.count(number)
 
     def save(self) -> None:
+        """Replace the file with this object's state."""
         number = next(self._ids)
         self._ids = itertools.count(number)
         state = {name: getattr(self, name) for name in STATE}

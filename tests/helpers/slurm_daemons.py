@@ -183,6 +183,7 @@ def hold(folder: Path) -> None:
 
 
 def wait_for(path: Path) -> None:
+    """Wait for a file. Ends this process if it does not appear within a minute."""
     deadline = time.monotonic() + 60
     while not path.exists():
         if time.monotonic() > deadline:

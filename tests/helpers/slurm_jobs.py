@@ -31,6 +31,7 @@ nowhere:
 
 
 def submit(experiment: Any, code: str, target: str = "gpu-cluster", **config: Any) -> Any:
+    """Submit a script with this code to a Slurm target."""
     from azureml.core import ScriptRunConfig
 
     script(code)
@@ -41,6 +42,7 @@ def submit(experiment: Any, code: str, target: str = "gpu-cluster", **config: An
 
 
 def slurm_says(*command: str) -> str:
+    """Return the output of one of Slurm's commands."""
     words = [need(command[0]), *command[1:]]
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout
 

@@ -18,11 +18,13 @@ def python_files() -> list[Path]:
 
 @cache
 def text_of(path: Path) -> str:
+    """Return a file's text."""
     return path.read_text(encoding="utf-8")
 
 
 @cache
 def tree_of(path: Path) -> ast.Module:
+    """Return a file's syntax tree."""
     return ast.parse(text_of(path))
 
 

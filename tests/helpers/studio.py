@@ -17,13 +17,16 @@ class Server:
         self.uri = uri
 
     def call(self, method: str, path: str, user: str | None = ADMIN, **more: Any) -> Any:
+        """Make a call to the server as a user; None is nobody."""
         auth = None if user is None else (user, PASSWORD)
         return requests.request(method, f"{self.uri}/{path}", auth=auth, timeout=60, **more)
 
     def get(self, path: str, user: str | None = ADMIN, **query: Any) -> Any:
+        """Read one of the studio's routes."""
         return self.call("GET", f"ajax-api/2.0/amlflow/{path}", user, params=query)
 
     def post(self, path: str, user: str | None = ADMIN, /, **content: Any) -> Any:
+        """Send JSON to one of the studio's routes."""
         return self.call("POST", f"ajax-api/2.0/amlflow/{path}", user, json=content)
 
     def rows(self, user: str | None = ADMIN, /, **content: Any) -> list[dict[str, Any]]:
@@ -40,11 +43,13 @@ class Server:
 
 
 def make_users(uri: str) -> None:
+    """Make the users of the tests on a server."""
     for user in (WRITER, READER, OTHER, DENIED):
         make_user(Server(uri), user)
 
 
 def make_user(server: Server, user: str) -> None:
+    """Make one user, as the administrator."""
     made = server.call(
         "POST",
         "api/2.0/mlflow/users/create",

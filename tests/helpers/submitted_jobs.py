@@ -19,6 +19,7 @@ SOON = 60
 
 
 def new_experiment() -> Any:
+    """Return an experiment whose name no other test has."""
     from azureml.core import Experiment, Workspace
 
     workspace = Workspace("sub", "group", "workspace")
@@ -64,6 +65,7 @@ def log_of(run: Any) -> str:
 
 
 def error_of(run: Any) -> str:
+    """Return the message of a run's error."""
     return str(run.get_details()["error"]["error"]["message"])
 
 
@@ -81,6 +83,7 @@ def of_jobs(base: Path) -> list[psutil.Process]:
 
 
 def agents(base: Path) -> list[psutil.Process]:
+    """Return the agents of the jobs in a folder."""
     return [process for process in of_jobs(base) if is_agent(process) is True]
 
 
@@ -98,6 +101,7 @@ def is_agent(process: psutil.Process) -> bool | None:
 
 
 def end_all(base: Path) -> None:
+    """Kill each process of the jobs in a folder, and those that they start meanwhile."""
     for _ in range(50):
         left = of_jobs(base)
         if not left:
@@ -109,6 +113,7 @@ def end_all(base: Path) -> None:
 
 
 def alive(pid: int) -> bool:
+    """Whether a process still holds its files and locks."""
     try:
         process = psutil.Process(pid)
         # A killed process keeps its open files and its locks until its last thread has ended.

@@ -56,6 +56,7 @@ class Answering(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def answer(self) -> None:
+        """Answer as MLflow does: its version, or one experiment."""
         is_version = self.path.endswith("/version")
         body = VERSION if is_version else EXPERIMENT
         self.send_response(200)
@@ -65,7 +66,7 @@ class Answering(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        pass
+        """Print nothing."""
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ SOURCES = ("adapter", "plugins", "pyproject.toml", "README.md", "CHANGELOG.md", 
 
 
 def run(*command: str | Path, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a folder, in an environment without the user's settings."""
     return subprocess.run(
         [str(each) for each in command], cwd=folder, capture_output=True, text=True, check=False,
         env=servers.clean_environment(**environment),
@@ -56,6 +57,7 @@ def make_environment(target: Path, *, with_pip: bool = False) -> Path:
 
 
 def pip(environment: Path, *arguments: str | Path) -> None:
+    """Run pip for a virtual environment. Fails if pip does."""
     python = environment / "bin" / "python"
     command = [sys.executable, "-m", "pip", "--python", python, *arguments, "--quiet",
                "--disable-pip-version-check"]  # fmt: skip
@@ -64,6 +66,7 @@ def pip(environment: Path, *arguments: str | Path) -> None:
 
 
 def site_packages(environment: Path) -> Path:
+    """Return the folder of a virtual environment's packages."""
     [found] = (environment / "lib").glob("python*/site-packages")
     return found
 

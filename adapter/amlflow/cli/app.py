@@ -122,14 +122,14 @@ class Query:
         # Imported for a command: jmespath takes time, and help needs none.
         from amlflow.cli.queries import is_word, parse
 
-        words = getattr(args, "query", [])
-        if len(words) == 1 and is_word(words[0]):
+        parts = getattr(args, "query", [])
+        if len(parts) == 1 and is_word(parts[0]):
             raise Unparsed(
-                f"{words[0]!r} is not a query of runs. A query begins with [ or is a function, "
+                f"{parts[0]!r} is not a query of runs. A query begins with [ or is a function, "
                 "such as length(@).",
                 f"amlflow {command}",
             )
-        query = parse([*([args._query] if args._query is not None else []), *words])
+        query = parse([*([args._query] if args._query is not None else []), *parts])
         cli_ctx.invocation.data["query"] = query
 
 

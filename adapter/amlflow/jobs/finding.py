@@ -103,7 +103,7 @@ def find_job(tracking_uri: str, record: RunRecord) -> JobFolder | None:
             folder = JobFolder(name, base)
             is_proven = (
                 _is_own(folder)
-                and proves(folder, note.proof)
+                and has_proof(folder, note.proof)
                 and is_about(folder, tracking_uri, record.id)
             )
             return folder if is_proven else None
@@ -123,7 +123,7 @@ def hash_of_base(base: Path) -> str | None:
     return hashlib.sha256(repr(identity).encode()).hexdigest()
 
 
-def proves(folder: JobFolder, proof: str) -> bool:
+def has_proof(folder: JobFolder, proof: str) -> bool:
     """Whether a folder's secret has the hash ``proof``."""
     own_proof = proof_of(folder)
     return own_proof is not None and hmac.compare_digest(own_proof, proof)

@@ -151,7 +151,7 @@ def fail_as_lost(message: str) -> EndRequest:
     return EndRequest(Status.FAILED, to_error(message, "ServiceError"))
 
 
-def beat(now: datetime | None = None) -> dict[str, str]:
+def make_heartbeat(now: datetime | None = None) -> dict[str, str]:
     """Return the note of a heartbeat."""
     return {HEARTBEAT: (now or datetime.now(timezone.utc)).isoformat()}
 

@@ -10,7 +10,7 @@ from amlflow.claims import claim_key
 from amlflow.core.experiment import Experiment
 from amlflow.core.runs.run import Run
 from amlflow.core.workspace import Workspace
-from amlflow.jobs.run_notes import CLUSTER, beat
+from amlflow.jobs.run_notes import CLUSTER, make_heartbeat
 from amlflow.spec import RunDraft, RunRecord
 from amlflow.testing.memory import MemoryTracker
 from helpers.memory_workspace import tracker, workspace
@@ -26,7 +26,7 @@ def run(workspace: Workspace, tracker: MemoryTracker) -> Run:
     job = {"job": json.dumps({"name": "0" * 32, "host": "another"})}
     draft = RunDraft(
         experiment_id=experiment.id, created=datetime.now(timezone.utc), status="Running",
-        properties={claim_key(1): "agent"}, system={**notes, **job, **beat()},
+        properties={claim_key(1): "agent"}, system={**notes, **job, **make_heartbeat()},
     )  # fmt: skip
     [record] = tracker.create_runs([draft])
     return Run(experiment, record.id)

@@ -26,44 +26,44 @@ class OtherCompute(metaclass=Refusing):
 
 
 class AdlaCompute(OtherCompute):
-    """See :class:`OtherCompute`."""
+    """Azure Data Lake Analytics, which amlflow cannot use."""
 
 
 class AksCompute(OtherCompute):
-    """See :class:`OtherCompute`."""
+    """Azure Kubernetes Service, which amlflow cannot use."""
 
 
 class BatchCompute(OtherCompute):
-    """See :class:`OtherCompute`."""
+    """Azure Batch, which amlflow cannot use."""
 
 
 class DataFactoryCompute(OtherCompute):
-    """See :class:`OtherCompute`."""
+    """Azure Data Factory, which amlflow cannot use."""
 
 
 class DatabricksCompute(OtherCompute):
-    """See :class:`OtherCompute`."""
+    """Azure Databricks, which amlflow cannot use."""
 
 
 class DsvmCompute(OtherCompute):
-    """See :class:`OtherCompute`."""
+    """Azure's Data Science Virtual Machine, which amlflow cannot use."""
 
 
 class HDInsightCompute(OtherCompute):
-    """See :class:`OtherCompute`."""
+    """Azure HDInsight, which amlflow cannot use."""
 
 
 class KubernetesCompute(OtherCompute):
-    """See :class:`OtherCompute`."""
+    """A Kubernetes cluster attached in Azure, which amlflow cannot use."""
 
 
 class KustoCompute(OtherCompute):
-    """See :class:`OtherCompute`."""
+    """Azure Data Explorer, which amlflow cannot use."""
 
 
 class RemoteCompute(OtherCompute):
-    """See :class:`OtherCompute`."""
+    """A machine that Azure reaches by SSH, which amlflow cannot use."""
 
 
 class SynapseCompute(OtherCompute):
-    """See :class:`OtherCompute`."""
+    """A Spark pool of Azure Synapse, which amlflow cannot use."""

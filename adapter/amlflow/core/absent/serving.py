@@ -43,19 +43,19 @@ class Webservice(metaclass=Refusing):
 
 
 class AciWebservice(Webservice):
-    """See :class:`Webservice`."""
+    """A model served in Azure Container Instances: there is none."""
 
 
 class AksWebservice(Webservice):
-    """See :class:`Webservice`."""
+    """A model served in Azure Kubernetes Service: there is none."""
 
 
 class AksEndpoint(AksWebservice):
-    """See :class:`Webservice`."""
+    """Versions of a model served together in Azure Kubernetes Service: there is none."""
 
 
 class LocalWebservice(Webservice):
-    """See :class:`Webservice`."""
+    """A model served in a container of this machine: there is none."""
 
 
 class Image(metaclass=Refusing):
@@ -76,4 +76,4 @@ class Image(metaclass=Refusing):
 
 
 class ContainerImage(Image):
-    """See :class:`Image`."""
+    """An image with a model and its scoring script: there is none."""

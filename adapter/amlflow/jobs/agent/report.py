@@ -35,8 +35,8 @@ from amlflow.jobs.run_notes import (
     HEARTBEAT_INTERVAL,
     HEARTBEAT_SETTING,
     EndRequest,
-    beat,
     left_out_warning,
+    make_heartbeat,
     requested_end_of,
     unsent_warning,
     with_warnings,
@@ -136,7 +136,7 @@ class Report:
         """
         if self._attempt > 1:
             self._retry(lambda: check_is_latest(self._read(), self._attempt))
-        system = {**beat(), HEARTBEAT_INTERVAL: f"{self._interval_s:g}"}
+        system = {**make_heartbeat(), HEARTBEAT_INTERVAL: f"{self._interval_s:g}"}
         change = RunChange(properties={claim_key(self._attempt): agent}, system=system)
         self._retry(lambda: self._open().update_run(self._job.run_id, change))
         self._retry(self._hear)
@@ -146,7 +146,7 @@ class Report:
 
     def preparing(self) -> None:
         """Report that the script's environment is being made."""
-        change = RunChange(status=Status.PREPARING, system=beat())
+        change = RunChange(status=Status.PREPARING, system=make_heartbeat())
         if self._is_queued:
             self._retry(lambda: self._open().update_run(self._job.run_id, change))
 
@@ -160,7 +160,9 @@ class Report:
         # When the status is Running, a follower of the run expects the whole log of the build.
         self._retry(self._send_build_log)
         change = RunChange(
-            status=Status.RUNNING, started=datetime.now(timezone.utc), system={**beat(), **notes}
+            status=Status.RUNNING,
+            started=datetime.now(timezone.utc),
+            system={**make_heartbeat(), **notes},
         )
         self._retry(lambda: self._open().update_run(self._job.run_id, change))
 
@@ -195,7 +197,7 @@ class Report:
             try:
                 self._hear()
                 if time.monotonic() >= next_beat:
-                    self._open().update_run(self._job.run_id, RunChange(system=beat()))
+                    self._open().update_run(self._job.run_id, RunChange(system=make_heartbeat()))
                     next_beat = time.monotonic() + self._interval_s
                     self._queue.advance()
                 self._send_logs()
@@ -417,7 +419,7 @@ class Report:
     def _start_finalizing(self) -> None:
         record = self._open().get_run(self._job.run_id)
         if requested_end_of(record) is None:
-            change = RunChange(status=Status.FINALIZING, system=beat())
+            change = RunChange(status=Status.FINALIZING, system=make_heartbeat())
             self._open().update_run(self._job.run_id, change)
 
     def _end(self, change: RunChange) -> None:
