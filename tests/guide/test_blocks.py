@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections import Counter
+from collections.abc import Collection, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 from blocks import EXECUTED, PAGES, PROJECT, Block, all_blocks, block, read_blocks
 
 
-def names_executed() -> set[str]:
+@cache
+def names_executed() -> frozenset[str]:
     """The names that a test, or CI for the block that runs the tests, passes to ``block``."""
     names = set(re.findall(r"block ([a-z][a-z0-9-]*)", (PROJECT / ".ci" / "run").read_text()))
-    for path in (PROJECT / "tests").rglob("*.py"):
-        if path == Path(__file__) or not re.match("test_|conftest", path.name):
+    for path in files_of_tests():
+        text = path.read_text(encoding="utf-8")
+        if "block(" not in text:  # parsing all tests takes seconds
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "block":
                 names |= {each.value for each in node.args if isinstance(each, ast.Constant)}
-    return names
+    return frozenset(names)
 
 
-def not_executed(blocks: list[Block], executed: set[str]) -> list[str]:
+def files_of_tests() -> Iterator[Path]:
+    for folder, folders, files in os.walk(PROJECT / "tests"):
+        folders[:] = [name for name in folders if name != "node_modules"]
+        for name in files:
+            if re.match(r"(test_|conftest).*\.py$", name) and name != Path(__file__).name:
+                yield Path(folder, name)
+
+
+def not_executed(blocks: list[Block], executed: Collection[str]) -> list[str]:
     """The blocks that have no name, or a name that no test executes."""
     return [str(each) for each in blocks if each.language in EXECUTED and each.name not in executed]
 

@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from blocks import block
+import yaml
+from amlflow_slurm.settings import read_settings
+from blocks import PROJECT, block
 from helpers import servers
 from helpers.submitted_jobs import until
 from test_docs import OFFLINE, clone
@@ -77,3 +79,12 @@ def test_from_a_login_node_to_a_cancelled_job(
     assert shown == f"{['Canceled'] * 4}\n"
     waiting = answer("squeue --noheader --array --states=PENDING")
     assert waiting == ""
+
+
+def test_a_target_with_an_image_starts_the_agent_in_it() -> None:
+    settings = yaml.safe_load(block("slurm-image"))["gpu-cluster"]
+    assert settings.pop("kind") == "slurm"
+    command = " ".join(read_settings(settings).agent_command("/own/python", ["-m", "agent"]))
+    assert command == "apptainer exec --nv /shared/amlflow.sif python3 -m agent"
+    page = (PROJECT / "docs" / "clusters.md").read_text(encoding="utf-8")
+    assert command.removesuffix("-m agent") + "…" in page

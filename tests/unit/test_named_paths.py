@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -34,9 +35,10 @@ def paths() -> frozenset[str]:
     """Each file and folder of the project, relative to it."""
     found: set[str] = set()
     for top in TOP:
-        for path in (PROJECT / top).rglob("*"):
-            if not SKIPPED & set(path.parts):
-                found.add(path.relative_to(PROJECT).as_posix())
+        for folder, folders, files in os.walk(PROJECT / top):
+            folders[:] = [name for name in folders if name not in SKIPPED]
+            inner = Path(folder).relative_to(PROJECT).as_posix()
+            found.update(f"{inner}/{name}" for name in (*folders, *files))
     return frozenset({*found, *TOP, *(path.name for path in PROJECT.iterdir())})
 
 
