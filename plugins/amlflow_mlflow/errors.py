@@ -88,7 +88,8 @@ def translate_errors(
     """Raise the contract's error for a failure. Errors that are not known here do not change.
 
     ``missing`` is raised if MLflow finds nothing. ``files`` names the files of a call to an
-    artifact store. ``doing`` says what could not be done with a database: "read" or "written".
+    artifact store. ``doing`` says what could not be done with a database: "opened", "read" or
+    "written".
     """
     try:
         yield
@@ -124,7 +125,9 @@ def busy(uri: str) -> Unavailable:
 
 
 def opening_error(uri: str, error: BaseException) -> Unavailable:
-    """Make the error for a database that cannot be opened."""
+    """Make the error for a database that cannot be opened, or that another program has locked."""
+    if says(error, BUSY):
+        return busy(uri)
     return Unavailable(
         f"The tracking database {redacted(uri)} does not open ({cause(error)}). Check that it is "
         "there, that it is one of MLflow's and that you may use it, or correct "
@@ -258,6 +261,8 @@ def says(error: BaseException, words: re.Pattern[str]) -> bool:
 
 
 def _database(failure: Failure) -> AzureMLException:
+    if failure.doing == "opened":
+        return opening_error(failure.uri, failure.error)
     if says(failure.error, BUSY):
         return busy(failure.uri)
     return Unavailable(

@@ -55,13 +55,15 @@ class MlflowArtifacts:
         with tempfile.TemporaryDirectory(dir=destination.parent) as staging:
             try:
                 local = self._repository.download_artifacts(path, dst_path=staging)
-            except (MlflowException, OSError):
+            except (MlflowException, OSError):  # also raised if the file does not exist
                 if FileEntry(path, False) not in self.list(posixpath.dirname(path)):
                     return False
                 # The file exists: it was stored or replaced during the download. Try again.
                 try:
                     local = self._repository.download_artifacts(path, dst_path=staging)
                 except (MlflowException, OSError) as error:
+                    # The store has just listed the file, so this does not pass. The table would
+                    # take MLflow's error, whose code is INTERNAL_ERROR, for one that does.
                     raise Refused(f"The file {path!r} cannot be read: {error}") from error
             if os.path.isdir(local):
                 return False

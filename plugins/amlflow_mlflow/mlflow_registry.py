@@ -50,7 +50,7 @@ class MlflowRegistry:
         def create() -> Mapping[str, str]:
             try:
                 registry.create_registered_model(name)
-            except MlflowException as error:
+            except MlflowException as error:  # `_patiently` translates all others
                 if error.error_code != _TAKEN:
                     raise
                 return type_texts(name, registry.get_registered_model(name).tags or {})
@@ -113,7 +113,7 @@ def _create_in_race(create: Callable[[], Any]) -> Any:
     for attempt in range(RACES):
         try:
             return create()
-        except MlflowException as error:
+        except MlflowException as error:  # the caller translates the last one
             if attempt == RACES - 1 or "Giving up after" not in error.message:
                 raise
     raise AssertionError("the last attempt returns or raises")

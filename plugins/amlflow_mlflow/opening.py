@@ -15,7 +15,7 @@ from amlflow.spec import is_tried_once
 from amlflow.tracker_data import decode_text
 
 from amlflow_mlflow import private
-from amlflow_mlflow.errors import BUSY, BUSY_OPENING_S, busy, opening_error, says, translate_errors
+from amlflow_mlflow.errors import BUSY, BUSY_OPENING_S, opening_error, says, translate_errors
 from amlflow_mlflow.own_paths import ARTIFACTS
 from amlflow_mlflow.schemes import SQLITE, is_database, sqlite_path
 
@@ -49,7 +49,7 @@ def open_database(uri: str) -> Any:
     except AzureMLException:
         raise
     except Exception as error:  # the database's driver may raise any error while tables are made
-        raise (busy(uri) if _is_busy(error) else opening_error(uri, error)) from error
+        raise opening_error(uri, error) from error
 
 
 def _open(uri: str) -> Any:
@@ -123,12 +123,9 @@ def _probe_database(uri: str) -> Any:
     import sqlalchemy
 
     timeout = {} if uri.startswith(("sqlite", "mssql")) else {"connect_timeout": PROBE_TIMEOUT_S}
-    try:
-        engine = sqlalchemy.create_engine(uri, connect_args=timeout, poolclass=sqlalchemy.NullPool)
-        engine.connect().close()
-        return engine
-    except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
-        raise opening_error(uri, error) from None
+    engine = sqlalchemy.create_engine(uri, connect_args=timeout, poolclass=sqlalchemy.NullPool)
+    engine.connect().close()
+    return engine
 
 
 def _make_tables(engine: Any) -> None:

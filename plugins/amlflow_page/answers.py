@@ -59,7 +59,7 @@ def answer_as_json(view: Callable[[], Any]) -> Callable[[], Response]:
             answer = view()
         except AzureMLException as error:
             return _send(_error_answer(error))
-        except MlflowException as error:
+        except MlflowException as error:  # of MLflow's own views: it has its own HTTP status
             message = to_json({"message": error.message})
             return _send(Answer(error.get_http_status_code(), message))
         if isinstance(answer, Response):

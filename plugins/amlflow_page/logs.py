@@ -46,7 +46,7 @@ def translate_errors(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except (AzureMLException, MlflowException):
+    except (AzureMLException, MlflowException):  # `answer_as_json` knows both
         raise
     except Exception as error:
         translation = error_of_store(error, ARTIFACT_STORE, what)

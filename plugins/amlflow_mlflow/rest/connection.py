@@ -40,7 +40,7 @@ from amlflow_mlflow.answers import (
     parse_object,
     redirect_target,
 )
-from amlflow_mlflow.errors import MlflowError, error_of_answer, silence_error
+from amlflow_mlflow.errors import MlflowError, error_of_answer, translate_errors
 from amlflow_mlflow.rest import settings
 from amlflow_mlflow.rest.pools import certificate_hint, find_proxy, open_pool
 from amlflow_mlflow.server_texts import cause
@@ -98,7 +98,7 @@ class Connection:
         """
         try:
             answer = self._ask_version()
-        except (HTTPError, OSError) as error:
+        except (HTTPError, OSError) as error:  # the first call: the address may be wrong
             hint = certificate_hint(error) or (
                 "Start it, or correct MLFLOW_TRACKING_URI or the tracking_uri in config.json."
             )
@@ -168,15 +168,13 @@ class Connection:
         if content is not None:
             body = json.dumps(content).encode()
             fields["Content-Type"] = "application/json"
-        try:
+        with translate_errors(self.uri):
             response = self._follow(method, path, _encode(query), body, fields)
-        except HTTPError as error:
-            raise silence_error(f"The MLflow server at {self.where}", error) from error
         try:
             if response.status >= 300:
                 raise self._error(self._read_answer(response))
             yield response
-        except HTTPError as error:
+        except HTTPError as error:  # not in the table: `send` makes the call again
             raise _CutOff(
                 f"The answer of the MLflow server at {self.where} is cut off ({cause(error)})."
             ) from error
@@ -292,7 +290,7 @@ class Connection:
     def _version_headers(self) -> Mapping[str, str] | None:
         try:
             answer = self._ask_version()
-        except (Unavailable, HTTPError, OSError):
+        except (Unavailable, HTTPError, OSError):  # the call that asks for them says what is wrong
             return None
         return answer.headers if is_version(answer.status, answer.body) else None
 

@@ -135,6 +135,7 @@ def open_file(
 def _reading(
     response: urllib3.BaseHTTPResponse,
 ) -> Iterator[urllib3.BaseHTTPResponse]:
+    # Not by `translate_errors`: an error of the caller's file is not the storage's.
     try:
         yield response
     except urllib3.exceptions.HTTPError as error:
@@ -191,6 +192,7 @@ def _request(
 ) -> urllib3.BaseHTTPResponse:
     """Make a call to the object storage, and return its successful answer."""
     pool = open_pool(settings.storage_tls(), find_proxy(url))
+    # Not by `translate_errors`: the address is the storage's, and not the tracking URI.
     try:
         response = pool.request(
             method, url, body=body, headers=dict(headers), redirect=False, preload_content=False

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from importlib.resources import files
 
-from amlflow_mlflow.errors import BUSY, busy, opening_error, says
+from amlflow_mlflow.errors import translate_errors
 from amlflow_mlflow.own_paths import ARTIFACTS
 from amlflow_mlflow.sqlite import revisions
 from amlflow_mlflow.sqlite.database import Database, transaction
@@ -28,14 +28,13 @@ def make(database: Database) -> bool:
     """
     if database.path.exists() and database.path.stat().st_size:
         return False
-    try:
-        with database.opening("rwc") as connection, transaction(connection, "BEGIN IMMEDIATE"):
-            if connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None:
-                _make_tables(connection, database)
-    except sqlite3.Error as error:
-        raise (
-            busy(database.uri) if says(error, BUSY) else opening_error(database.uri, error)
-        ) from error
+    with (
+        translate_errors(database.uri, doing="opened"),
+        database.opening("rwc") as connection,
+        transaction(connection, "BEGIN IMMEDIATE"),
+    ):
+        if connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None:
+            _make_tables(connection, database)
     return database.revision() is not None
 
 
