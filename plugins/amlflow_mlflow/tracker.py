@@ -219,7 +219,7 @@ class MlflowTracker(TrackerBase):
         return self._numbers.of(runs)
 
     def count_runs(self, query: RunQuery) -> int | None:
-        """Count runs by one statement. None if there is no database, or no experiment is named."""
+        """Count runs by one statement. None without a database, or without experiments."""
         if self._bulk is None or not query.experiment_ids:
             return None
         return self._bulk.count(query)

@@ -28,7 +28,7 @@ def last_words(names: set[str]) -> str:
 
 
 WORDS = re.compile(
-    rf"\b(?:{last_words(PARSERS | ANSWERS)})\b|\.(?:{last_words(DECODERS | FETCHES)})\("
+    rf"\b(?:(?:{last_words(PARSERS | ANSWERS)})\b|(?:{last_words(DECODERS | FETCHES)})\()"
 )
 """Each module that reads has one of these in its text. The others are not parsed."""
 PASSED_ON = {"show_value", "leave_out"}

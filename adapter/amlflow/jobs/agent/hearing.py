@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amlflow.claims import latest_attempt
-from amlflow.jobs.run_notes import beat, is_started_again, requested_end_of, start_again
+from amlflow.jobs.run_notes import is_started_again, make_heartbeat, requested_end_of, start_again
 from amlflow.spec import RunChange, RunKeeper, RunRecord, Status
 
 
@@ -25,7 +25,7 @@ def hear(keeper: RunKeeper, run_id: str, attempt: int, status: str) -> RunRecord
     """
     record = keeper.get_run(run_id)
     check_is_latest(record, attempt)
-    own = RunChange(status=status, system=beat())
+    own = RunChange(status=status, system=make_heartbeat())
     if is_started_again(record, attempt):
         # A look has ended the run when the cluster had ended the attempt before.
         keeper.update_run(run_id, start_again())

@@ -159,11 +159,8 @@ class Report:
         self._warnings = list(warnings)
         # When the status is Running, a follower of the run expects the whole log of the build.
         self._retry(self._send_build_log)
-        change = RunChange(
-            status=Status.RUNNING,
-            started=datetime.now(timezone.utc),
-            system={**make_heartbeat(), **notes},
-        )
+        now, system = datetime.now(timezone.utc), {**make_heartbeat(), **notes}
+        change = RunChange(status=Status.RUNNING, started=now, system=system)
         self._retry(lambda: self._open().update_run(self._job.run_id, change))
 
     def _send_build_log(self) -> None:
