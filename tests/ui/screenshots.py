@@ -49,7 +49,7 @@ FAILING = """
         print(f"epoch {epoch:3d}  loss {1 / (epoch + 1):.4f}")
     raise FileNotFoundError("labels-2026-11.csv is not on this machine")
 """
-COLUMNS = ("status", "metric:loss", "metric_max:accuracy", "param:lr", "created", "tags", "error")
+COLUMNS = ("status", "metric:loss", "metric_max:accuracy", "param:lr", "created", "tags")
 CHARTS = (
     {"kind": "curves", "y": "loss", "x": "step", "smoothing": 0, "log": False},
     {"kind": "parallel", "axes": ["param:lr", "param:batch", "metric:loss", "metric:accuracy"]},
@@ -151,7 +151,7 @@ def take(server: Server, run: Any, failed: Any, pair: list[Any]) -> None:
     page("all_runs_narrow", "#/amlflow/runs", row, width=620).save()
     for name, theme in (("charts", "light"), ("charts_dark", "dark")):
         where = f"#/amlflow/runs?experiments=explore-runs&{columns}&{charts}"
-        shown = page(name, where, ".amlflow-charts canvas", theme)
+        shown = page(name, where, ".amlflow-charts canvas", theme, height=1040)
         for tick in shown.find_all(f"{row} input")[:5]:
             shown.script("arguments[0].click()", tick)
         shown.until(lambda shown=shown: len(shown.find_all(".amlflow-legend a")) == 5, "five runs")
