@@ -240,9 +240,14 @@ def test_the_end_of_processes_on_several_nodes(experiment: Any, tmp_path: Path, 
         f"""
         import os, signal, time
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        is_child = os.fork() == 0
+        if is_child:
+            os.setsid()
         with open({str(note)!r}, "a") as file:
             file.write(f"{{os.getpid()}}\\n")
-        while len(open({str(note)!r}).read().split()) < 4:
+        while is_child:
+            time.sleep(600)
+        while len(open({str(note)!r}).read().split()) < 8:
             time.sleep(0.05)
         print("all are there", flush=True)
         if os.environ["RANK"] == "3" and {end!r} == "kill":

@@ -26,6 +26,7 @@ from typing import Any
 from amlflow import whole_files
 from amlflow.exceptions import AzureMLException, ComputeTargetException
 from amlflow.jobs import launcher
+from amlflow.jobs.agent.descendants import adopt_orphans, kill_descendants, terminate_descendants
 from amlflow.jobs.agent.last_lines import read_last_lines
 from amlflow.jobs.cluster.node_messages import ENDED, STARTED, NodeMessage, send
 from amlflow.jobs.cluster.payload import attempt_of, take_job
@@ -44,7 +45,7 @@ PORT = "AMLFLOW_NODE_PORT"
 """Variables of a process: the addresses of the nodes, and a free port of the first node."""
 TICK_S = 0.1
 GRACE_S = 2.5
-"""Seconds between asking the script's process to end and ending it by force."""
+"""Seconds between asking the script's processes to end and ending them by force."""
 MAX_OUTPUT = 4000
 """How many characters of the end of a failed process's output are sent."""
 
@@ -107,6 +108,7 @@ def _variables(
 
 
 def _run(plan: dict[str, Any], folder: JobFolder, process: Process, end: threading.Event) -> None:
+    adopt_orphans()
     started = launcher.start(plan, process.number)
     send(NodeMessage(number=process.number, event=STARTED))
     while started.poll() is None and not end.wait(TICK_S):
@@ -115,17 +117,19 @@ def _run(plan: dict[str, Any], folder: JobFolder, process: Process, end: threadi
     if code is None:
         _end(started)
         return  # the process was ended on request, so its exit code is not reported
+    kill_descendants()
     output = read_last_lines(folder.process_log(process.number))[-MAX_OUTPUT:] if code else ""
     send(NodeMessage(number=process.number, event=ENDED, code=code, output=output))
 
 
 def _end(started: subprocess.Popen[bytes]) -> None:
-    started.terminate()
+    terminate_descendants()
     try:
         started.wait(GRACE_S)
     except subprocess.TimeoutExpired:
         started.kill()
         started.wait()
+    kill_descendants()
 
 
 class NodeFolder:
