@@ -147,6 +147,26 @@ def test_a_curated_name_says_the_python_and_the_version_of_the_framework() -> No
     assert packages.get_python_version() is None
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "azureml-tensorflow-2.11-cuda11",
+        "AzureML-TensorFlow-1.13-GPU",
+        "AzureML-TensorFlow-2.3-GPU",
+        "AzureML-tensorflow-2.12-cuda11",
+        "azureml-acpt-pytorch-1.11-cuda11.3",
+        "azureml-acpt-pytorch-1.13-cuda11.7",
+        "AzureML-Chainer-5.1.0-GPU",
+    ],
+)
+def test_scripts_of_notebooks_find_the_types_that_numpy_removed(name: str) -> None:
+    # They call np.float and np.int, which are gone since numpy 1.24.
+    lines = environment_from(find_curated(name), name).python.conda_dependencies.pip_packages
+    [numpy] = [each for each in map(Requirement, lines) if each.name == "numpy"]
+    assert "1.23.5" in numpy.specifier
+    assert "1.24.0" not in numpy.specifier
+
+
 def test_a_curated_name_that_is_not_there() -> None:
     with pytest.raises(EnvironmentNotFound, match=r"nearest are AzureML-tensorflow-2\.7-ubuntu"):
         find_curated("AzureML-tensorflow-2.8-ubuntu20.04-py38-cuda11-gpu")
