@@ -14,6 +14,8 @@ AGENT = "amlflow.agent"
 When a cluster starts a job again, the next agent adds the attempt's number, as in
 ``amlflow.agent.2``."""
 
+RUN_ID = "AZUREML_RUN_ID"
+"""The variable with the id of the run that this process is a script of, as in v1."""
 _CLAIM = re.compile(r"amlflow\.agent(?:\.([0-9]{1,5}))?", re.ASCII)
 
 

@@ -12,6 +12,9 @@ from amlflow.spec import METRIC_FIELDS, Kind, Order, Place, Point, RunQuery, Run
 
 ORDERS = frozenset({"created", "duration", "params", *METRIC_FIELDS})
 """The fields for sorting runs that need the feature ``METRICS``."""
+TIMES = frozenset({"created", "ended"})
+NUMBERS = frozenset({"duration", *METRIC_FIELDS})
+"""The fields for sorting runs whose values are times, and numbers. Those of others are texts."""
 MAX_INTEGER = 10**300
 """Whole numbers of this size or more are left out, because a tracker cannot show them in charts."""
 

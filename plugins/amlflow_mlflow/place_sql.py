@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from amlflow.metric_numbers import NUMBERS, TIMES
 from amlflow.spec import METRIC_FIELDS, Order, Place
 
 from amlflow_mlflow.bulk_sql import MAX_MS, MIN_MS, is_unicode
@@ -11,8 +12,6 @@ from amlflow_mlflow.metric_numbers import to_stored
 from amlflow_mlflow.metric_sql import Bind
 from amlflow_mlflow.records import to_ms
 
-_TIMES = ("created", "ended")
-_NUMBERS = ("duration", *METRIC_FIELDS)
 MAX_DURATION_S = (MAX_MS - MIN_MS) / 1000
 
 
@@ -41,11 +40,11 @@ def place_sql(sort_key: str, order: Order, place: Place, bind: Bind) -> str | No
 def _to_stored(order: Order, value: str | float | datetime | None) -> str | float | None:
     """Return a value of an order as the database compares it. None if it has no such value."""
     if isinstance(value, datetime):
-        return to_ms(value) if order.field in _TIMES else None
+        return to_ms(value) if order.field in TIMES else None
     if isinstance(value, float):
         if order.field == "duration":
             return round(value * 1000) if abs(value) < MAX_DURATION_S else None
         return to_stored(value) if order.field in METRIC_FIELDS else None
-    if isinstance(value, str) and order.field not in (*_TIMES, *_NUMBERS):
+    if isinstance(value, str) and order.field not in TIMES | NUMBERS:
         return value if "\0" not in value and is_unicode(value) else None
     return None

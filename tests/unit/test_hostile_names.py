@@ -6,10 +6,8 @@ If many files are downloaded, such a file is left out and named. The others are 
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from amlflow.cli import main
@@ -18,9 +16,8 @@ from amlflow.core.runs.files import SNAPSHOT_PROPERTY
 from amlflow.core.runs.run import Run
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import AzureMLException, UserErrorException
-from amlflow.plugins import load_plugins
-from amlflow.spec import RunChange, hookimpl
-from amlflow.testing.memory import MemoryTracker
+from amlflow.spec import RunChange
+from helpers.memory_workspace import configured_tracker
 
 HOSTILE = ["../../escaped", "..", "logs/../../../escaped", "/tmp/escaped", "logs//escaped",
            "logs\\..\\..\\escaped", "C:\\escaped", "logs/nul\0escaped", "logs/line\nescaped",
@@ -32,22 +29,16 @@ GOOD = ["good/a", "logs/b"]
 @pytest.fixture
 def hostile(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """A run of a tracker that lists names which lead out; links that lead out are in the folder."""
-    tracker = MemoryTracker(f"memory://hostile-{uuid.uuid4().hex}")  # one is kept for each URI
-    plugin = SimpleNamespace(
-        amlflow_tracker=hookimpl(lambda uri: tracker if uri == tracker.uri else None)
-    )
-    load_plugins().manager.register(plugin, name="hostile")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracker.uri)
-    run = Experiment(Workspace.from_config(), "hostile").start_logging(snapshot_directory=None)
-    tracker._files[run.id] = dict.fromkeys(sorted([*HOSTILE, *GOOD]), b"content")
-    elsewhere = folder.parent / "elsewhere"
-    elsewhere.mkdir()
-    (folder / "logs").mkdir()
-    (folder / "link").symlink_to(elsewhere)
-    (folder / "logs" / "link").symlink_to(elsewhere)
-    (folder / "logs" / "file-link").symlink_to(elsewhere / "escaped")
-    yield run
-    load_plugins().manager.unregister(plugin)
+    with configured_tracker("hostile", monkeypatch) as tracker:
+        run = Experiment(Workspace.from_config(), "hostile").start_logging(snapshot_directory=None)
+        tracker._files[run.id] = dict.fromkeys(sorted([*HOSTILE, *GOOD]), b"content")
+        elsewhere = folder.parent / "elsewhere"
+        elsewhere.mkdir()
+        (folder / "logs").mkdir()
+        (folder / "link").symlink_to(elsewhere)
+        (folder / "logs" / "link").symlink_to(elsewhere)
+        (folder / "logs" / "file-link").symlink_to(elsewhere / "escaped")
+        yield run
 
 
 def check_nothing_escaped(folder: Path, around: list[str]) -> None:

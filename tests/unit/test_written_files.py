@@ -16,7 +16,6 @@ import uuid
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -32,9 +31,8 @@ from amlflow.core.runs.run import Run
 from amlflow.core.scripts.environment import Environment
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import AzureMLException
-from amlflow.plugins import load_plugins
-from amlflow.spec import hookimpl
 from amlflow.testing.memory import MemoryTracker
+from helpers.memory_workspace import configured_tracker
 from helpers.sources import name_of, nodes_of, python_files
 
 HOSTILE = [
@@ -156,14 +154,8 @@ def around(folder: Path) -> Around:
 
 @pytest.fixture
 def hostile(around: Around, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hostile]:
-    tracker = MemoryTracker(f"memory://written-{uuid.uuid4().hex}")  # one is kept for each URI
-    plugin = SimpleNamespace(
-        amlflow_tracker=hookimpl(lambda uri: tracker if uri == tracker.uri else None)
-    )
-    load_plugins().manager.register(plugin, name="written")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracker.uri)
-    yield Hostile(tracker, around)
-    load_plugins().manager.unregister(plugin)
+    with configured_tracker("written", monkeypatch) as tracker:
+        yield Hostile(tracker, around)
 
 
 Call = Callable[[Hostile, str], object]

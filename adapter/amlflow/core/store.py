@@ -28,9 +28,6 @@ DEFAULT_NAME = "local"
 """The name and resource group of a workspace if no config.json names one."""
 NO_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 
-RUN_ID = "AZUREML_RUN_ID"
-"""The environment variable with the id of a submitted script's run."""
-
 
 @dataclass(frozen=True, slots=True)
 class Store:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from amlflow.claims import RUN_ID
 from amlflow.core import html
 from amlflow.core.absent.workspace_members import AzureOnly, refuse
 from amlflow.core.arguments import check_path, check_text
@@ -32,7 +33,6 @@ from amlflow.core.scripts.environment import Environment
 from amlflow.core.store import (
     DEFAULT_NAME,
     NO_SUBSCRIPTION,
-    RUN_ID,
     Store,
     WorkspaceBase,
     use_workspace_class,

@@ -13,6 +13,7 @@
     in_images.py          adds an environment to a container image, as a layer
     dockerfile.py         builds an image from a Dockerfile
     room.py               amlflow for a Python without it; container_room.py: for a container
+    made_once.py          makes a folder that several processes may need at once
     container_python.py   a copy of this Python, for containers whose own is too old for amlflow
     installing.py         installs a plan's packages into a folder or an environment
     old_metadata.toml     what old packages require, whose own metadata uv cannot parse

@@ -10,7 +10,6 @@ an older one or musl. It needs the same system and machine::
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import platform
@@ -19,9 +18,10 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from amlflow.environments.made_once import let_all_read, make_once
 
 PROGRAM = "python"
 _LEFT_OUT = (
@@ -55,19 +55,12 @@ def find_copied_python(folder: Path) -> Path:
     interpreter = _interpreter()
     status = interpreter.stat()
     text = f"{interpreter} {sys.version} {status.st_size} {status.st_mtime_ns}"
-    copied = folder / f"python-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-    if copied.is_dir():
-        return copied
-    staging = folder / f".{copied.name}.{uuid.uuid4().hex}"
-    try:
+
+    def fill(staging: Path) -> None:
         _copy(interpreter, staging)
-        for path in (staging, *staging.rglob("*")):  # any user of a container must read them
-            path.chmod(path.stat().st_mode | (0o755 if path.is_dir() else 0o444))
-        with contextlib.suppress(OSError):  # another process has just made the same copy
-            os.rename(staging, copied)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    return copied
+        let_all_read(staging, mode=0o444)  # any user of a container must read them
+
+    return make_once(folder / f"python-{hashlib.sha256(text.encode()).hexdigest()[:16]}", fill)
 
 
 def _interpreter() -> Path:

@@ -6,16 +6,15 @@ If the container's Python is too old for amlflow, its room has the client of
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import shutil
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from amlflow.environments.container_python import PROGRAM, find_copied_python
+from amlflow.environments.made_once import let_all_read, make_once
 from amlflow.environments.room import find_room
 
 
@@ -51,17 +50,12 @@ def room_for_container(folder: Path, *, is_old: bool) -> ContainerRoom:
 
 def _find_client(folder: Path, room: Path) -> Path:
     """Return the folder from which an old Python imports the client in a copied room."""
-    found = folder / f"{room.name}-client"
-    if not found.is_dir():
-        staging = folder / f".{found.name}.{uuid.uuid4().hex}"
+
+    def fill(staging: Path) -> None:
         staging.mkdir()
-        try:
-            (staging / "azureml").symlink_to(room / "amlflow" / "old_pythons" / "client")
-            with contextlib.suppress(OSError):  # another process has just made the same
-                os.rename(staging, found)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-    return found
+        (staging / "azureml").symlink_to(room / "amlflow" / "old_pythons" / "client")
+
+    return make_once(folder / f"{room.name}-client", fill)
 
 
 def find_copied_room(folder: Path) -> Path:
@@ -72,19 +66,12 @@ def find_copied_room(folder: Path) -> Path:
     """
     room = find_room(folder)
     digest = hashlib.sha256("\n".join(_states(room)).encode()).hexdigest()[:16]
-    copied = folder / f"{room.name}-{digest}"
-    if copied.is_dir():
-        return copied
-    staging = folder / f".{copied.name}.{uuid.uuid4().hex}"
-    try:
+
+    def fill(staging: Path) -> None:
         shutil.copytree(room, staging, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
-        for path in (staging, *staging.rglob("*")):  # any user of a container must read them
-            path.chmod(path.stat().st_mode | (0o755 if path.is_dir() else 0o644))
-        with contextlib.suppress(OSError):  # another process has just made the same copy
-            os.rename(staging, copied)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    return copied
+        let_all_read(staging, mode=0o644)  # any user of a container must read them
+
+    return make_once(folder / f"{room.name}-{digest}", fill)
 
 
 def _states(room: Path) -> Iterator[str]:

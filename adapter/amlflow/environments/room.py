@@ -10,14 +10,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.util
-import os
-import shutil
-import uuid
 from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, entry_points
 from pathlib import Path, PurePosixPath
 
 import amlflow
+from amlflow.environments.made_once import make_once
 from amlflow.environments.pythons import OLDEST
 
 ROOM = "AMLFLOW_ROOM"
@@ -44,20 +42,15 @@ def find_room(folder: Path, version: tuple[int, ...] = OLDEST) -> Path:
     links = {"azureml": package / "old_pythons" / "client"} if is_old else dict(_links())
     text = "\n".join(f"{name} {target}" for name, target in sorted(links.items()))
     room = folder / hashlib.sha256(text.encode()).hexdigest()[:16]
-    if room.is_dir():
-        return room
-    staging = folder / f".{room.name}.{uuid.uuid4().hex}"
-    staging.mkdir(parents=True)
-    try:
+
+    def fill(staging: Path) -> None:
+        staging.mkdir()
         for name, target in links.items():
             (staging / name).symlink_to(target)
         if not is_old:
             (staging / f"{_DROPIN}.pth").write_text(f"{_DROPIN}\n", encoding="utf-8")
-        with contextlib.suppress(OSError):  # another process has just made the same room
-            os.rename(staging, room)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    return room
+
+    return make_once(room, fill)
 
 
 def _links() -> Iterator[tuple[str, Path]]:

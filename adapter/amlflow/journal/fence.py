@@ -12,13 +12,11 @@ import signal
 import time
 from collections.abc import Callable
 
-from amlflow.claims import latest_attempt
+from amlflow.claims import RUN_ID, latest_attempt
 from amlflow.spec import ATTEMPT, RunNotFound, Tracker
 
 logger = logging.getLogger("amlflow")
 
-RUN_ID = "AZUREML_RUN_ID"
-"""The variable with the id of the run that this process is a script of."""
 FROZEN_S = 30.0
 """If a thread that wakes up every second has slept for longer, this process was frozen."""
 

@@ -9,8 +9,8 @@ import json
 from datetime import datetime, timezone
 from math import isinf
 
-from amlflow.metric_numbers import value_of
-from amlflow.spec import METRIC_FIELDS, Order, Place, RunRecord
+from amlflow.metric_numbers import NUMBERS, TIMES, value_of
+from amlflow.spec import Order, Place, RunRecord
 from amlflow.times import from_microseconds, to_microseconds
 from amlflow.tracker_data import (
     MAX_NAME,
@@ -88,8 +88,8 @@ def parse_place(cursor: str | None, order: Order) -> tuple[datetime, int, Place 
     latest, start = parse_offset(offset if cursor is not None else None)
     if not mark:
         return latest, start, None
-    is_time = order.field in ("created", "ended")
-    is_number = order.field in ("duration", *METRIC_FIELDS)
+    is_time = order.field in TIMES
+    is_number = order.field in NUMBERS
     try:
         value, created, run_id = to_json(text, MAX_TEXT)
     except (ValueError, TypeError):

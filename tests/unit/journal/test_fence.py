@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from amlflow.claims import claim_key
+from amlflow.claims import RUN_ID, claim_key
 from amlflow.journal import fence
 from amlflow.journal.fence import Fence
 from amlflow.spec import ATTEMPT, RunChange, RunDraft
@@ -36,7 +36,7 @@ def tracker(monkeypatch: pytest.MonkeyPatch) -> Counting:
         properties={claim_key(1): "first"},
     )
     [run] = tracker.create_runs([draft])
-    monkeypatch.setenv(fence.RUN_ID, run.id)
+    monkeypatch.setenv(RUN_ID, run.id)
     monkeypatch.setenv(ATTEMPT, "1")
     return tracker
 
@@ -50,7 +50,7 @@ def killed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
 
 
 def start_next(tracker: Counting) -> None:
-    run_id = os.environ[fence.RUN_ID]
+    run_id = os.environ[RUN_ID]
     tracker.update_run(run_id, RunChange(properties={claim_key(2): "next"}))
 
 
@@ -84,7 +84,7 @@ def test_a_process_that_was_frozen(
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [(fence.RUN_ID, None), (ATTEMPT, None), (ATTEMPT, "x"), (fence.RUN_ID, "no")]
+    ("name", "value"), [(RUN_ID, None), (ATTEMPT, None), (ATTEMPT, "x"), (RUN_ID, "no")]
 )
 def test_a_process_that_is_not_the_script_of_a_clusters_job(
     tracker: Counting,

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from amlflow.claims import RUN_ID
 from amlflow.core.absent.members import Absent
 from amlflow.core.arguments import check_class, check_path
 from amlflow.core.models import notes
@@ -27,7 +28,6 @@ from amlflow.core.models.resource_configuration import ResourceConfiguration
 from amlflow.core.models.selection import find_model, find_models
 from amlflow.core.models.serialization import MIME_TYPE, from_payload, to_payload
 from amlflow.core.store import (
-    RUN_ID,
     HasWorkspace,
     WorkspaceBase,
     tracker_of,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from amlflow.claims import without_claims
+from amlflow.claims import RUN_ID, without_claims
 from amlflow.core import html
 from amlflow.core.absent.members import refuse_member
 from amlflow.core.arguments import check_class, check_text, to_conditions, to_tag_keys, to_texts
@@ -22,7 +22,6 @@ from amlflow.core.runs.metrics import RunMetrics
 from amlflow.core.runs.offline import OfflineRun
 from amlflow.core.runs.waiting import RunWaiting
 from amlflow.core.store import (
-    RUN_ID,
     ExperimentBase,
     WorkspaceBase,
     experiment_of,

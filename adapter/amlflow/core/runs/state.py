@@ -40,9 +40,9 @@ logger = logging.getLogger("amlflow")
 Self = TypeVar("Self", bound="RunState")
 
 MAX_POLL_S = 15
+"""How long to wait for an agent to end its script: 5 s for the script, 10 s for the tracker."""
 FRESH_S = 1.0
 """How old a record may be when the run's heartbeat in it is judged."""
-"""How long to wait for an agent to end its script: 5 s for the script, 10 s for the tracker."""
 
 
 class RunState(RunBase):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from amlflow.claims import RUN_ID
 from amlflow.core.project.tracking_uri import client_variables
 from amlflow.core.runs.base import display_id
 from amlflow.core.runs.starting import SNAPSHOT_PROPERTY, draft_run
@@ -119,7 +120,7 @@ def _context(experiment: ExperimentBase, record: RunRecord) -> dict[str, str]:
     """Return the variables with which a script finds its run: v1's and those of MLflow's client."""
     store, tracker = store_of(experiment), tracker_of(experiment)
     return {
-        "AZUREML_RUN_ID": display_id(record),
+        RUN_ID: display_id(record),
         "AZUREML_ARM_SUBSCRIPTION": store.subscription_id,
         "AZUREML_ARM_RESOURCEGROUP": store.resource_group,
         "AZUREML_ARM_WORKSPACE_NAME": store.workspace_name,
