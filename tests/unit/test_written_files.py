@@ -335,7 +335,7 @@ ELSEWHERE = {
     "that is checked (test_private_wheels.py)",
     "jobs/agent/attempts.py keep_earlier_log": "to the job's folder, under a fixed name",
     "jobs/agent/attempts.py restore_outputs": "below a job's folder, by LocalPaths",
-    "jobs/agent/node_job.py fetch_snapshot": "to the job's folder, under a fixed name",
+    "jobs/agent/node_job.py make_working_folder": "to the job's folder, under a fixed name",
     "jobs/log_reader.py _fetch": TEMPORARY,
 }
 """Each other function that writes such files, and where."""

@@ -8,7 +8,6 @@ from amlflow.jobs.agent.attempts import restore_outputs
 from amlflow.jobs.agent.supervise import unpack_snapshot
 from amlflow.jobs.job import Job, JobFolder
 from amlflow.jobs.launch import script_variables
-from amlflow.layers.stack import open_direct
 from amlflow.spec import Tracker
 
 
@@ -22,21 +21,15 @@ def adapt_to_node(job: Job, folder: JobFolder) -> Job:
     )
 
 
-def fetch_snapshot(job: Job, folder: JobFolder) -> None:
-    """Store the job's snapshot in its folder. Raises the exceptions of the tracker, and OSError."""
-    if job.snapshot is not None:
-        open_direct(job.tracking_uri).get_snapshot(job.snapshot, folder.snapshot)
-
-
 def make_working_folder(tracker: Tracker, job: Job, folder: JobFolder, attempt: int) -> None:
     """Make the script's working folder: the snapshot, and outputs of an earlier attempt.
-
-    :func:`fetch_snapshot` must have stored the snapshot.
 
     Raises:
         SnapshotException: the snapshot cannot be unpacked.
         UserErrorException: the name of an output would lead out of the folder.
     """
+    if job.snapshot is not None:
+        tracker.get_snapshot(job.snapshot, folder.snapshot)
     unpack_snapshot(folder)
     if attempt > 1:
         restore_outputs(tracker, job.run_id, job.environment, folder.work)

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from amlflow.exceptions import AzureMLException
-from amlflow.jobs.agent.node_job import adapt_to_node, fetch_snapshot, make_working_folder
+from amlflow.jobs.agent.node_job import adapt_to_node, make_working_folder
 from amlflow.jobs.agent.preparing import Preparation, prepare_work
 from amlflow.jobs.agent.report import POLL_INTERVAL_S, Report
 from amlflow.jobs.agent.supervise import open_data
@@ -70,7 +70,6 @@ class Upkeep:
         Raises the exceptions of preparing, and OSError if a file could not be sent.
         """
         job, folder = self._job, self._folder
-        fetch_snapshot(job, folder)
         make_working_folder(open_direct(job.tracking_uri), job, folder, self._attempt)
         with contextlib.ExitStack() as stack:
             compute = open_compute(NODE_KIND, {})

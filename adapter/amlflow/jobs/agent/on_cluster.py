@@ -31,7 +31,6 @@ from amlflow.jobs.agent.hearing import Superseded
 from amlflow.jobs.agent.node_job import adapt_to_node, make_working_folder
 from amlflow.jobs.agent.nudges import Nudges
 from amlflow.jobs.agent.report import Report
-from amlflow.jobs.agent.snapshot_fetch import SnapshotFetch
 from amlflow.jobs.agent.spreading import Spreading
 from amlflow.jobs.agent.supervise import Agent
 from amlflow.jobs.cluster.payload import NODE_KIND, attempt_of, take_job
@@ -126,19 +125,8 @@ class ClusterAgent(Agent):
     ) -> None:
         super().__init__(folder, job, NoQueue(), attempt)
         self._attempt, self._submitted, self._nudges = attempt, submitted, nudges
-        self._is_spread = job.distribution is not None and is_spread(job.distribution)
-        self._fetch = SnapshotFetch(job, folder)
         self.is_all_sent = True
         """Whether nothing of the script is on this node only."""
-
-    def run(self) -> None:
-        """Run the attempt. The snapshot is fetched while the run is claimed."""
-        if not self._is_spread:  # otherwise each node fetches its own
-            self._fetch.start()
-        try:
-            super().run()
-        finally:
-            self._fetch.leave()
 
     def _heed_nudge(self) -> None:
         if self._nudges.take():
@@ -174,13 +162,12 @@ class ClusterAgent(Agent):
 
     def _unpack(self) -> None:
         self._keep_earlier_log()
-        self._fetch.finish()
         tracker = open_direct(self._job.tracking_uri)
         make_working_folder(tracker, self._job, self._folder, self._attempt)
 
     def _run_script(self) -> EndRequest:
         distribution = self._job.distribution
-        if distribution is None or not self._is_spread:
+        if distribution is None or not is_spread(distribution):
             return super()._run_script()
         request = self._requested_end()
         if request is not None:
