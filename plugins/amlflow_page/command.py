@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from http import HTTPStatus
 from pathlib import Path
 
 from amlflow.exceptions import UserErrorException, WrongUsage
@@ -19,9 +18,6 @@ from amlflow.spec import redacted
 
 HOST = "127.0.0.1"
 START = "#/amlflow/runs"
-STUDIO = "amlflow/static/studio.js"
-"""What only a server with the studio has."""
-STUDIO_TIMEOUT_S = 10
 START_TIMEOUT_S = 120
 END_TIMEOUT_S = 5
 """How long the server's processes may take to end by themselves."""
@@ -166,31 +162,16 @@ def _end(server: subprocess.Popen[bytes]) -> None:
 
 
 def _show_server(address: str, no_browser: bool) -> None:
-    """Show the studio of a server, or MLflow's own page if the server has none."""
-    if _has_studio(address):
+    """Show the studio of a server, or the server's own page if it may have none."""
+    # Imported here, since every command of the CLI loads this module, and it takes long.
+    from amlflow_page.probe import doubt_of_studio
+
+    doubt = doubt_of_studio(address)
+    if doubt is None:
         _show("All runs", f"{address}/{START}", no_browser).join()
         return
-    print(
-        f"The server at {address} has no studio, so this opens MLflow's own page. To have the "
-        "studio, start the server with MLflow 3.17 or later and --app-name amlflow.",
-        file=sys.stderr,
-    )
+    print(doubt, file=sys.stderr)
     _show("MLflow's page", f"{address}/", no_browser).join()
-
-
-def _has_studio(address: str) -> bool:
-    """Return whether a server has the studio. If it does not say so, the browser will show it."""
-    # Imported here, since every command of the CLI loads this module, and it takes long.
-    import urllib.error
-    import urllib.request
-
-    try:
-        with urllib.request.urlopen(f"{address}/{STUDIO}", timeout=STUDIO_TIMEOUT_S):  # noqa: S310
-            return True
-    except urllib.error.HTTPError as error:
-        return error.code != HTTPStatus.NOT_FOUND
-    except OSError:
-        return True
 
 
 def _show(what: str, address: str, no_browser: bool) -> threading.Thread:

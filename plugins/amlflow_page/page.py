@@ -10,9 +10,10 @@ from pathlib import Path
 from flask import Flask, Response, make_response, request, send_from_directory
 
 from amlflow_page.access import Access
+from amlflow_page.addresses import MARK, PREFIX
 from amlflow_page.graft_places import HEAD, missing_places
 from amlflow_page.private import add_static_prefix
-from amlflow_page.routes import PREFIX, warn_of_missing
+from amlflow_page.routes import warn_of_missing
 
 STATIC = Path(__file__).parent / "static"
 MLFLOW_VIEW = "serve"
@@ -50,6 +51,14 @@ def add_page(app: Flask, access: Access) -> None:
         return answer
 
     app.view_functions[MLFLOW_VIEW] = extend_page
+    app.after_request(_mark)
+
+
+def _mark(answer: Response) -> Response:
+    """Tell `amlflow ui` that the studio is here, even if the request lacks a user's name."""
+    if request.path.startswith(add_static_prefix(PREFIX)):
+        answer.headers[MARK] = "yes"
+    return answer
 
 
 def _static_names() -> Iterator[str]:

@@ -31,6 +31,7 @@ from amlflow_page import (
     server_workspace,
 )
 from amlflow_page.access import Access, Forbidden
+from amlflow_page.addresses import PREFIX
 from amlflow_page.answers import Answer, answer_as_json, describe
 from amlflow_page.filters import WrongRequest, argument_of, number_of, some_texts_of, text_of
 from amlflow_page.graft_places import PLACES
@@ -42,7 +43,6 @@ from amlflow_page.views import Views
 
 logger = logging.getLogger("amlflow")
 
-PREFIX = "/ajax-api/2.0/amlflow"
 MAX_RUNS = 200
 """The most runs that one request may name."""
 MAX_BODY = 100_000

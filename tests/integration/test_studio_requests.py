@@ -6,7 +6,8 @@ import io
 
 import pytest
 from amlflow_page.access import Everybody
-from amlflow_page.routes import MAX_BODY, PREFIX, add_routes
+from amlflow_page.addresses import PREFIX
+from amlflow_page.routes import MAX_BODY, add_routes
 from flask import Flask
 
 

@@ -16,6 +16,7 @@ import requests
 from amlflow_page.tcp_nodelay import send_at_once
 from blocks import block
 from helpers import servers
+from helpers.studio import Server
 from helpers.submitted_jobs import until
 
 
@@ -97,8 +98,13 @@ def ui(folder: Path, *options: str) -> subprocess.Popen[str]:
 
 
 def test_amlflow_ui_opens_the_folders_runs_and_ends_when_told(
-    folder: Path, empty_database: Path, opened: Path
+    folder: Path,
+    empty_database: Path,
+    opened: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ):
+    from amlflow_page.command import ui as show_server
     from azureml.core import Experiment, Workspace
 
     shutil.copyfile(empty_database, folder / "mlflow.db")
@@ -115,6 +121,9 @@ def test_amlflow_ui_opens_the_folders_runs_and_ends_when_told(
         search = f"{server}ajax-api/2.0/amlflow/runs/search"
         rows = requests.post(search, json={}, timeout=30).json()["rows"]
         assert [each["id"] for each in rows] == [run.id]
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+        show_server(no_browser=True)
+        assert capsys.readouterr() == (f"All runs: {address}\n", "")
         family = psutil.Process(command.pid).children(recursive=True)
         command.send_signal(signal.SIGTERM)
         written, warnings = command.communicate(timeout=30)
@@ -142,14 +151,15 @@ def test_amlflow_ui_says_what_is_wrong_with_a_port(folder: Path):
     assert "--port" in refused
 
 
-def test_amlflow_ui_of_a_server_opens_its_page(
-    folder: Path, opened: Path, monkeypatch: pytest.MonkeyPatch
+def test_amlflow_ui_of_a_server_with_users_opens_its_studio(
+    folder: Path, studio: Server, opened: Path, monkeypatch: pytest.MonkeyPatch
 ):
     from amlflow_page.command import ui as command
 
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://somebody:secret@tracking.example:5000/")
+    uri = studio.uri.replace("://", "://somebody:secret@")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{uri}/")
     command(no_browser=False)
-    assert opened.read_text().strip() == "http://tracking.example:5000/#/amlflow/runs"
+    assert opened.read_text().strip() == f"{studio.uri}/#/amlflow/runs"
 
 
 def test_amlflow_ui_leaves_other_trackers_to_their_own_page(
