@@ -44,8 +44,8 @@ def check_reachable(uri: str, target: Target) -> None:
         raise ComputeTargetException(
             f"The tracker {redacted(uri)} is a file on this machine, and the nodes of compute "
             f"target {target.name!r} cannot reach it. A database file on a shared disk is not safe "
-            "either. Start a server with `amlflow ui --host <this host>`, or use your team's, and "
-            "set MLFLOW_TRACKING_URI to its address."
+            "either. Start a server with `mlflow server --app-name amlflow --host <this host>`, or "
+            "use your team's, and set MLFLOW_TRACKING_URI to its address."
         )
     host = urlsplit(uri).hostname
     if host is not None and is_loopback(host):
