@@ -19,8 +19,9 @@ from amlflow.per_process import PerProcess
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from importlib.metadata import EntryPoint
+    from pathlib import Path
 
-    from amlflow.spec import Cluster, Compute, RunKeeper, RunRecord, Tracker
+    from amlflow.spec import ClientServer, Cluster, Compute, RunKeeper, RunRecord, Tracker
 
 GROUP = "amlflow"
 LIMIT_SETTING = "AMLFLOW_PLUGINS"
@@ -330,6 +331,19 @@ def open_keeper(uri: str) -> RunKeeper | None:
     what = f"the tracking URI {spec.redacted(uri)!r}"
     keeper: RunKeeper | None = _call_single("amlflow_run_keeper", what, spec.RunKeeper, uri=uri)
     return keeper
+
+
+def open_client_server(uri: str, packages: Path) -> ClientServer | None:
+    """Serve a tracker to its own client in a folder of packages; None if the client needs none.
+
+    Raises:
+        UserErrorException: the client needs a server, and there is none.
+    """
+    what = f"the client of the tracking URI {spec.redacted(uri)!r}"
+    server: ClientServer | None = _call_single(
+        "amlflow_client_server", what, spec.ClientServer, uri=uri, packages=packages
+    )
+    return server
 
 
 class UnknownKind(ComputeTargetException, KeyError):

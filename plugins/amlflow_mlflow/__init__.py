@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amlflow.spec import Feature, hookimpl
@@ -10,7 +11,7 @@ from amlflow_mlflow.limits import OLD_SERVER_LIMITS, SERVER_LIMITS
 from amlflow_mlflow.schemes import is_known
 
 if TYPE_CHECKING:
-    from amlflow.spec import RunKeeper, Tracker
+    from amlflow.spec import ClientServer, RunKeeper, Tracker
 
 amlflow_spec = 1
 features = frozenset(Feature)
@@ -48,3 +49,12 @@ def amlflow_run_keeper(uri: str) -> RunKeeper | None:
     from amlflow_mlflow.run_keeper import open_keeper
 
     return open_keeper(uri)
+
+
+@hookimpl
+def amlflow_client_server(uri: str, packages: Path) -> ClientServer | None:
+    """Serve an MLflow that has another schema than the database at the URI."""
+    # Only an agent needs it.
+    from amlflow_mlflow.client_server import serve_client
+
+    return serve_client(uri, packages)

@@ -57,6 +57,7 @@ NOT_IN_THE_SUITES = {
     "read_points: What other",  # tests of each plugin, with its tracker's own client
     "LAUNCHED: While", "LAUNCHED: It becomes",  # tests/contract/test_run_keepers.py
     "RunKeeper: Every", "RunKeeper: Each", "RunKeeper.",  # tests/contract/test_run_keepers.py
+    "ClientServer: A server", "ClientServer.",  # tests/integration/jobs/test_client_server.py
     "VERSION: A plugin", "Hooks: A plugin", "Hooks.", "Commands.",  # tests/contract/test_outside.py
     "Images", "ImagePython:", "MadeImage:",  # tests/integration/jobs/test_docker_images.py
     "ATTEMPT: The name", "ClusterWork: A job", "Cluster: A queue",

@@ -88,8 +88,12 @@ def write_tiny(
     tag: str = "py3-none-any",
     content: str = "",
     programs: Mapping[str, str] | None = None,
+    is_package: bool = False,
 ) -> Path:
-    """Write a wheel with one module that has ``VERSION``, without building it. Returns its path."""
+    """Write a wheel with one module that has ``VERSION``, without building it. Returns its path.
+
+    With ``is_package``, the module is a folder with an ``__init__.py``.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     module = name.replace("-", "_")
     wheel = folder / f"{module}-{version}-{tag}.whl"
@@ -97,7 +101,9 @@ def write_tiny(
     lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
     lines += [f"Requires-Dist: {requirement}" for requirement in requires]
     files = {
-        f"{module}.py": f"VERSION = {version!r}\n{content}",
+        f"{module}/__init__.py"
+        if is_package
+        else f"{module}.py": f"VERSION = {version!r}\n{content}",
         f"{info}/METADATA": "\n".join(lines) + "\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\n"
         f"Tag: {tag}\n",

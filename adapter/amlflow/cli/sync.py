@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from amlflow.cli.progress import counting
 from amlflow.cli.runs import document
 from amlflow.cli.scope import Where
+from amlflow.client_address import tracker_behind
 from amlflow.core.runs.base import record_of
 from amlflow.exceptions import AzureMLException, UserErrorException
 from amlflow.jobs.agent.send_journal import DIED
@@ -32,7 +33,7 @@ from amlflow.spec import FINAL, Tracker, Unavailable, redacted
 
 def sync(*, status_: bool, close_dead: bool, refused_: bool, **where: Any) -> Any:
     """``sync``: sends records that processes have left. With ``--status``, lists them."""
-    uri = Where(**where).workspace().get_mlflow_tracking_uri()
+    uri = tracker_behind(Where(**where).workspace().get_mlflow_tracking_uri())
     # An agent sends its script's records. If the agent is gone, they are in the job's folder.
     of_jobs = {job: tracker_folder(job.journal, uri) for job in own_jobs()}
     folders = [tracker_folder(journals_folder(), uri), *of_jobs.values()]
@@ -81,7 +82,7 @@ def _open_existing(uri: str) -> Tracker:
 def mark_failed(*, run_id: str, **where: Any) -> dict[str, Any]:
     """``run mark-failed``: ends a run whose process does not exist any more."""
     run = Where(**where).run(run_id)
-    uri = run.experiment.workspace.get_mlflow_tracking_uri()
+    uri = tracker_behind(run.experiment.workspace.get_mlflow_tracking_uri())
     for folder in process_folders(tracker_folder(journals_folder(), uri)):
         if folder.is_alive() and {run.id, record_of(run).id} & set(
             map(display_id, folder.running())

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from amlflow.client_address import address_for
 from amlflow.core.authentication import InteractiveLoginAuthentication
 from amlflow.spec import ExperimentRecord, RunRecord
 
@@ -104,8 +105,12 @@ class WorkspaceBase(HasStore):
         return self._store.resource_group
 
     def get_mlflow_tracking_uri(self, _with_auth: bool = False) -> str:
-        """Return the tracking store's URI, for ``mlflow.set_tracking_uri``."""
-        return self._store.uri
+        """Return the tracking store's URI, for ``mlflow.set_tracking_uri``.
+
+        In a script whose MLflow cannot open the store, it is the address where the run's agent
+        serves it.
+        """
+        return address_for(self._store.uri)
 
     def get_run(self, run_id: str) -> Any:
         """Return a run. :class:`amlflow.core.workspace.Workspace` implements this."""

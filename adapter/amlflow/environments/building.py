@@ -57,6 +57,12 @@ class BuiltEnvironment:
     seconds: float
     warnings: list[str] = field(default_factory=list)
 
+    @property
+    def packages_folder(self) -> Path:
+        """The folder from which ``python`` imports the packages."""
+        [site] = (self.python.parent.parent / "lib").glob("python3.*/site-packages")
+        return site
+
     def variables(self) -> dict[str, str]:
         """The environment variables for a script in the environment. Raises OSError."""
         if not self.key:

@@ -93,6 +93,7 @@ from amlflow.spec.search import Condition, Op, Order, Place, RunQuery
 from amlflow.spec.status import COMPLETED_WITH_ERRORS, FINAL, LAUNCHED, UNSTARTED, Status
 from amlflow.spec.tracker import (
     VERSION,
+    ClientServer,
     Feature,
     QuickSearch,
     ReadsBeginnings,
@@ -109,6 +110,7 @@ __all__ = [
     "ATTEMPT",
     "CONTAINER",
     "COMPLETED_WITH_ERRORS",
+    "ClientServer",
     "Cluster",
     "ClusterBase",
     "ClusterJob",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 import pluggy
@@ -10,7 +11,7 @@ import pluggy
 from amlflow.spec.cluster import Cluster
 from amlflow.spec.compute import Compute
 from amlflow.spec.records import RunRecord
-from amlflow.spec.tracker import RunKeeper, Tracker
+from amlflow.spec.tracker import ClientServer, RunKeeper, Tracker
 
 hookimpl = pluggy.HookimplMarker("amlflow")
 """Marks the functions of a plugin that implement :class:`Hooks`.
@@ -58,6 +59,15 @@ class Hooks:
 
     def amlflow_run_keeper(self, uri: str) -> RunKeeper | None:
         """Open the part of the tracker at this URI that an agent needs, or return None."""
+
+    def amlflow_client_server(self, uri: str, packages: Path) -> ClientServer | None:
+        """Serve the tracker at this URI to its own client in a folder of packages, or return None.
+
+        An agent asks before it starts a script that has packages of its own. Return None if that
+        client can open the tracker itself, or if the folder has none. Raises
+        :class:`UserErrorException` if the client cannot open the tracker and cannot be served: the
+        script starts nevertheless, and the message becomes a warning of its run.
+        """
 
     def amlflow_compute(self, kind: str, settings: Mapping[str, Any]) -> Compute | None:
         """Open a compute target of this kind, or return None to leave it to another plugin.

@@ -353,3 +353,21 @@ class RunKeeper(Protocol):
     @abstractmethod
     def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
         """Store local files under names that may contain ``/``."""
+
+
+class ClientServer(Protocol):
+    """A server for the tracker's own client in a script, which cannot open the tracker itself."""
+
+    @property
+    @abstractmethod
+    def address(self) -> str:
+        """The address of the server, which the client takes for the tracker's URI."""
+
+    @property
+    @abstractmethod
+    def variables(self) -> Mapping[str, str]:
+        """Other environment variables that the script needs for it, such as a password."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End the server and its processes. It is called once, after the script has ended."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from amlflow import plugins
+from amlflow.client_address import VARIABLE, tracker_behind
 
-VARIABLE = "MLFLOW_TRACKING_URI"
 EMBEDDED = "mlflow.db"
 ARTIFACT_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"
 """The variable for the place of new experiments' artifacts. MLflow does not document it, but reads
@@ -28,7 +28,7 @@ def resolve_uri(configured: str | None, folder: Path) -> str:
     """
     from_environment = os.environ.get(VARIABLE)
     if from_environment:
-        return absolute(from_environment, Path.cwd())
+        return absolute(tracker_behind(from_environment), Path.cwd())
     if configured:
         return absolute(configured, folder)
     return embedded_uri(folder)

@@ -8,7 +8,9 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from amlflow.client_address import address_variables
 from amlflow.environments import kept
 from amlflow.environments.building import ensure
 from amlflow.environments.container_room import room_for_container
@@ -17,10 +19,12 @@ from amlflow.environments.errors import EnvironmentBuildException
 from amlflow.environments.in_images import ImageEnvironment, ensure_in_image
 from amlflow.environments.room import ROOM
 from amlflow.environments.specification import Specification
+from amlflow.exceptions import UserErrorException
 from amlflow.jobs.job import AGENT_PYTHON, Job, JobFolder
 from amlflow.jobs.launch import images_of, runs_here
 from amlflow.jobs.run_notes import ENVIRONMENT
 from amlflow.layers.stack import open_unjournaled
+from amlflow.plugins import open_client_server
 from amlflow.relay.client import VARIABLE
 from amlflow.relay.server import RelayServer
 from amlflow.spec import Compute, Images, Work
@@ -75,12 +79,15 @@ def prepare_work(
         environment = ensure(
             Specification.from_json(job.specification), folder.build_log, cancelled
         )
+    warnings = environment.warnings
     if environment.key:
         work = dataclasses.replace(work, python=str(environment.python))
         variables = {**environment.variables(), AGENT_PYTHON: sys.executable}
         work = _relay(job, folder, work, variables, stack)
+        work, unserved = _serve_client(job, work, environment.packages_folder, stack)
+        warnings = [*warnings, *unserved]
     notes = _record(job, folder, environment.key, environment.packages)
-    return Preparation(work, notes, environment.warnings)
+    return Preparation(work, notes, warnings)
 
 
 @contextlib.contextmanager
@@ -149,6 +156,25 @@ def _relay(
     stack.callback(relay.stop)
     own = {**variables, VARIABLE: str(relay.path)}
     return dataclasses.replace(work, environment={**own, **work.environment})
+
+
+def _serve_client(
+    job: Job, work: Work, packages: Path, stack: contextlib.ExitStack
+) -> tuple[Work, list[str]]:
+    """Serve the tracker to its own client in the script's packages, if the client needs it.
+
+    Return the work with the variables for it, and the warning if it cannot be served.
+    """
+    uri = job.tracking_uri
+    try:
+        server = open_client_server(uri, packages)
+    except (UserErrorException, OSError) as failure:
+        return work, [str(getattr(failure, "message", failure))]
+    if server is None:
+        return work, []
+    stack.callback(server.stop)
+    served = {**server.variables, **address_variables(server.address, uri)}
+    return dataclasses.replace(work, environment={**work.environment, **served}), []
 
 
 def _record(job: Job, folder: JobFolder, key: str, packages: Sequence[str]) -> dict[str, str]:

@@ -1,0 +1,142 @@
+"""A server for the MLflow in a script's environment, if it cannot open the database itself.
+
+MLflow opens a database only if its own schema is that of the database. The newest MLflow for
+Python 3.6 to 3.9, or a version that the script's environment pins, has another schema, but it talks
+to a newer server. So the agent offers such a script MLflow's own server on this machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from importlib.util import find_spec
+from multiprocessing.connection import wait
+from pathlib import Path
+
+from amlflow.exceptions import UserErrorException
+from amlflow.parts import install_command
+from amlflow.spec import ClientServer, redacted
+
+from amlflow_mlflow.schemes import sqlite_path
+from amlflow_mlflow.sqlite.database import Database, is_plain
+
+HOST = "127.0.0.1"
+TOKEN = "MLFLOW_TRACKING_TOKEN"  # noqa: S105 - the name of the variable
+END_S = 5
+_REVISION = re.compile(r"^(down_)?revision(?:: *[\w \[\]|]+)? *= *['\"](\w+)['\"]", re.MULTILINE)
+
+
+def serve_client(uri: str, packages: Path) -> ClientServer | None:
+    """Start to serve the MLflow in a folder of packages; None if it needs no server.
+
+    Raises:
+        UserErrorException: it needs one, and MLflow's server is not installed here.
+        OSError: this machine has no free port.
+    """
+    if not (packages / "mlflow").is_dir() or not is_plain(uri):
+        return None
+    database = Database(uri, keeps_connections=False)
+    revision = database.revision()
+    if revision is None or (
+        (packages / "sqlalchemy").is_dir() and newest_revision(packages / "mlflow") == revision
+    ):
+        return None
+    _check_server(uri, revision)
+    return _Server(uri)
+
+
+def newest_revision(mlflow: Path) -> str | None:
+    """Return the revision of the databases that an installed MLflow opens; None if it opens none.
+
+    Each of its migration files names a revision and the one before it.
+    """
+    revisions: set[str] = set()
+    older: set[str] = set()
+    for path in (mlflow / "store" / "db_migrations" / "versions").glob("*.py"):
+        for is_older, revision in _REVISION.findall(path.read_text("utf-8")):
+            (older if is_older else revisions).add(revision)
+    return next(iter(revisions - older), None)
+
+
+def _check_server(uri: str, revision: str) -> None:
+    """Raise UserErrorException unless the MLflow of this Python can serve the database."""
+    package = find_spec("mlflow")
+    if package is None or package.origin is None or find_spec("flask") is None:
+        remedy = f"`{install_command('ui')}`, with which this machine serves it"
+    elif newest_revision(Path(package.origin).parent) != revision:
+        remedy = f"`mlflow db upgrade {redacted(uri)}`, after a copy of the database"
+    else:
+        return
+    raise UserErrorException(
+        f"The mlflow in the script's environment cannot open the database {redacted(uri)}: it is "
+        "made for another schema. If the script calls mlflow itself, it fails there. Use "
+        f"{remedy}, or a server as the tracker. Calls to azureml work."
+    )
+
+
+class _Server:
+    """An :class:`amlflow.spec.ClientServer`. Its process starts when the client first connects.
+
+    Only who has the token can use it: other users of this machine can reach the port, too.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self._uri, self._token = uri, secrets.token_urlsafe(32)
+        self._listening = socket.create_server((HOST, 0))
+        self._stopped, self._stop = socket.socketpair()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._start, name="client-server", daemon=True)
+        self._thread.start()
+
+    @property
+    def address(self) -> str:
+        return f"http://{HOST}:{self._listening.getsockname()[1]}"
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        variables = {TOKEN: self._token}
+        # MLflow prefers these two to the token.
+        variables.update(MLFLOW_TRACKING_USERNAME="", MLFLOW_TRACKING_PASSWORD="")
+        for name in ("NO_PROXY", "no_proxy"):  # a proxy would not reach this machine
+            variables[name] = ",".join(filter(None, (os.environ.get(name), HOST)))
+        return variables
+
+    def stop(self) -> None:
+        self._stop.close()
+        self._thread.join()
+        self._stopped.close()
+        if self._process is not None:
+            self._process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(END_S)
+            self._process.kill()
+            self._process.communicate()
+        self._listening.close()
+
+    def _start(self) -> None:
+        """Wait for the client's first connection, and start the process that serves it."""
+        if self._stopped in wait([self._listening, self._stopped]):
+            return
+        handle = self._listening.fileno()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "amlflow_mlflow.client_server_process", str(handle)],
+            # The process ends with the agent, whose end closes this pipe.
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[handle],
+            env={
+                **os.environ,
+                TOKEN: self._token,
+                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                "MLFLOW_LOGGING_LEVEL": "WARNING",
+                "AMLFLOW_SERVED_DATABASE": self._uri,
+                "AMLFLOW_SERVED_ARTIFACTS": str(sqlite_path(self._uri).parent / "mlruns"),
+            },
+        )

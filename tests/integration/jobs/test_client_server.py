@@ -1,0 +1,89 @@
+"""A script's own MLflow that cannot open the database logs through a server of the agent."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import mlflow
+import pytest
+from amlflow import plugins
+from amlflow.exceptions import UserErrorException
+from amlflow_mlflow import client_server
+from helpers import wheels
+from helpers.submitted_jobs import submit, wait_for_end
+from helpers.tiny_environments import environment_of, write_index
+
+CLIENT = """
+import json, os, urllib.request
+def post(call, token=None, **content):
+    token = os.environ["MLFLOW_TRACKING_TOKEN"] if token is None else token
+    request = urllib.request.Request(
+        os.environ["MLFLOW_TRACKING_URI"] + "/api/2.0/mlflow/" + call, json.dumps(content).encode(),
+        {"Content-Type": "application/json", "Authorization": "Bearer " + token},
+    )
+    return json.load(urllib.request.urlopen(request))
+"""
+SCRIPT = """
+import mlflow, os, urllib.error
+from azureml.core import Run
+run = Run.get_context()
+run.log("ours", 1)
+address = os.environ["MLFLOW_TRACKING_URI"]
+assert run.experiment.workspace.get_mlflow_tracking_uri() == address
+run_id = os.environ["MLFLOW_RUN_ID"]
+mlflow.post("runs/log-metric", run_id=run_id, key="theirs", value=2, timestamp=1, step=0)
+try:
+    mlflow.post("runs/log-metric", token="guessed", run_id=run_id, key="x", value=3, timestamp=1)
+except urllib.error.HTTPError as error:
+    run.log("refused", error.code)
+run.tag("address", address)
+"""
+
+
+def write_packages(folder: Path, *revisions: tuple[str, str]) -> Path:
+    """Write a folder of packages with an MLflow whose migrations are these, and SQLAlchemy."""
+    versions = folder / "mlflow" / "store" / "db_migrations" / "versions"
+    versions.mkdir(parents=True)
+    (folder / "sqlalchemy").mkdir()
+    for revision, older in revisions:
+        text = f'"""Create Date"""\n\nrevision = "{revision}"\ndown_revision = {older}\n'
+        (versions / f"{revision}_change.py").write_text(text)
+    return folder
+
+
+def test_a_script_logs_with_a_client_that_cannot_open_the_database(
+    experiment: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    links = write_index(tmp_path / "wheels", monkeypatch)
+    wheels.write_tiny(links, "mlflow", "1.0", content=CLIENT, is_package=True)
+    environment = environment_of(links, "mlflow==1.0", "azureml-defaults")
+    run = submit(experiment, SCRIPT, environment=environment)
+    assert wait_for_end(run) == "Completed", run.get_details()["error"]
+    assert run.get_metrics() == {"ours": 1, "theirs": 2, "refused": 401}
+    place = urlsplit(run.get_tags()["address"])
+    with socket.socket() as probe:  # nothing listens after the run
+        assert probe.connect_ex((place.hostname, place.port)) != 0
+
+
+def test_a_client_of_the_databases_schema_opens_it_itself(sqlite_uri: str, tmp_path: Path) -> None:
+    ours = Path(mlflow.__file__).parents[1]
+    assert plugins.open_client_server(sqlite_uri, ours) is None
+    assert plugins.open_client_server(sqlite_uri, tmp_path) is None  # it has no mlflow
+    assert plugins.open_client_server("http://127.0.0.1:1", ours) is None
+
+
+def test_the_newest_migration_is_the_schema(tmp_path: Path) -> None:
+    folder = write_packages(tmp_path, ("b2", '"a1"'), ("a1", "None"), ("c3", "'b2'"))
+    assert client_server.newest_revision(folder / "mlflow") == "c3"
+
+
+def test_a_client_that_cannot_be_served_is_a_warning(
+    sqlite_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packages = write_packages(tmp_path / "old", ("a1", "None"))
+    monkeypatch.setattr(client_server, "find_spec", lambda name: None)
+    with pytest.raises(UserErrorException, match=r'cannot open.*pip install "amlflow\[ui\]"'):
+        plugins.open_client_server(sqlite_uri, packages)
