@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import site
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -117,3 +119,22 @@ def write_tiny(
             archive.writestr(file, text)
         archive.writestr(f"{info}/RECORD", "\n".join(record) + "\n")
     return wheel
+
+
+def write_broken_source(folder: Path, name: str, version: str) -> Path:
+    """Write a source archive that cannot be built. Returns its path."""
+    archive = folder / f"{name.replace('-', '_')}-{version}.tar.gz"
+    files = {
+        "PKG-INFO": f"Metadata-Version: 2.2\nName: {name}\nVersion: {version}\n",
+        "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "broken"\n'
+        'backend-path = ["."]\n'
+        f'[project]\nname = "{name}"\nversion = "{version}"\n',
+        "broken.py": 'raise SystemError("needs another Python")\n',
+    }
+    with tarfile.open(archive, "w:gz") as tar:
+        for file, text in files.items():
+            content = text.encode()
+            info = tarfile.TarInfo(f"{name.replace('-', '_')}-{version}/{file}")
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return archive

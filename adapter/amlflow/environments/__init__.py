@@ -18,7 +18,8 @@
     installing.py         installs a plan's packages into a folder or an environment
     old_metadata.toml     what old packages require, whose own metadata uv cannot parse
     uv.py                 runs uv, writes its log, and ends it on request
-    reasons.py            one sentence for a build that failed
+    reasons.py            finds in uv's output why a build failed
+    failures.py           one sentence for that, and what helps
     relaxing.py           finds the nearest version that has a wheel, for a pin without one
     wheels.py             wheels of a workspace: their addresses, and copies on this machine
     kept.py               the environments on this machine: list, last use, remove

@@ -17,13 +17,8 @@ from amlflow.environments import kept
 from amlflow.environments.bundled import add_bundled
 from amlflow.environments.conda import find_conda, identity_of, make_with_conda
 from amlflow.environments.errors import EnvironmentBuildException, MissingPackages
-from amlflow.environments.installing import (
-    Installer,
-    Target,
-    failure_of,
-    freeze,
-    remove_secrets,
-)
+from amlflow.environments.failures import advise_on_python, failure_of
+from amlflow.environments.installing import Installer, Target, freeze, remove_secrets
 from amlflow.environments.keys import Python, key_of
 from amlflow.environments.plan import Plan, plan_of
 from amlflow.environments.pythons import Interpreter, choose
@@ -192,7 +187,7 @@ class _Maker:
         key = self._key_for(python)
         warnings = [warning] if warning else []
         build = _Build(
-            self._folder, key, self._plan, python, warnings, self._specification.relax, self._log,
+            self._folder, key, self._specification, self._plan, python, warnings, self._log,
             self._cancelled,
         )  # fmt: skip
         return self._find_or_make(key, build.run)
@@ -235,16 +230,16 @@ class _Build:
         self,
         folder: Path,
         key: str,
+        specification: Specification,
         plan: Plan,
         python: Interpreter,
         warnings: list[str],
-        relaxing: bool,
         log: TextIO,
         cancelled: Callable[[], bool],
     ) -> None:
         self._folder, self._key, self._plan, self._python = folder, key, plan, python
-        self._warnings, self._log = warnings, log
-        self._relaxing, self._cancelled = relaxing, cancelled
+        self._specification, self._warnings = specification, warnings
+        self._log, self._cancelled = log, cancelled
         self._uv = Uv(log, cancelled)
         self._path = folder / f"{kept.STAGING}{key}-{uuid.uuid4().hex}"
 
@@ -287,11 +282,14 @@ class _Build:
             "venv", "--quiet", "--relocatable", "--no-project", "--no-config",
             "--python", self._python.path, self._path,
         ):  # fmt: skip
-            raise failure_of(self._uv.output, self._python.text)
+            raise failure_of(
+                self._uv.output, self._python.text, pinned=frozenset(), relaxing=False, older=None
+            )
         python: list[str | Path] = ["--python", self._path / "bin" / "python"]
-        target = Target(installing=python, resolving=python, python=self._python.text)
+        older = advise_on_python(self._specification, self._python.text)
+        target = Target(installing=python, resolving=python, python=self._python.text, older=older)
         installer = Installer(self._plan, target, self._path, self._log, self._cancelled)
-        self._warnings += installer.install(relaxing=self._relaxing)
+        self._warnings += installer.install(relaxing=self._specification.relax)
         [site] = (self._path / "lib").glob("python*/site-packages")
         (site / "amlflow_room.pth").write_text(_PTH, encoding="utf-8")
         remove_secrets(site)

@@ -19,6 +19,7 @@ from amlflow import whole_files
 from amlflow.environments import kept, pixi
 from amlflow.environments.conda_reasons import reason_of_conda
 from amlflow.environments.errors import EnvironmentBuildException
+from amlflow.environments.failures import advise_on_python
 from amlflow.environments.installing import (
     Installer,
     Target,
@@ -120,7 +121,9 @@ class _Conda(Uv):
     ) -> list[str]:
         """Install the packages of pip by uv into an environment of conda's. Returns warnings."""
         own: list[str | Path] = ["--python", python]
-        target = Target(installing=own, resolving=own, python=look(str(python)).text)
+        version = look(str(python)).text
+        older = advise_on_python(specification, version)
+        target = Target(installing=own, resolving=own, python=version, older=older)
         installer = Installer(plan, target, scratch, self._log, self._cancelled)
         return installer.install(relaxing=specification.relax)
 

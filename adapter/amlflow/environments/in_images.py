@@ -22,6 +22,7 @@ from typing import Any, TextIO
 from amlflow.environments import kept
 from amlflow.environments.dockerfile import MADE_OF
 from amlflow.environments.errors import EnvironmentBuildCanceled, EnvironmentBuildException
+from amlflow.environments.failures import advise_on_image
 from amlflow.environments.image_pythons import is_old, minor_of, platform_of, warning_of_python
 from amlflow.environments.installing import Installer, Target, freeze, remove_secrets
 from amlflow.environments.kept_images import note_image_use
@@ -345,7 +346,10 @@ class _Build:
         platform = platform_of(python)
         base = ["--python", sys.executable, "--python-version", python.version]
         base += ["--python-platform", platform]
-        target = Target(installing=[*base, "--target", site], resolving=base, python=python.version)
+        target = Target(
+            installing=[*base, "--target", site], resolving=base, python=python.version,
+            older=advise_on_image(python.version),
+        )  # fmt: skip
         installer = Installer(plan, target, staging, self._log, self._cancelled)
         self._warnings += installer.install(relaxing=self._specification.relax)
         (site / ".lock").unlink(missing_ok=True)

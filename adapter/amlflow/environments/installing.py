@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import TextIO
 
 from amlflow import whole_files
-from amlflow.environments.errors import EnvironmentBuildException, MissingPackages
+from amlflow.environments.failures import failure_of
 from amlflow.environments.plan import Plan
-from amlflow.environments.reasons import (
-    address_of,
-    find_failed_build,
-    find_missing,
-    is_away,
-    lacks_wheel,
-    last_of_build,
-    reason_of,
-    reason_of_hashes,
-)
+from amlflow.environments.reasons import find_failed_build, find_installed, is_away
 from amlflow.environments.redaction import redact, redact_all
 from amlflow.environments.relaxing import read_resolved, relax
 from amlflow.environments.requirement_lines import Lines
@@ -35,20 +26,22 @@ _LEGACY = ["setuptools<81", "cython<3"]
 _CONFIGURATION = Path(__file__).with_name("old_metadata.toml")
 """The only configuration that uv reads: the user's own could change what is installed."""
 
-_V1_MINOR = 8
-"""v1 used Python 3.8 for a definition that names no Python."""
+_MAX_WITHOUT_SOURCE = 10
+"""For how many packages of an installation a version with a wheel is searched."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """The place of an installation: uv's options for installing into it, and for resolving.
 
-    ``python`` is the version of its Python, such as ``3.11.7``.
+    ``python`` is the version of its Python, such as ``3.11.7``. ``older`` is a sentence that says
+    how the user gets another Python; None if that does not help.
     """
 
     installing: Sequence[str | Path]
     resolving: Sequence[str | Path]
     python: str
+    older: str | None = None
 
 
 class Installer:
@@ -68,15 +61,18 @@ class Installer:
         self._plan, self._target, self._folder = plan, target, folder
         self._log, self._cancelled = log, cancelled
         self._uv = Uv(log, cancelled)
+        self._relaxing = False
+        self._notes: list[str] = []
 
     def install(self, *, relaxing: bool) -> list[str]:
-        """Install all packages, and return a sentence for each pin that was relaxed.
+        """Install all packages. Returns a sentence for each version that was replaced by another.
 
         Raises:
             EnvironmentBuildException: a package cannot be installed. The message says why.
             EnvironmentBuildCanceled: ``cancelled`` returned True.
         """
-        notes = self._relax() if relaxing else []
+        self._relaxing = relaxing
+        self._notes = self._relax() if relaxing else []
         plan = self._plan
         editables = [f"-e {path}" for path in plan.lines.editables]
         checked, unchecked = plan.checked_lines(), plan.unchecked_lines()
@@ -88,7 +84,7 @@ class Installer:
             self._install([*checked, *editables], "--require-hashes")
         if unchecked or not checked:
             self._install([*checked, *unchecked, *editables])
-        return notes
+        return self._notes
 
     def _install(self, lines: list[str], *options: str) -> None:
         """Install lines of a requirements file. uv keeps what is installed already."""
@@ -100,11 +96,17 @@ class Installer:
                 return
             if is_away(self._uv.output) and self._retry_offline(requirements, *options):
                 return
-            if find_failed_build(self._uv.output) and self._retry_legacy(requirements, *options):
+            if find_failed_build(self._uv.output) and (
+                self._retry_legacy(requirements, *options)
+                or self._retry_with_wheels(requirements, *options)
+            ):
                 return
         finally:
             requirements.unlink()
-        raise failure_of(self._uv.output, self._target.python)
+        raise failure_of(
+            self._uv.output, self._target.python, pinned=self._plan.pinned(),
+            relaxing=self._relaxing, older=self._target.older,
+        )  # fmt: skip
 
     def _write(self, name: str, lines: list[str]) -> Path:
         """Write a requirements file. Only the user may read it, since it may contain passwords."""
@@ -159,23 +161,58 @@ class Installer:
     def _retry_legacy(self, requirements: Path, *options: str) -> bool:
         output = self._uv.output
         self._say("A package could not be built. Trying with older build tools.")
-        constraints = self._write("build-constraints", _LEGACY)
-        code = self._run_install(requirements, *options, "--build-constraints", str(constraints))
-        constraints.unlink()
+        code = self._run_install(requirements, *options, legacy=True)
         if code != 0 and not find_failed_build(self._uv.output):
             self._uv.output = output
         return code == 0
 
-    def _run_install(self, requirements: Path, *more: str, offline: bool = False) -> int:
+    def _retry_with_wheels(self, requirements: Path, *options: str) -> bool:
+        """Install versions that have a wheel in place of those that could not be built.
+
+        uv takes the newest that the definition allows, so no pin is changed.
+        """
+        failed: dict[str, str] = {}
+        while (package := find_failed_build(self._uv.output)) is not None:
+            name, output = package.partition("==")[0], self._uv.output
+            if name in failed or len(failed) == _MAX_WITHOUT_SOURCE:
+                break
+            failed[name] = package
+            self._say(f"{package} could not be built. Trying with a version that has a wheel.")
+            wheels = [word for each in failed for word in ("--only-binary", each)]
+            if self._run_install(requirements, *options, *wheels, legacy=True) == 0:
+                self._note_wheels(failed)
+                return True
+        self._uv.output = output
+        return False
+
+    def _note_wheels(self, failed: Mapping[str, str]) -> None:
+        installed = find_installed(self._uv.output)
+        for name, package in sorted(failed.items()):  # uv builds several at once
+            if name in installed:
+                note = (
+                    f"{package} could not be built from its source for Python "
+                    f"{self._target.python}. {name}=={installed[name]}, which has a wheel, is "
+                    "installed instead."
+                )
+                self._say(note)
+                self._notes.append(note)
+
+    def _run_install(
+        self, requirements: Path, *more: str, offline: bool = False, legacy: bool = False
+    ) -> int:
+        """Run uv. ``legacy`` makes it build archives by older tools."""
         constraints = self._plan.lines.constraints
         options = [*more, *self._index_options()]
         if constraints:
             options += ["--constraints", str(self._write("constraints", constraints))]
+        if legacy:
+            options += ["--build-constraints", str(self._write("build-constraints", _LEGACY))]
         code = self._uv.run(
             "pip", "install", *self._target.installing, "--config-file", _CONFIGURATION,
             "--requirements", requirements, *options, offline=offline,
         )  # fmt: skip
-        (self._folder / "amlflow-constraints.txt").unlink(missing_ok=True)
+        for name in ("constraints", "build-constraints"):
+            (self._folder / f"amlflow-{name}.txt").unlink(missing_ok=True)
         return code
 
     def _index_options(self) -> list[str]:
@@ -201,42 +238,6 @@ def index_lines(lines: Lines) -> list[str]:
         *(f"--find-links {address}" for address in lines.links),
         *(["--no-index"] if lines.no_index else []),
     ]
-
-
-def failure_of(output: Sequence[str], python: str) -> EnvironmentBuildException:
-    """Make an exception of uv's output for an installation that failed.
-
-    ``python`` is the version of the Python that the packages were for.
-    """
-    if hashes := reason_of_hashes(output):
-        return EnvironmentBuildException(f"The environment could not be made: {hashes}.")
-    if is_away(output):
-        address = address_of(output)
-        return EnvironmentBuildException(
-            f"The environment could not be made: the index {address or ''} does not answer, "
-            "and uv's cache does not have all packages. Check the network and the index."
-        )
-    reason = reason_of(output)
-    package = find_failed_build(output)
-    if package is not None:
-        reason = (
-            f"{package} could not be built from its source for Python {python}: "
-            f"{last_of_build(output) or reason}"
-        )
-    remedy = ""
-    if package is not None or lacks_wheel(output):
-        remedy = (
-            " AMLFLOW_RELAX_PINS=1 or environment.python.relax = True allows the nearest version "
-            f"that has a wheel for Python {python.rpartition('.')[0]}."
-        )
-        if int(python.split(".")[1]) > _V1_MINOR:
-            remedy += (
-                f" Or name an older Python in the definition, such as 3.{_V1_MINOR}, which was "
-                "v1's default."
-            )
-    message = f"The environment could not be made: {reason}.{remedy}"
-    missing = find_missing(output)
-    return MissingPackages(message, missing) if missing else EnvironmentBuildException(message)
 
 
 def remove_secrets(site: Path) -> None:

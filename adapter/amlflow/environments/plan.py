@@ -14,6 +14,7 @@ from amlflow.environments.specification import Specification
 from amlflow.environments.wheels import SCHEME, digest_of_copy
 
 _ADDRESS = re.compile(r"(\w+\+)?\w+://\S+")
+_PIN = re.compile(r"^[\w.-]+(\[.*?\])?=")
 _PLACEHOLDER = re.compile(r"===?0\.0(\.post\d+)?(\.\*)?")
 """The versions of the package sklearn. It is empty and requires scikit-learn in any version."""
 
@@ -49,6 +50,10 @@ class Plan:
     def unchecked_lines(self) -> list[str]:
         """The other requirements."""
         return [line for line in self.requirements if line not in self.hashes]
+
+    def pinned(self) -> frozenset[str]:
+        """The names, as pip writes them, of the requirements with a version that can be relaxed."""
+        return frozenset(_name_of(line) for line in self.requirements if _PIN.search(line))
 
     def display_lines(self) -> list[str]:
         """The requirements without secrets, for a log or a message."""

@@ -116,9 +116,15 @@ def choose(version: str | None, interpreter: str | None = None) -> tuple[Interpr
         if minor >= OLDEST_CLIENT[1] and (fitting := _first_of(minor)):
             return fitting, None
     nearest = _nearest(minors, own)
+    setting = os.environ.get(SETTING)
+    advice = (
+        f"{SETTING} is {setting!r}, which has no nearer one."
+        if setting
+        else f"{SETTING} can name more interpreters."
+    )
     return nearest, (
         f"The environment asks for Python {version}, but gets Python {nearest.text} "
-        f"({nearest.path}), the nearest on this machine. {SETTING} can name more interpreters."
+        f"({nearest.path}), the nearest on this machine. {advice}"
     )
 
 

@@ -18,7 +18,11 @@ _BUILD = re.compile(r"Failed to (?:build|download and build) `?([^`\s]+)`?")
 _FULL = re.compile(
     r"No space left on device|os error 28|Errno 28|Disk quota exceeded", re.IGNORECASE
 )
-_NO_WHEEL = re.compile(r"no wheels with a matching|no usable wheels|no source distribution")
+_NO_WHEEL = re.compile(
+    r"(?:([A-Za-z0-9][\w.-]*)(?:==\S+)? has )?"
+    r"(?:no wheels with a matching|no usable wheels|no source distribution)"
+)
+_INSTALLED = re.compile(r"\s*\+ (\S+)==(\S+)")
 _MISSING = re.compile(r"([a-z0-9][a-z0-9-]*) was not found in the ")
 _MISMATCH = re.compile(
     r"Hash mismatch for `([^`]+)`\s+Expected:\s+(.*?)\s+Computed:\s+(.*?)(?:\n\s*\n|\nhint|\Z)",
@@ -104,9 +108,18 @@ def address_of(output: Sequence[str]) -> str | None:
     return None
 
 
-def lacks_wheel(output: Sequence[str]) -> bool:
-    """Whether uv failed because a package has no wheel for this Python."""
-    return _NO_WHEEL.search("\n".join(output)) is not None
+def find_without_wheel(output: Sequence[str]) -> str | None:
+    """Return the package that has no wheel for this Python; empty if uv does not say which.
+
+    None if that is not why uv failed.
+    """
+    match = _NO_WHEEL.search("\n".join(output))
+    return None if match is None else match[1] or ""
+
+
+def find_installed(output: Sequence[str]) -> dict[str, str]:
+    """Return the versions of the packages that uv has installed, by name."""
+    return {match[1]: match[2] for line in output if (match := _INSTALLED.fullmatch(line))}
 
 
 def last_of_build(output: Sequence[str]) -> str | None:

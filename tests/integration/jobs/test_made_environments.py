@@ -184,6 +184,41 @@ def test_a_pin_without_a_wheel(links: Path, kept: Path) -> None:
     assert ensured(*lines, relax=True).warnings == environment.warnings
 
 
+def test_what_cannot_be_built_is_installed_from_the_newest_wheel(links: Path, kept: Path) -> None:
+    """A package that another requires, and the definition does not pin. A pin is never changed."""
+    for name in ("amlflow-built", "amlflow-also"):
+        wheels.write_tiny(links, name, "1.0")
+        wheels.write_tiny(links, name, "1.1")
+        wheels.write_broken_source(links, name, "2.0")
+    wheels.write_tiny(links, "amlflow-more", "1.0", ["amlflow-built", "amlflow-also"])
+    environment = ensured(f"--find-links {links}", "amlflow-more")
+    assert environment.packages == ["amlflow-also==1.1", "amlflow-built==1.1", "amlflow-more==1.0"]
+    version = ".".join(map(str, sys.version_info[:3]))
+    assert environment.warnings == [
+        f"{name}==2.0 could not be built from its source for Python {version}. {name}==1.1, which "
+        "has a wheel, is installed instead."
+        for name in ("amlflow-also", "amlflow-built")
+    ]
+    with pytest.raises(EnvironmentBuildException) as raised:
+        ensured(f"--find-links {links}", "amlflow-more", "amlflow-built==2.0")
+    assert "amlflow-built==2.0 could not be built" in raised.value.message
+    assert "needs another Python" in raised.value.message
+    assert "AMLFLOW_RELAX_PINS=1" in raised.value.message
+    relaxed = ensured(f"--find-links {links}", "amlflow-more", "amlflow-built==2.0", relax=True)
+    assert "amlflow-built==1.1" in relaxed.packages
+    assert len(relaxed.warnings) == 2
+
+
+def test_what_cannot_be_built_and_has_no_wheel_is_named(links: Path, kept: Path) -> None:
+    wheels.write_broken_source(links, "amlflow-built", "2.0")
+    wheels.write_tiny(links, "amlflow-more", "1.0", ["amlflow-built"])
+    with pytest.raises(EnvironmentBuildException) as raised:
+        ensured(f"--find-links {links}", "amlflow-more", relax=True)
+    assert "amlflow-built==2.0 could not be built" in raised.value.message
+    assert "Name other versions of the packages that require it" in raised.value.message
+    assert "AMLFLOW_RELAX_PINS" not in raised.value.message
+
+
 def test_an_old_pandas_is_installed_although_uv_cannot_parse_its_metadata(
     links: Path, kept: Path
 ) -> None:

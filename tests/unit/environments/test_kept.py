@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from amlflow.environments import building, kept
 from amlflow.environments.errors import EnvironmentBuildException
-from amlflow.environments.installing import failure_of
+from amlflow.environments.failures import failure_of
 from amlflow.environments.keys import key_of
 from amlflow.environments.plan import plan_of
 from amlflow.environments.pythons import own_interpreter
@@ -100,22 +100,13 @@ def test_prune_does_not_wait_for_a_build(folder: Path) -> None:
         builder.join()
 
 
-@pytest.mark.parametrize(("python", "names_older"), [("3.11.7", True), ("3.8.18", False)])
-def test_a_pin_without_a_wheel_names_the_settings_that_help(python: str, names_older: bool) -> None:
-    output = [
-        "  Because torch==1.10.1 has no wheels with a matching Python ABI tag (e.g., `cp311`)"
-    ]
-    message = failure_of(output, python).message
-    assert "AMLFLOW_RELAX_PINS=1 or environment.python.relax = True" in message
-    assert ("Or name an older Python in the definition, such as 3.8" in message) == names_older
-
-
 def test_a_full_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = [
         "error: Failed to install: big-1.0-py3-none-any.whl (big==1.0)",
         "  Caused by: failed to copy file from `a` to `b`: No space left on device (os error 28)",
     ]
-    assert failure_of(said, "3.11.7").message.endswith("could not be made: the disk is full.")
+    failure = failure_of(said, "3.11.7", pinned=frozenset(), relaxing=False, older=None)
+    assert failure.message.endswith("could not be made: the disk is full.")
 
     def make_empty(_: object, *arguments: object, **__: object) -> int:
         Path(str(arguments[-1]), "lib", "python3", "site-packages").mkdir(parents=True)

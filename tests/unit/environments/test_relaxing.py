@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from amlflow.environments.installing import failure_of, remove_secrets
+from amlflow.environments.failures import failure_of
+from amlflow.environments.installing import remove_secrets
 from amlflow.environments.reasons import (
     find_failed_build,
     is_away,
@@ -136,7 +137,10 @@ def test_the_reason_is_one_sentence(output: str, part: str) -> None:
     ],
 )
 def test_a_wrong_hash_is_the_reason(output: str, part: str) -> None:
-    assert part in failure_of(output.splitlines(), "3.11.7").message
+    failure = failure_of(
+        output.splitlines(), "3.11.7", pinned=frozenset(), relaxing=False, older=None
+    )
+    assert part in failure.message
     assert find_failed_build(output.splitlines()) is None
     assert reason_of_hashes(NOT_FOUND.splitlines()) is None
 
