@@ -165,6 +165,27 @@ def test_runs_that_mlflows_client_nested(run: Run, store: str) -> None:
     assert child.parent == run
 
 
+@pytest.mark.parametrize("root", ["other", "x" * 32])
+@pytest.mark.parametrize("damaged", ["top", "a", "a1", "b"])
+def test_a_wrong_root_hides_no_run_below(
+    family: Run, experiment: Experiment, store: str, damaged: str, root: str
+) -> None:
+    """The parents are the truth. Whoever may edit a run can change its root to any text."""
+    if root == "other":
+        root = Run(experiment, "other")._record.id
+    client = mlflow.MlflowClient(store)
+    client.set_tag(Run(experiment, damaged)._record.id, "amlflow.root", root)
+    # A child that starts now takes over the root of its parent.
+    late = Run(experiment, damaged).child_run(run_id="late")
+    top = Run(experiment, "top")
+    assert set(ids(top.get_children(recursive=True))) == {"a2", "a1", "c", "b", "a", "late"}
+    below = {"a": {"a1", "a2"}, "a1": {"a2"}, "b": set()}.get(damaged)
+    if below is not None:
+        assert set(ids(late.parent.get_children(recursive=True))) == {*below, "late"}
+    other = Run(experiment, "other")
+    assert ids(other.get_children(recursive=True)) == ["others"]
+
+
 def test_a_parent_in_another_experiment(run: Run, store: str) -> None:
     client = mlflow.MlflowClient(store)
     other = client.create_experiment("elsewhere")

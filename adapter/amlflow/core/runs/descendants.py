@@ -22,22 +22,24 @@ def descendants(
 ) -> Iterator[RunRecord]:
     """Yield all runs below a run that meet the conditions, newest first.
 
-    If another client has nested a run, the run has a parent but no root. Therefore this reads all
-    such runs of the experiment, and builds the tree itself.
+    A run is below another one if its parents lead there. The root that a run names only limits what
+    is read: the runs with the ancestor's root, and those without one, since other clients of the
+    tracker nest runs without naming a root. If a child of the ancestor, or the parent of a run that
+    was read, is not among these, somebody has changed a root. Then all nested runs of the
+    experiment are read. So the number of searches does not grow with the number of runs.
     """
-    has_parent = Condition("parent_id", Op.HAS)
-    roots = [Condition("root_id", Op.EQ, ancestor.root_id), Condition("root_id", Op.LACKS)]
-    if ancestor.root_id is None:
-        roots = roots[1:]
-    runs = [
-        run
-        for root in roots
-        for run in tracker.find_runs(
-            RunQuery(experiment_ids=[ancestor.experiment_id], conditions=[has_parent, root])
-        )
-    ]
+    root_id = ancestor.root_id if ancestor.parent_id else ancestor.id
+    runs = {run.id: run for run in _nested(tracker, ancestor, Condition("root_id", Op.LACKS))}
+    if root_id is not None:
+        for run in _nested(tracker, ancestor, Condition("root_id", Op.EQ, root_id)):
+            runs[run.id] = run
+    known = {*runs, ancestor.id, root_id}
+    if any(child.id not in known for child in children(tracker, ancestor)) or any(
+        run.parent_id not in known for run in runs.values() if run.root_id is not None
+    ):
+        runs = {run.id: run for run in _nested(tracker, ancestor)}
     below: dict[str | None, list[RunRecord]] = {}
-    for run in runs:
+    for run in runs.values():
         below.setdefault(run.parent_id, []).append(run)
     family, front = {ancestor.id}, [ancestor.id]
     while front:
@@ -46,7 +48,14 @@ def descendants(
                 family.add(run.id)
                 front.append(run.id)
     family.remove(ancestor.id)
-    runs.sort(key=lambda run: run.created, reverse=True)
-    for run in runs:
+    for run in sorted(runs.values(), key=lambda run: run.created, reverse=True):
         if run.id in family and all(condition.holds(run) for condition in conditions):
             yield run
+
+
+def _nested(tracker: Tracker, ancestor: RunRecord, *conditions: Condition) -> Iterator[RunRecord]:
+    """Return the nested runs of a run's experiment that meet the conditions."""
+    has_parent = Condition("parent_id", Op.HAS)
+    return tracker.find_runs(
+        RunQuery(experiment_ids=[ancestor.experiment_id], conditions=[has_parent, *conditions])
+    )
