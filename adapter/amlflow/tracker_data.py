@@ -111,14 +111,27 @@ def show_value(value: object) -> str:
 # --- Texts --------------------------------------------------------------------------------------
 
 _ID = re.compile(r"\w[\w.\-]{0,255}")
+_AN_ID = f"an id of at most {MAX_NAME} letters, digits, '_', '-' and '.'"
 _WHOLE = re.compile(rf"-?[0-9]{{1,{MAX_DIGITS}}}")
 
 
 def to_id(text: str) -> str:
     """Parse the id of a run: letters, digits, ``_ - .``."""
     if not _ID.fullmatch(text):
-        raise Malformed(f"an id of at most {MAX_NAME} letters, digits, '_', '-' and '.'")
+        raise Malformed(_AN_ID)
     return text
+
+
+def is_id(value: object) -> TypeGuard[str]:
+    """Whether a value has the form of an id (:func:`to_id`)."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
+def keep_id(value: object, column: str = "id") -> TypeGuard[str]:
+    """Return whether a value of a tracker is an id. If not, the log says that it is left out."""
+    if not is_id(value):
+        leave_out(show_value(value), column, _AN_ID, show_value(value))
+    return is_id(value)
 
 
 def to_name(text: str) -> str:

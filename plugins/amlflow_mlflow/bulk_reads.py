@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from amlflow.spec import Order, RunQuery, RunRecord
+from amlflow.tracker_data import keep_id
 
 from amlflow_mlflow.bulk_sql import IS_ACTIVE, NAME_SQL, Keys, Where, keys_of
 from amlflow_mlflow.dialects import DIALECTS
@@ -194,6 +195,7 @@ class Bulk:
     def _runs(
         self, rows: Sequence[Any], tags: Keys, params: Keys, metrics: Names
     ) -> Iterator[RunRecord]:
+        rows = [row for row in rows if keep_id(row[0])]
         ids = [row[0] for row in rows]
         numbers_of = self._read_numbers(ids, metrics)
         tags_of = self._read_entries("tags", ids, tags)

@@ -1,8 +1,8 @@
 """Checks that the values of a database's entities have the types of their columns.
 
 SQLite can store any value in any column (see :mod:`amlflow.tracker_data`), and MLflow's own store
-does not check it. A value of a wrong type counts as missing. An entity is left out if its id or
-name is not a text.
+does not check it. A value of a wrong type counts as missing. An entity is left out if its id does
+not have the form of an id, or its name is not a text.
 """
 
 from __future__ import annotations
@@ -12,7 +12,15 @@ from math import nan
 from typing import Any
 
 from amlflow.spec import RunNotFound
-from amlflow.tracker_data import read_number, read_text, read_texts, read_whole
+from amlflow.tracker_data import (
+    is_id,
+    keep_id,
+    read_number,
+    read_text,
+    read_texts,
+    read_whole,
+    show_value,
+)
 
 from amlflow_mlflow.entities import Experiment, ModelVersion, Row, Run, RunData, RunInfo
 from amlflow_mlflow.records import NAME
@@ -24,10 +32,10 @@ _RUN_TIMES = ("start_time", "end_time")
 
 
 def type_info(info: Any) -> RunInfo:
-    """Check a run's info. Raises :class:`RunNotFound` if the id is not a text."""
+    """Check a run's info. Raises :class:`RunNotFound` if the id does not have the form of one."""
     run_id = info.run_id
-    if not isinstance(run_id, str):
-        raise RunNotFound(repr(run_id))
+    if not is_id(run_id):
+        raise RunNotFound(show_value(run_id))
     texts = {name: read_text(run_id, name, getattr(info, name)) for name in _RUN_TEXTS}
     times = {name: read_whole(run_id, name, getattr(info, name)) for name in _RUN_TIMES}
     return RunInfo(
@@ -44,7 +52,7 @@ def type_info(info: Any) -> RunInfo:
 
 
 def type_run(run: Any) -> Run:
-    """Check a run. Raises :class:`RunNotFound` if the id is not a text."""
+    """Check a run. Raises :class:`RunNotFound` if the id does not have the form of one."""
     info, data = type_info(run.info), run.data
     tags = type_texts(info.run_id, data.tags)
     # Before MLflow 2.0, only a tag has the name of a run.
@@ -60,8 +68,8 @@ def type_run(run: Any) -> Run:
 
 
 def type_runs(runs: Iterable[Any]) -> Iterator[Run]:
-    """Check runs. Those whose ids are not texts are left out."""
-    return (type_run(run) for run in runs if isinstance(run.info.run_id, str))
+    """Check runs. Those whose ids do not have the form of an id are left out."""
+    return (type_run(run) for run in runs if keep_id(run.info.run_id))
 
 
 def type_texts(owner: str, entries: Mapping[Any, Any]) -> Mapping[str, str]:

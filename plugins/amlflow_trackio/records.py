@@ -11,12 +11,14 @@ from typing import Any
 from amlflow.spec import ExperimentRecord, RunRecord, Status
 from amlflow.times import from_microseconds
 from amlflow.tracker_data import (
+    keep_id,
     leave_out,
     parse,
     read_text,
     read_texts,
     read_whole,
     show_value,
+    to_id,
     to_status,
 )
 
@@ -27,10 +29,9 @@ COLUMNS = (
     "user, description"
 )
 """The columns of the table ``runs``, in the order that :func:`to_runs` expects."""
+_IDS = {1: "alias", 3: "parent_id", 4: "root_id"}
+"""The columns in :data:`COLUMNS` that are ids of runs, by index."""
 _TEXTS = {
-    1: "alias",
-    3: "parent_id",
-    4: "root_id",
     5: "name",
     6: "type",
     11: "user",
@@ -42,18 +43,19 @@ _TEXTS = {
 def to_runs(connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> list[RunRecord]:
     """Turn rows of ``runs`` into records, with their tags, properties and notes.
 
-    A row is left out if its id is not a text, or its experiment's id is not a project's name.
+    A row is left out if its id does not have the form of one, or its experiment's id is not a
+    project's name.
     """
-    rows = [
-        row
-        for row in rows
-        if _is_text(row[0], "id", row[0]) and _is_project(row[0], "experiment_id", row[2])
-    ]
+    rows = [row for row in rows if keep_id(row[0]) and _is_project(row[0], "experiment_id", row[2])]
     ids = json.dumps([row[0] for row in rows])
     tags, properties, system = (
         _read_entries(connection, table, ids) for table in ("tags", "properties", "system")
     )
-    texts = [{at: read_text(row[0], name, row[at]) for at, name in _TEXTS.items()} for row in rows]
+    texts = [
+        {at: parse(row[0], name, row[at], to_id) for at, name in _IDS.items()}
+        | {at: read_text(row[0], name, row[at]) for at, name in _TEXTS.items()}
+        for row in rows
+    ]
     return [
         RunRecord(
             id=row[0],

@@ -229,6 +229,6 @@ class TrackioTracker(TrackerBase):
         # The paths in the folder are listed, too: you may work in this very folder.
         with self._database.reading() as connection:
             projects = connection.execute("SELECT id FROM experiments").fetchall()
-        names = [name for (name,) in projects if isinstance(name, str)]
+        names = [name for (name,) in projects if is_project_name(name)]
         files = [f"{name}{ending}" for name in names for ending in (".db", ".lock")]
         return [self._folder, *(self._folder / name for name in (OWN, "media", *files))]

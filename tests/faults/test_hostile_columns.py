@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from amlflow.core.models.model import Model
+from amlflow.core.runs.run import Run
 from amlflow.core.workspace import Workspace
+from amlflow.exceptions import AzureMLException
 from amlflow.spec import ExperimentChange
 from helpers.hostile_reads import open_page, read_by_command, read_by_page
 from helpers.hostile_runs import ThreeRuns, read_all
@@ -139,18 +141,23 @@ def test_no_value_in_all_columns_breaks_a_call(
         read_by_page(tables, page)
 
 
-def test_a_run_whose_id_is_not_a_text_is_left_out(
-    tables: Tables, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("run_id", [b"\xff", "../../text", "a" * 300, ""], ids=str)
+def test_a_run_whose_id_is_not_one_is_left_out(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch, run_id: object
 ) -> None:
-    """SQLite keeps bytes as a primary key, too."""
+    """SQLite keeps any text, and bytes, as a primary key."""
     with tables._write() as database:
         names = [row[1] for row in database.execute("PRAGMA table_info(runs)")]
         picked = ", ".join("?" if name == "run_uuid" else name for name in names)
         database.execute(
             f"INSERT INTO runs ({', '.join(names)}) SELECT {picked} FROM runs WHERE run_uuid = ?",
-            (b"\xff", tables.healthy.id),
+            (run_id, tables.healthy.id),
         )
     read_others(tables)
+    with contextlib.suppress(AzureMLException):
+        Run.get(tables.workspace, str(run_id)).get_details()
+    if not isinstance(run_id, bytes):
+        return
     read_all(tables)
     tables.experiment.query("sort_by(@, &created_utc)[].run_number", include_children=True)
     with open_page(tables.path, monkeypatch) as page:

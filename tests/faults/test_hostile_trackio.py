@@ -181,3 +181,38 @@ def test_reading_makes_no_file_and_starts_no_process(
         assert [point.value for point in tracker.read_points(tables.damaged.id)] == [0.5]
         assert tracker.get_run(tables.damaged.id).tags["t"] == "v"
         assert tables.project.exists() == (content is not None)
+
+
+@pytest.mark.parametrize("run_id", ["../../text", "a" * 300, "", "a/b"])
+def test_a_run_whose_id_is_not_one_is_left_out(tables: Tables, run_id: str) -> None:
+    """No path and no address is made of it."""
+    with tables.open(tables.own) as database:
+        database.execute("UPDATE runs SET id = ? WHERE id = ?", (run_id, tables.damaged.id))
+    runs = tables.experiment.get_runs(include_children=True)
+    assert {run.id for run in runs} == {tables.healthy.id, tables.child.id}
+    with pytest.raises(AzureMLException):
+        tables.workspace.get_run(run_id)
+
+
+@pytest.mark.parametrize("column", ["alias", "parent_id", "root_id"])
+@pytest.mark.parametrize("value", ["../../text", "a" * 300, "a\nb"])
+def test_an_id_that_is_not_one_counts_as_absent(tables: Tables, column: str, value: str) -> None:
+    with tables.damage(tables.own, "runs", column, value):
+        read(tables)
+        [run] = [
+            run
+            for run in tables.experiment.get_runs(include_children=True)
+            if run.id == tables.damaged.id
+        ]
+        assert getattr(run._record, column) is None
+
+
+def test_no_text_but_a_projects_name_is_left_out_of_snapshots(tables: Tables, folder: Path) -> None:
+    """Otherwise, whoever may edit the database could have any file left out."""
+    (folder / "train.db").write_text("data")
+    with tables.open(tables.own) as database:
+        database.execute(
+            "INSERT INTO experiments (id, name, created) VALUES (?, 'wrong', 0)",
+            (str(folder / "train"),),
+        )
+    assert folder / "train.db" not in TrackioTracker(tables.workspace._tracker.uri).own_paths()

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from amlflow.exceptions import AzureMLException
 from amlflow.spec import ExperimentNotFound, Refused, RunNotFound, redacted
+from amlflow.tracker_data import is_id, keep_id
 
 from amlflow_mlflow.answers import STATES, foreign, holds, text
 from amlflow_mlflow.entities import (
@@ -178,7 +179,10 @@ class ServerStore:
         if name is not None:
             content["run_name"] = name
         missing = ExperimentNotFound(experiment_id, self.where)
-        return self._calls.read("POST", "runs/create", content, "run", messages.to_run, missing)
+        run = self._calls.read("POST", "runs/create", content, "run", messages.to_run, missing)
+        if not is_id(run.info.run_id):
+            raise self._calls.foreign("runs/create")
+        return run
 
     def get_run(self, run_id: str) -> Run:
         run = self._of_run("GET", "runs/get", {"run_id": run_id}, "run", messages.to_run)
@@ -274,13 +278,14 @@ class ServerStore:
             "order_by": [spell(column) for column in order],
             "page_token": token,
         }
-        return self._calls.read_page(
+        page = self._calls.read_page(
             "POST",
             "runs/search",
             {key: value for key, value in content.items() if value is not None},
             "runs",
             messages.to_run,
         )
+        return Page((run for run in page if keep_id(run.info.run_id)), page.token)
 
     def metric_rows(self, run_id: str, keys: Sequence[str]) -> dict[str, list[Row]]:
         if len(keys) < 2:

@@ -10,6 +10,7 @@ from math import nan
 from typing import Any, TypeVar
 
 from amlflow.spec import RunNotFound, redacted
+from amlflow.tracker_data import keep_id
 
 from amlflow_mlflow.bulk_sql import INFO_SQL
 from amlflow_mlflow.entities import Experiment, Page, Run, RunData, RunInfo
@@ -40,8 +41,7 @@ _TAGS = "SELECT key, value FROM experiment_tags WHERE experiment_id = ?"
 def read_runs(connection: sqlite3.Connection, rest: str, values: Values) -> list[Run]:
     """Read runs. ``rest`` is the part of the statement after ``FROM runs AS r``."""
     rows = connection.execute(f"{INFO_SQL} {rest}", values)
-    # Leave out a run whose id is not a text, since no call could name it.
-    infos = [info for info in map(_info, rows) if isinstance(info.run_id, str)]
+    infos = [info for info in map(_info, rows) if keep_id(info.run_id)]
     data: dict[str, dict[str, dict[str, Any]]] = {
         info.run_id: {"tags": {}, "params": {}, "metrics": {}} for info in infos
     }
