@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import itertools
 import json
+import time
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timezone
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from amlflow.core.experiment import Experiment
 from amlflow.core.workspace import Workspace
-from amlflow.exceptions import AzureMLException
 from amlflow.plugins import open_keeper, open_tracker
 from amlflow.spec import (
-    ModelDraft,
     Point,
+    Refused,
     RunChange,
-    RunDraft,
     RunKeeper,
     RunQuery,
     RunRecord,
@@ -31,11 +28,19 @@ from amlflow.spec import (
     Unavailable,
     tried_once,
 )
-from amlflow_mlflow.entities import InputDataset, MetricPoint
+from amlflow_mlflow.entities import MetricPoint
 from helpers import logging_processes
-from helpers.flaky_proxy import FOREIGN, PASS, Proxy, Reply, always_pass, start_proxy
+from helpers.flaky_proxy import (
+    DRIPS,
+    FOREIGN,
+    PASS,
+    Proxy,
+    Reply,
+    always_pass,
+    start_proxy,
+)
+from helpers.server_calls import NOW, Calls, believed, new_run, only
 
-NOW = datetime(2031, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 SIGNS = {"server", "x-content-type-options", "x-frame-options"}
 
 
@@ -54,49 +59,9 @@ def tracker(line: tuple[Proxy, str]) -> Tracker:
     return open_tracker(line[1])
 
 
-def new_run(tracker: Tracker, **more: Any) -> RunRecord:
-    experiment = tracker.ensure_experiment(f"answers-{uuid.uuid4().hex}")
-    draft = RunDraft(experiment_id=experiment.id, created=NOW, writer="w", **more)
-    return tracker.create_runs([draft])[0]
-
-
-def only(part: str, reply: Any) -> Callable[[str, Any], Any]:
-    """A rule: this answer to calls whose path has a part."""
-    return lambda path, content: reply if part in path else PASS
-
-
-def believed(
-    proxy: Proxy, calls: dict[str, Callable[[], Any]], replies: Mapping[str, Any]
-) -> list[tuple[str, str]]:
-    """Which replies are taken for MLflow's, by a part of a path, whose call succeeds without."""
-    pairs = []
-    for part, call in calls.items():
-        for kind, reply in replies.items():
-            proxy.rule = only(part, reply)
-            try:
-                call()
-            except Unavailable:
-                pass
-            else:
-                pairs.append((part, kind))
-        proxy.rule = always_pass
-        call()
-    return pairs
-
-
 def empty_is_trusted(proxy: Proxy, kind: str) -> bool:
     """Whether a foreign ``{}`` cannot be told from MLflow's."""
     return bool(proxy.hidden) and kind == "an empty object"
-
-
-def change_back(store: Any, stage: str, identity: str) -> None:
-    """Delete an active experiment or run, or restore a deleted one; it is made so before."""
-    is_active, of_run = stage.startswith("active"), stage.endswith("run")
-    restore = store.restore_run if of_run else store.restore_experiment
-    delete = store.delete_run if of_run else store.delete_experiment
-    with contextlib.suppress(AzureMLException):
-        (restore if is_active else delete)(identity)
-    (delete if is_active else restore)(identity)
 
 
 def test_an_empty_object_to_all_calls_is_an_outage(
@@ -126,70 +91,15 @@ def test_each_call_of_mlflows_store_knows_its_own_answers(
     line: tuple[Proxy, str], tracker: Tracker, tmp_path: Path
 ) -> None:
     proxy, _ = line
+    calls = Calls(tracker, tmp_path / "file.txt")
     store: Any = tracker._store
-    run = new_run(tracker)
-    path = tmp_path / "file.txt"
-    path.write_text("content")
-    tracker.put_files(run.id, {"file.txt": path})
-    store.set_tag(run.id, "gone", "yes")
-    name = f"model-{uuid.uuid4().hex}"
-    model = ModelDraft(name=name, run_id=run.id, path="file.txt")
-    registry: Any = tracker._models._registry
-    tracker.register_model(dataclasses.replace(model, tags={"gone": "yes"}))
-    looked_at = {
-        "runs/log-batch": lambda: store.log_batch(
-            run.id, metrics=[MetricPoint("m", 1.5, 1000, 1)], params={"p": "v"}
-        ),
-        "runs/set-tag": lambda: store.set_tag(run.id, "t", "v"),
-        "runs/delete-tag": lambda: store.delete_tag(run.id, "gone"),
-        "runs/update": lambda: tracker.update_run(run.id, RunChange(status=Status.RUNNING)),
-        "runs/create": lambda: new_run(tracker),
-        "runs/get": lambda: tracker.get_run(run.id),
-        "experiments/get": lambda: tracker.get_experiment(run.experiment_id),
-        "experiments/create": lambda: tracker.ensure_experiment(f"fresh-{uuid.uuid4().hex}"),
-        "mlflow-artifacts/artifacts/": lambda: tracker.put_files(
-            run.id, {"logs/x": path}, replace=True
-        ),
-        "registered-models/create": lambda: tracker.register_model(model),
-        "model-versions/create": lambda: tracker.register_model(model),
-        "model-versions/get?": lambda: tracker.get_model(name, 1),
-        "model-versions/update": lambda: registry.describe_version(name, 1, "text"),
-        "model-versions/set-tag": lambda: registry.set_version_tag(name, 1, "t", "v"),
-        "model-versions/delete-tag": lambda: registry.delete_version_tag(name, 1, "gone"),
-        "model-versions/delete": lambda: tracker.delete_model(name, 2),
-    }
-    other = tracker.ensure_experiment(f"other-{uuid.uuid4().hex}").id
-    looked_at |= {
-        "set-experiment-tag": lambda: store.set_experiment_tag(
-            run.experiment_id, "t", f"v{uuid.uuid4().hex}"
-        ),
-        "experiments/update": lambda: store.rename_experiment(other, f"other-{uuid.uuid4().hex}"),
-        "experiments/delete": lambda: change_back(store, "active", other),
-        "experiments/restore": lambda: change_back(store, "deleted", other),
-    }
-    trusted = {
-        "runs/search": lambda: list(
-            tracker.find_runs(RunQuery(experiment_ids=[run.experiment_id]))
-        ),
-        "experiments/search": lambda: list(tracker.list_experiments()),
-        "model-versions/search": lambda: list(tracker.find_models()),
-        "metrics/get-history": lambda: store.metric_rows(run.id, ["m"]),
-        "mlflow-artifacts/artifacts?": lambda: tracker.list_files(run.id),
-    }
-    looked_at |= {
-        "runs/delete": lambda: change_back(store, "active run", run.id),
-        "runs/restore": lambda: change_back(store, "deleted run", run.id),
-        "runs/log-inputs": lambda: store.log_inputs(
-            run.id, [InputDataset("data", uuid.uuid4().hex, "amlflow", "{}", {"mode": "mount"})]
-        ),
-    }
-    assert believed(proxy, looked_at, FOREIGN) == []
+    assert believed(proxy, calls.looked_at, FOREIGN) == []
     foreign = {kind: FOREIGN[kind] for kind in FOREIGN if not empty_is_trusted(proxy, kind)}
-    assert believed(proxy, trusted, foreign) == []
-    assert store.metric_rows(run.id, ["m"]) == {"m": [(1000, 1, 1.5)]}
-    assert tracker.list_files(run.id) == ["file.txt", "logs/x"]
+    assert believed(proxy, calls.trusted, foreign) == []
+    assert store.metric_rows(calls.run.id, ["m"]) == {"m": [(1000, 1, 1.5)]}
+    assert tracker.list_files(calls.run.id) == ["file.txt", "logs/x"]
     # The first, and one of each call that was passed on, of which one was deleted.
-    assert {str(each.version) for each in store_versions(tracker, name)} == {"1", "3"}
+    assert {str(each.version) for each in store_versions(tracker, calls.name)} == {"1", "3"}
 
 
 def store_versions(tracker: Tracker, name: str) -> Any:
@@ -292,6 +202,16 @@ def test_a_file_that_is_sent_in_parts_is_stored_or_the_call_says_so(
     parts.stored.clear()
     send()
     assert len(parts.stored) == 3
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "0.2")
+    for place in ("mpu/create", "/storage/1", "mpu/complete"):
+        parts.replies = {place: DRIPS["headers that never end"]}
+        begun = time.monotonic()
+        with pytest.raises(Unavailable, match="does not answer"):
+            send()
+        assert time.monotonic() - begun < 30
+        parts.replies = {place: Reply(b"no room", "text/plain", 507)}
+        with pytest.raises(Refused, match="HTTP 507"):
+            send()
 
 
 def test_a_file_from_a_storage_is_not_a_page_of_a_proxy(
@@ -361,10 +281,19 @@ def test_what_was_sent_is_found_behind_what_others_sent_later(
     assert store.metric_rows(run.id, ["m"]) == {"m": [(1000, 1, 1.0), (9000, 9, 9.0)]}
 
 
-@pytest.mark.parametrize("kind", FOREIGN)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *FOREIGN,
+        "headers that never end",
+        pytest.param("chunks that never end", marks=pytest.mark.long),
+    ],
+)
 def test_what_was_logged_is_stored_once(
     server_uri: str, folder: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
+    if kind in DRIPS:
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "0.2")
     with start_proxy(server_uri) as (proxy, uri):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         experiment = Experiment(Workspace("s", "g", "w"), f"answers-{uuid.uuid4().hex[:8]}")
@@ -376,7 +305,7 @@ def test_what_was_logged_is_stored_once(
             if "/runs/" not in path and "artifacts" not in path:
                 return PASS
             answered[call] = answered.get(call, 0) + 1
-            return FOREIGN[kind] if answered[call] <= 2 else PASS
+            return {**FOREIGN, **DRIPS}[kind] if answered[call] <= 2 else PASS
 
         proxy.rule = rule
         (folder / "file.txt").write_text("content")

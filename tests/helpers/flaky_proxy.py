@@ -34,6 +34,30 @@ class Reply:
     announced: int | None = None
 
 
+@dataclass(frozen=True)
+class Drip:
+    """An answer that does not end for a minute: a byte of it comes each ``pause_s``.
+
+    ``beginning`` comes at once. The call does not reach the server.
+    """
+
+    beginning: bytes
+    pause_s: float = 0.02
+
+
+DRIPS = {
+    "headers that never end": Drip(b"HTTP/1.1 200 OK\r\nX-Slow: "),
+    "many headers": Drip(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"),
+    "a body that never ends": Drip(
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{"
+    ),
+    "chunks that never end": Drip(
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"1000000\r\n{"
+    ),
+    "an error that never ends": Drip(b"HTTP/1.1 503 Wait\r\nContent-Length: 1000000\r\n\r\n"),
+}
+
 FOREIGN = {
     "empty": Reply(b"", None),
     "OK": Reply(b"OK", "text/plain"),
@@ -65,7 +89,7 @@ Rule = Callable[[str, Any], Any]
 """A function that decides what to do with a call, by its path and content.
 
 It returns one of the constants above, a number of seconds to wait before the answer,
-(status, headers) to answer with, or a :class:`Reply`.
+(status, headers) to answer with, a :class:`Reply` or a :class:`Drip`.
 """
 
 
@@ -127,6 +151,9 @@ class Proxy:
         if action == CUT_BEFORE:
             handler.close_connection = True
             return
+        if isinstance(action, Drip):
+            self._drip(handler, action)
+            return
         if isinstance(action, Reply):
             headers = [*action.headers, *([("Content-Type", action.kind)] if action.kind else [])]
             if action.announced is not None:
@@ -147,6 +174,15 @@ class Proxy:
             return
         shown = [(key, value) for key, value in headers if key.lower() not in self.hidden]
         self._answer(handler, status, shown, answer)
+
+    @staticmethod
+    def _drip(handler: BaseHTTPRequestHandler, drip: Drip) -> None:
+        handler.close_connection = True
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            handler.wfile.write(drip.beginning)
+            for _ in range(int(60 / drip.pause_s)):
+                time.sleep(drip.pause_s)
+                handler.wfile.write(b" ")
 
     @staticmethod
     def _answer(

@@ -195,7 +195,13 @@ def _request(
     # Not by `translate_errors`: the address is the storage's, and not the tracking URI.
     try:
         response = pool.request(
-            method, url, body=body, headers=dict(headers), redirect=False, preload_content=False
+            method,
+            url,
+            body=body,
+            headers=dict(headers),
+            redirect=False,
+            timeout=settings.timeout_s(),
+            preload_content=False,
         )
     except urllib3.exceptions.HTTPError as error:
         raise silence_error(ARTIFACT_STORE, error) from error

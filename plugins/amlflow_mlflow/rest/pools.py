@@ -15,6 +15,7 @@ from amlflow.spec import redacted
 from urllib3.exceptions import MaxRetryError, ProxyError, SSLError
 
 from amlflow_mlflow.rest import settings
+from amlflow_mlflow.rest.limited_reads import limit_reads
 
 CONNECTIONS = 16
 """How many connections are kept for later calls."""
@@ -31,6 +32,12 @@ def find_proxy(root: str) -> str | None:
 
 def open_pool(tls: settings.Tls, proxy: str | None) -> urllib3.PoolManager:
     """Open a pool. Raises :class:`UserErrorException` if the proxy cannot be used."""
+    pool = _open(tls, proxy)
+    limit_reads(pool)
+    return pool
+
+
+def _open(tls: settings.Tls, proxy: str | None) -> urllib3.PoolManager:
     options: dict[str, Any] = {"maxsize": CONNECTIONS}
     if not tls.verify:
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
