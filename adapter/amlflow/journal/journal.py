@@ -354,7 +354,7 @@ class Journal:
             why = f" ({obstacle.message})" if obstacle is not None else ""
             count = max(1, sender.waiting(target))
             raise Unavailable(
-                f"{have_not(count)} within {limit:g} s{why}. "
+                f"{have_not(count)} within {round(limit, 1):g} s{why}. "
                 f"{'It waits' if count == 1 else 'They wait'} in {self._journals} and "
                 f"{'is' if count == 1 else 'are'} sent when it is back, by this process, the next "
                 "one or `amlflow sync`."
