@@ -5,7 +5,6 @@ For example, ``run ls`` means ``run list``, and ``experiment new`` means ``exper
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 
 GROUPS = {
@@ -21,6 +20,7 @@ VERBS = {
     "add": ("create", "register", "attach"),
     "add-tag": ("update",),
     "archive": ("delete", "unregister", "remove"),
+    "artifacts": ("download",),
     "browse": ("open",),
     "cat": ("logs",),
     "chart": ("metrics",),
@@ -33,10 +33,12 @@ VERBS = {
     "exec": ("submit-script",),
     "execute": ("submit-script",),
     "export": ("download",),
+    "fail": ("mark-failed",),
     "fetch": ("download",),
     "find": ("list",),
     "follow": ("logs",),
     "get": ("show",),
+    "history": ("list",),
     "info": ("show",),
     "init": ("attach", "scaffold"),
     "inspect": ("show",),
@@ -44,9 +46,11 @@ VERBS = {
     "launch": ("submit-script",),
     "link": ("open",),
     "log": ("logs",),
+    "list-children": ("children",),
     "ls": ("list",),
     "make": ("create", "build", "register"),
     "new": ("create", "register", "scaffold", "attach"),
+    "outputs": ("download",),
     "plot": ("metrics",),
     "ps": ("list",),
     "pull": ("download",),
@@ -64,6 +68,7 @@ VERBS = {
     "set-tag": ("update",),
     "start": ("submit-script",),
     "status": ("show",),
+    "stats": ("metrics",),
     "stop": ("cancel",),
     "stream": ("monitor-logs",),
     "submit": ("submit-script",),
@@ -81,6 +86,9 @@ VERBS = {
     "web": ("open",),
 }
 """For each word, the verbs that it may mean. The first one that a group has is suggested."""
+
+_LONG_VERBS = [word for word in VERBS if len(word) > 4]
+"""The words that are long enough to be known with a typing mistake."""
 
 ALONE = {
     "init": "folder attach", "studio": "ui", "dashboard": "ui", "server": "ui",
@@ -115,22 +123,54 @@ SWITCHES = {"--no-wait", "--watch", "--stream", "--recursive", "--all"}
 OTHER_VALUES = {"--experiment-id", "--filter", "--filter-string", "--where"}
 """Flags whose value is none that the flag which is meant takes."""
 
-CUTOFF = 0.6
-"""How similar two words must be to count as a typing mistake, from 0 to 1."""
+MIN_BEGIN = 3
+"""How many letters of a word are enough to be taken for it."""
+ONE_MISTAKE, TWO_MISTAKES = 3, 8
+"""How long words are that may have one typing mistake, and two."""
 
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
-    """Return the word with the most similar spelling; None if none is similar enough."""
-    return next(iter(difflib.get_close_matches(word, list(words), n=1, cutoff=CUTOFF)), None)
+    """Return the word that was mistyped, or of which a word is the begin; None if there is none.
+
+    A typing mistake is a letter that is wrong, missing, too many, or in the place of its neighbour.
+    """
+    available = sorted(words, key=len)
+    stem = word.lower().strip("-")
+    mistakes = {name: count_mistakes(stem, name.lower().strip("-")) for name in available}
+    alike = [name for name in available if mistakes[name] <= _allowed(stem, name.strip("-"))]
+    if alike:
+        return min(alike, key=mistakes.__getitem__)
+    if len(stem) < MIN_BEGIN:
+        return None
+    return next((name for name in available if name.lower().strip("-").startswith(stem)), None)
+
+
+def _allowed(word: str, name: str) -> int:
+    length = max(len(word), len(name))
+    return (length >= ONE_MISTAKE) + (length >= TWO_MISTAKES)
+
+
+def count_mistakes(word: str, name: str) -> int:
+    """Count the typing mistakes that make a word of a name."""
+    before: list[int] = []
+    row = list(range(len(name) + 1))
+    for i, letter in enumerate(word, 1):
+        before, last, row = row, before, [i]
+        for j, other in enumerate(name, 1):
+            fewest = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other))
+            if i > 1 and j > 1 and (letter, word[i - 2]) == (name[j - 2], other):
+                fewest = min(fewest, last[j - 2] + 1)
+            row.append(fewest)
+    return row[-1]
 
 
 def find_verb(word: str, verbs: Iterable[str]) -> str | None:
     """Return the verb that a word means, or that is spelt like it; None if not known."""
     available = list(verbs)
-    for verb in VERBS.get(word, ()):
-        if verb in available:
-            return verb
-    return nearest(word, available)
+    alike = nearest(word, available)
+    known = word if word in VERBS or alike is not None else nearest(word, _LONG_VERBS)
+    meant = (verb for verb in VERBS.get(known or word, ()) if verb in available)
+    return next(meant, alike)
 
 
 def find_flag(flag: str, flags: Iterable[str]) -> str | None:
