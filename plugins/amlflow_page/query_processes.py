@@ -79,7 +79,7 @@ class QueryProcess:
     """A process that answers questions on the runs of a tracking store."""
 
     def __init__(self, uri: str) -> None:
-        context = _context(uri.startswith("sqlite"))
+        context = process_context()
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=answer_questions, args=(theirs, uri), daemon=True)
         self._process.start()
@@ -112,14 +112,14 @@ class QueryProcess:
 
 
 @functools.cache
-def _context(is_sqlite: bool) -> Any:
+def process_context() -> Any:
     """Return a way to start processes other than fork, which copies locks that threads hold."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    # The fork server imports these once, and each process has them. sqlite is read without MLflow.
-    imports = [answer_questions.__module__]
-    context.set_forkserver_preload(imports if is_sqlite else [*imports, MLFLOW_STORE])
+    # The fork server imports these once, and each process has them. In the processes of an MLflow
+    # server, MLflow's own store reads every database, and it takes seconds to import.
+    context.set_forkserver_preload([answer_questions.__module__, MLFLOW_STORE])
     return context
 
 

@@ -104,7 +104,7 @@ def read_by_command(store: ThreeRuns) -> None:
 def open_page(path: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Yield a client for the studio's routes on a database, in this process."""
     flask = pytest.importorskip("flask")
-    from amlflow_page import routes
+    from amlflow_page import query_processes, routes
     from amlflow_page import server_workspace as page_store
     from amlflow_page.access import Everybody
     from amlflow_page.query_processes import QueryProcess, QueryProcesses
@@ -121,6 +121,8 @@ def open_page(path: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     routes.add_routes(app, Everybody())
     processes = QueryProcesses(lambda: QueryProcess(f"sqlite:///{path}"))
     monkeypatch.setattr(routes, "PROCESSES", processes)
+    # The process gives way to all others, which may be many while the tests run.
+    monkeypatch.setattr(query_processes, "LIMIT_S", 300)
     yield app.test_client()
     processes.close()
     page_store.runs.cache_clear()
