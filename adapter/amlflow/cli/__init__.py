@@ -15,12 +15,13 @@ def main(arguments: list[str] | None = None) -> int:
     from amlflow.cli.app import App
 
     try:
-        code = App().invoke(list(sys.argv[1:] if arguments is None else arguments))
+        try:
+            code = App().invoke(list(sys.argv[1:] if arguments is None else arguments))
+        except SystemExit as end:  # argparse raises it for -h and for wrong usage
+            code = end.code if isinstance(end.code, int) else 1
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader has closed the pipe. Python would report that again when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CLOSED_PIPE
-    except SystemExit as end:  # argparse raises it for -h and for wrong usage
-        return end.code if isinstance(end.code, int) else 1
     return int(code)
