@@ -6,6 +6,7 @@ import glob
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable
 from typing import NoReturn
 
@@ -32,8 +33,12 @@ ALSO = {"postgres": "/usr/lib/postgresql/*/bin", "initdb": "/usr/lib/postgresql/
 
 
 def find(name: str) -> str | None:
-    """Return the path of a program, or None."""
-    folders = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    """Return the path of a program, or None.
+
+    A program such as uv may be in the environment of this Python, which need not be on the PATH.
+    """
+    own = os.path.dirname(sys.executable)
+    folders = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:{own}"
     found = shutil.which(name, path=folders)
     if found is None and name in ALSO:
         versions = sorted(glob.glob(f"{ALSO[name]}/{name}"), reverse=True)
