@@ -77,6 +77,10 @@ def cloud(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[typ
     declared.attach(workspace, "cloud", "amlflowcloud://box/folder")
     yield Cloud
     Cloud.gone.set()
+    # What still waited for an answer would ask in the next test.
+    for thread in threading.enumerate():
+        if thread.name == "amlflow storage":
+            thread.join(30)
 
 
 @pytest.mark.parametrize(
