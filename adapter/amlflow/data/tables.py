@@ -8,8 +8,8 @@ import json
 import posixpath
 import re
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from typing import IO, Any
 
@@ -26,11 +26,17 @@ from amlflow.data.storage import DataFile
 
 PATH = "Path"
 """v1's name for the column that ``include_path`` adds."""
-BLOCK = 4 << 20
-"""The number of bytes that pyarrow parses at once. A row cannot be longer."""
+BLOCK = 1 << 20
+"""The number of bytes of delimited text that pyarrow parses at once, as pandas has it."""
+LARGE_BLOCK = 64 << 20
+"""The same for a file that cannot be parsed in such blocks. A row cannot be longer."""
+JSON_BLOCK = 4 << 20
+"""The same for JSON lines. A line cannot be longer."""
 HEAD = 64 << 10
 """The number of bytes in which a line of column names is looked for."""
 _OTHER_LENGTH = re.compile(r"Expected \d+ columns, got \d+")
+_CUT_ROW = re.compile(rf"straddles two block boundaries|out of sync|{_OTHER_LENGTH.pattern}")
+"""What pyarrow says of a row that is longer than a block, or has a line break where one ends."""
 _DATE_PARTS = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
 
 
@@ -145,7 +151,15 @@ def _read_delimited(
 
     def parse(source: Any, encoding: str, width: int, skipped: int) -> pa.Table:
         all_names = _unique_names(cells + [""] * (width - len(cells)))
-        return _parse_delimited(source, encoding, all_names, skipped, options, texts)
+        rest = (encoding, all_names, skipped)
+        try:
+            return _parse_delimited(source, *rest, options, texts, BLOCK)
+        except pa.ArrowInvalid as error:
+            if not _CUT_ROW.search(str(error)):
+                raise
+        large = {**options, "support_multi_line": True}
+        with _at_beginning(source, file) as again:
+            return _parse_delimited(again, *rest, large, texts, LARGE_BLOCK)
 
     try:
         return parse(stream, encoding, len(cells or first), lines if has_header else 0)
@@ -157,6 +171,19 @@ def _read_delimited(
         return parse(filled, "utf-8", width, 1 if has_header else 0)
 
 
+@contextmanager
+def _at_beginning(source: Any, file: DataFile) -> Iterator[Any]:
+    """Return a path or stream that was read, to be read again. A stream may have to be opened."""
+    if isinstance(source, str):
+        yield source
+    elif source.seekable():
+        source.seek(0)
+        yield source
+    else:
+        with file.open() as stream:
+            yield stream
+
+
 def _parse_delimited(
     source: Any,
     encoding: str,
@@ -164,19 +191,22 @@ def _parse_delimited(
     skipped: int,
     options: Mapping[str, Any],
     texts: Sequence[str],
+    block: int,
 ) -> pa.Table:
     is_typed = options.get("infer_column_types", True)
+    # The user's type is that of the text in the file: as a number, 01 would lose its zero.
+    as_texts = {*texts, *options.get("column_types", {})} if is_typed else names
     has_empty_texts = options.get("empty_as_string", False)
     return pyarrow.csv.read_csv(
         source,
         read_options=pyarrow.csv.ReadOptions(
-            column_names=names, skip_rows=skipped, encoding=encoding, block_size=BLOCK
+            column_names=names, skip_rows=skipped, encoding=encoding, block_size=block
         ),
         parse_options=pyarrow.csv.ParseOptions(
             delimiter=options.get("separator", ","), newlines_in_values=_has_line_breaks(options)
         ),
         convert_options=pyarrow.csv.ConvertOptions(
-            column_types={name: pa.string() for name in (texts if is_typed else names)},
+            column_types={name: pa.string() for name in as_texts},
             null_values=[] if has_empty_texts else [""],
             strings_can_be_null=not has_empty_texts,
             quoted_strings_can_be_null=False,
@@ -279,7 +309,7 @@ def _read_json_lines(
                 source = stack.enter_context(file.open())  # the stream was read to its end
             return pyarrow.json.read_json(
                 source,
-                read_options=pyarrow.json.ReadOptions(block_size=BLOCK),
+                read_options=pyarrow.json.ReadOptions(block_size=JSON_BLOCK),
                 parse_options=pyarrow.json.ParseOptions(explicit_schema=schema),
             )
 

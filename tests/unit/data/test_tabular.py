@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 from amlflow.core.data import declared
 from amlflow.core.workspace import Workspace
+from amlflow.data import tables
 from amlflow.exceptions import UserErrorException
 from amlflow.testing.memory import MemoryTracker
 from azureml.core import Dataset
+from azureml.data import DataType
 from azureml.data.dataset_error_handling import DatasetExecutionError, DatasetValidationError
 from azureml.data.dataset_type_definitions import PromoteHeadersBehavior
 
@@ -84,6 +86,33 @@ def test_separators_and_quotes(write: Write) -> None:
 def test_line_breaks_in_quotes(write: Write) -> None:
     path = write("m.csv", 'a,b\n"x\ny",5\n')
     assert frame_of(path, support_multi_line=True).iloc[0].tolist() == ["x\ny", 5]
+
+
+def test_a_declared_type_is_that_of_the_text(write: Write) -> None:
+    text = "code,price,flag,day,n\n01,1.50,True,20200131,007\n00,2.00,no,20200201,\n"
+    kinds = {
+        "code": DataType.to_string(), "price": DataType.to_string(), "flag": DataType.to_string(),
+        "day": DataType.to_datetime("%Y%m%d"), "n": DataType.to_float(),
+        "none": DataType.to_string(),
+    }  # fmt: skip
+    frame = frame_of(write("d.csv", text), set_column_types=kinds)
+    assert frame["code"].tolist() == ["01", "00"]
+    assert frame["price"].tolist() == ["1.50", "2.00"]
+    assert frame["flag"].tolist() == ["True", "no"]
+    assert frame["day"].tolist() == [datetime(2020, 1, 31), datetime(2020, 2, 1)]
+    assert frame["n"].fillna(-1).tolist() == [7.0, -1.0]
+
+
+@pytest.mark.parametrize("text", ["x\ny", "x\n,\ny", "z" * 3000], ids=["break", "breaks", "long"])
+@pytest.mark.parametrize("block", [50, 77, 1000])
+def test_a_row_is_read_whole_wherever_a_block_ends(
+    write: Write, monkeypatch: pytest.MonkeyPatch, text: str, block: int
+) -> None:
+    monkeypatch.setattr(tables, "BLOCK", block)
+    rows = f'1,"{text}"\n2,b\n' * 100
+    assert frame_of(write("d.csv", f"n,text\n{rows}"))["text"].tolist() == [text, "b"] * 100
+    ragged = frame_of(write("r.csv", f"n,text\n{rows}3\n"))
+    assert ragged["text"].tolist()[:-1] == [text, "b"] * 100
 
 
 def test_empty_cells(write: Write) -> None:
