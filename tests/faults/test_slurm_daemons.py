@@ -22,17 +22,14 @@ from helpers.slurm_faults import (
     attempts,
     check_nothing_is_left,
     end_left,
+    node_of,
+    node_processes_of,
     pids,
     start_again,
     values,
 )
 from helpers.slurm_jobs import job_of, jobs_named, slurm_says, submit
 from helpers.submitted_jobs import error_of, log_of, script, until, wait_for_end
-
-
-def node_of(run: Any) -> str:
-    words = "--noheader", f"--jobs={job_of(run)[0]}", "-O", "NodeList"
-    return slurm_says("squeue", *words).strip()
 
 
 def test_a_nodes_daemon_is_away_when_its_job_ends(
@@ -131,11 +128,9 @@ def test_amlflows_and_slurms_processes_of_a_job_are_killed(
     job_id, _ = job_of(run)
     if not is_put_back:
         slurm_says("scontrol", "update", f"JobId={job_id}", "Requeue=0")
-    for process in psutil.process_iter(["cmdline"]):
-        words = " ".join(process.info["cmdline"] or [])
-        if f"slurmstepd: [{job_id}." in words or "amlflow.jobs.agent" in words:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+    for process in node_processes_of(job_id):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
     if is_put_back:
         until(lambda: run.get_status() == "Queued", 120)
         start_again(run)

@@ -6,18 +6,20 @@ stored, and looks for processes that are left.
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from azureml.core import Run
 from helpers.slurm_faults import (
     ATTEMPTS,
     Daemons,
     attempts,
     check_nothing_is_left,
     end_left,
+    node_of,
+    node_processes_of,
     pids,
     start_again,
     values,
@@ -92,11 +94,9 @@ def test_a_node_that_dies(
     job_id, _ = job_of(run)
     if not is_put_back:
         slurm_says("scontrol", "update", f"JobId={job_id}", "Requeue=0")
-    node = slurm_says("squeue", "--noheader", f"--jobs={job_id}", "-O", "NodeList").strip()
-    for process in psutil.process_iter(["cmdline"]):
-        words = " ".join(process.info["cmdline"] or [])
-        if f"slurmstepd: [{job_id}." in words or "amlflow.jobs.agent" in words:
-            process.send_signal(signal.SIGKILL)
+    node = node_of(run)
+    for process in node_processes_of(job_id):
+        process.kill()
     own_slurm.kill(node)
     try:
         if is_put_back:
@@ -114,3 +114,67 @@ def test_a_node_that_dies(
     until(
         lambda: slurm_says("sinfo", "-h", "-p", "main", "--states=idle", "-o", "%D").strip() == "3"
     )
+
+
+FROZEN = """
+import os, pathlib, time
+from azureml.core import Run
+
+attempt = int(os.environ["AMLFLOW_ATTEMPT"])
+run = Run.get_context()
+for value in range(20):
+    run.log("value", 100 * attempt + value)
+run.flush()
+open({note!r}, "a").write(f"{{attempt}} {{os.getpid()}}\\n")
+while attempt == 1 and not os.path.exists({gate!r}):
+    time.sleep(0.01)
+for value in range(20, 40):
+    run.log("value", 100 * attempt + value)
+run.tag("by", str(attempt))
+pathlib.Path(f"outputs/of_{{attempt}}.txt").write_text("end")
+print("the end of attempt", attempt, flush=True)
+"""
+"""A script whose first attempt logs again, and ends, when the gate opens."""
+
+
+@pytest.mark.long
+def test_an_attempt_that_comes_back_to_life(
+    on_slurm: Any, own_slurm: Daemons, tmp_path: Path
+) -> None:
+    """A node stops as a whole, Slurm starts the job elsewhere, and the node goes on afterwards."""
+    note, gate = tmp_path / "note", tmp_path / "gate"
+    run = submit(on_slurm, FROZEN.format(note=str(note), gate=str(gate)))
+    until(lambda: attempts(note) == 1)
+    [script_of_1] = pids(note)
+    node, job_id = node_of(run), job_of(run)[0]
+    frozen = [own_slurm.process(node), *node_processes_of(job_id), psutil.Process(script_of_1)]
+    for process in frozen:
+        process.suspend()
+    try:
+        until(lambda: run.get_status() == "Queued", 120)
+        start_again(run)
+        assert wait_for_end(run, 240) == "Completed", error_of(run)
+        before = state_of(run)
+        assert before["metrics"]["value"] == [*values(1), *range(200, 240)]
+        gate.touch()
+    finally:
+        for process in frozen:
+            process.resume()
+    until(lambda: not any(process.is_running() for process in frozen[1:]), 4 * SOON)
+    assert state_of(run) == before
+    assert "of_1" not in str(before["files"])
+    check_nothing_is_left(run, note)
+    own_slurm.wait_for_controller()
+
+
+def state_of(run: Any) -> dict[str, Any]:
+    """Return all that an attempt can write to a run."""
+    again = Run(run.experiment, run.id)
+    return {
+        "status": again.get_status(),
+        "metrics": again.get_metrics(),
+        "tags": again.get_tags(),
+        "files": sorted(again.get_file_names()),
+        "log": log_of(again),
+        "details": again.get_details()["endTimeUtc"],
+    }

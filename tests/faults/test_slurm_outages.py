@@ -7,6 +7,7 @@ stored, and looks for processes that are left.
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from helpers.slurm_faults import (
     ATTEMPTS,
     GATED,
     Daemons,
+    agents_of,
     attempts,
     check_nothing_is_left,
     start_again,
@@ -190,9 +192,8 @@ class Killer:
             self.has_claimed = True
             return PASS
         self.is_over = True
-        for process in psutil.process_iter(["cmdline"]):
-            if process.info["cmdline"] and "--cluster" in process.info["cmdline"]:
-                process.kill()
+        for process in agents_of(os.environ["SLURM_CONF"]):
+            process.kill()
         return CUT_AFTER if self.moment == "during" else CUT_BEFORE
 
 

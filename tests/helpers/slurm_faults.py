@@ -136,6 +136,34 @@ def own_daemons(folder: Path) -> Iterator[Daemons]:
         process.wait()
 
 
+def agents_of(conf: str) -> Iterator[psutil.Process]:
+    """Yield the agents of a Slurm's jobs. Other tests on this machine have agents, too."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            is_agent = "amlflow.jobs.agent" in process.cmdline()
+            environ = process.environ() if is_agent else {}
+            if environ.get("SLURM_CONF") == conf and "SLURM_JOB_ID" in environ:
+                yield process
+
+
+def node_processes_of(job_id: str) -> list[psutil.Process]:
+    """Return Slurm's process for a job on its node, and the agent that it has started."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if f"slurmstepd: [{job_id}." in " ".join(process.cmdline()):
+                found.append(process)
+    # Slurm's first: it would report the agent's end.
+    agents = agents_of(os.environ["SLURM_CONF"])
+    return [*found, *(agent for agent in agents if agent.environ()["SLURM_JOB_ID"] == job_id)]
+
+
+def node_of(run: Any) -> str:
+    """Return the node on which a run's job is."""
+    words = "--noheader", f"--jobs={job_of(run)[0]}", "-O", "NodeList"
+    return slurm_says("squeue", *words).strip()
+
+
 def pids(note: Path) -> list[int]:
     return [int(line.split()[1]) for line in note.read_text().splitlines()]
 
