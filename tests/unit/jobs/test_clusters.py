@@ -236,6 +236,13 @@ def test_a_job_travels_in_one_variable() -> None:
     assert VARIABLE not in environ
 
 
+def test_a_job_keeps_the_submitters_path_of_modules() -> None:
+    job = make_job(import_path="/amlflow", environ={"PYTHONPATH": "/own", "OTHER": "x"})
+    assert to_work(job).environment["PYTHONPATH"] == "/own:/amlflow"
+    alone = make_job(import_path="/amlflow", environ={})
+    assert to_work(alone).environment["PYTHONPATH"] == "/amlflow"
+
+
 def test_jobs_that_are_submitted_together_share_what_they_have_in_common() -> None:
     jobs = [
         make_job(

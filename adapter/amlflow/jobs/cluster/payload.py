@@ -68,11 +68,12 @@ def _own(content: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any
 
 
 def _to_work(job: Job, variables: Mapping[str, str]) -> ClusterWork:
+    path = {name: job.environ[name] for name in ("PYTHONPATH",) if name in job.environ}
     return ClusterWork(
         name=job.name,
         python=job.agent_python,
         arguments=["-m", MODULE, "--cluster"],
-        environment={**variables, **importable({}, job.import_path)},
+        environment={**variables, **importable(path, job.import_path)},
         max_seconds=job.max_seconds,
         **_room_for(job),
         image=job.image,
