@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 
 from amlflow.exceptions import AzureMLException
 from amlflow.jobs.agent.node_job import adapt_to_node, make_working_folder
-from amlflow.jobs.agent.preparing import Preparation, prepare_work
+from amlflow.jobs.agent.preparation import Preparation
+from amlflow.jobs.agent.preparing import prepare_work
 from amlflow.jobs.agent.report import POLL_INTERVAL_S, Report
 from amlflow.jobs.agent.supervise import open_data
 from amlflow.jobs.cluster.payload import NODE_KIND
