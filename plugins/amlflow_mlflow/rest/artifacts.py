@@ -139,10 +139,9 @@ class ServedArtifacts:
                     raise error
 
     def get(self, path: str, destination: Path) -> bool:
-        if self.list(path):
-            return False  # it is a folder
         try:
-            # Some servers, such as 2.22, 3.1 and 3.9, answer 500 for a file that does not exist.
+            # Some servers, such as 2.22, 3.1 and 3.9, answer 500 for a file that does not exist,
+            # and all of them do for a folder.
             with tried_once():
                 self._download(path, destination)
         except (MlflowError, Refused, Unavailable):
