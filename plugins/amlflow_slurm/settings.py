@@ -19,6 +19,10 @@ CONTAINERS = ("apptainer", "singularity", PYXIS)
 _OWN_OPTIONS = frozenset(
     {"--array", "--export", "--export-file", "--job-name", "--no-requeue", "--parsable", "--wait"}
 )
+_FOREIGN_OPTIONS = frozenset(
+    {"--clusters", "--gid", "--help", "--test-only", "--uid", "--usage", "--version", "--wrap"}
+)
+"""Options with which amlflow's job does not start, or not where amlflow looks for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,12 +172,22 @@ def _to_options(name: str, value: Any) -> tuple[str, ...]:
         raise _wrong(name, value, "a list of sbatch's long options, such as ['--exclusive']")
     for item in value:
         option = item.partition("=")[0]
-        if option in _OWN_OPTIONS:
+        if _is_short_for_one(option, _OWN_OPTIONS):
             raise ComputeTargetException(
                 f"The compute target's 'options' have {option!r}, which amlflow sets itself; leave "
                 "it out."
             )
+        if _is_short_for_one(option, _FOREIGN_OPTIONS):
+            raise ComputeTargetException(
+                f"The compute target's 'options' have {option!r}, with which Slurm would not run "
+                "amlflow's job, or not as your job on this cluster; leave it out."
+            )
     return tuple(value)
+
+
+def _is_short_for_one(option: str, names: frozenset[str]) -> bool:
+    """Whether an option is one of these. sbatch also takes the beginning of an option's name."""
+    return any(name.startswith(option) for name in names)
 
 
 def _wrong(name: str, value: Any, right: str) -> ComputeTargetException:

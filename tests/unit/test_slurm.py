@@ -93,6 +93,9 @@ def test_jobs_that_are_not_amlflows_are_left_out() -> None:
         ({"modules": ["cuda; rm -r /"]}, "modules: 'cuda; rm -r /'; it is a word"),
         ({"options": ["-x"]}, "options: .* it is a list of sbatch's long options"),
         ({"options": ["--job-name=x"]}, "'--job-name', which amlflow sets itself"),
+        ({"options": ["--arr=0-3"]}, "'--arr', which amlflow sets itself"),
+        ({"options": ["--wrap=true"]}, "'--wrap', with which Slurm would not run"),
+        ({"options": ["--hold", "--test-on"]}, "'--test-on', with which Slurm would not run"),
         ({"python": ""}, "python: ''; it is a path"),
         ({"image": "-x"}, "image: '-x'; it is the path or the name of a container image"),
         ({"image": "a\nb"}, "it is the path or the name of a container image"),
@@ -102,6 +105,11 @@ def test_jobs_that_are_not_amlflows_are_left_out() -> None:
 def test_a_setting_that_is_wrong(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ComputeTargetException, match=message):
         open_cluster("slurm", settings)
+
+
+def test_options_whose_names_begin_like_others() -> None:
+    options = ["--wait-all-nodes=1", "--exclusive", "--comment=x", "--use-min-nodes"]
+    assert open_cluster("slurm", {"options": options}) is not None
 
 
 def test_what_a_job_cannot_take(cluster: Cluster) -> None:
