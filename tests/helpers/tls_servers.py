@@ -25,6 +25,8 @@ class Heard:
 
     uri: str
     calls: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    redirects: dict[str, str] = field(default_factory=dict)
+    """For a path, the one to which the server redirects."""
 
 
 def titled(headers: Message) -> dict[str, str]:
@@ -76,7 +78,14 @@ def mlflow_server(tls: ssl.SSLContext | None = None) -> Iterator[Heard]:
     class Handler(Answering):
         def do_GET(self) -> None:
             heard.calls.append((self.path, titled(self.headers)))
-            self.answer()
+            moved = heard.redirects.get(self.path.partition("?")[0])
+            if moved is None:
+                self.answer()
+                return
+            self.send_response(302)
+            self.send_header("Location", moved)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
 
     heard = Heard("")
     with serve(Handler, tls) as heard.uri:

@@ -188,7 +188,7 @@ class Connection:
         for _ in range(MAX_REDIRECTS):
             url = f"{self._root}{path}{'?' if query else ''}{query}"
             response = self._try(method, url, body, headers, only_once)
-            if response.status not in REDIRECTS:
+            if response.status not in REDIRECTS or not settings.follows_redirects():
                 return response
             target = urlsplit(self._target(response, url, method))
             response.drain_conn()
@@ -260,7 +260,7 @@ class Connection:
 
     def _pool(self) -> urllib3.PoolManager:
         """Return this process's connections. There are new ones if the settings have changed."""
-        tls = settings.tls()
+        tls = settings.tls() if self._root.startswith("https:") else settings.NO_TLS
         proxy = find_proxy(self._root)
         make = functools.partial(open_pool, tls, proxy)
         return self._pools.get(f"{tls} {proxy}", lambda _: make())

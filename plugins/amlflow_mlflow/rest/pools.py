@@ -70,6 +70,11 @@ def certificate_hint(error: BaseException) -> str | None:
         return "Start the proxy, or correct HTTPS_PROXY, HTTP_PROXY or NO_PROXY."
     if not isinstance(reason, SSLError):
         return None
+    if any(sign in str(reason) for sign in ("NO_CERTIFICATE", "PEM lib", "NO_START_LINE")):
+        return (
+            "A file that MLFLOW_TRACKING_SERVER_CERT_PATH, MLFLOW_TRACKING_CLIENT_CERT_PATH or "
+            "REQUESTS_CA_BUNDLE names has no certificate in the PEM format."
+        )
     if "CERTIFICATE_REQUIRED" in str(reason):
         return "Name your client certificate in MLFLOW_TRACKING_CLIENT_CERT_PATH."
     causes = [argument for argument in reason.args if isinstance(argument, BaseException)]

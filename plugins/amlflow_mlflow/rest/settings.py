@@ -26,7 +26,7 @@ HEADERS = "mlflow.request_header_provider"
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """The variables of the package requests. MLflow's client uses that package."""
 TIMEOUT_S = 120.0
-RETRIES = 7
+RETRIES = 7.0
 BACKOFF_FACTOR, BACKOFF_JITTER = 2.0, 1.0
 
 
@@ -37,6 +37,10 @@ class Tls:
     verify: bool
     ca_bundle: str | None
     client_certificate: str | None
+
+
+NO_TLS = Tls(True, None, None)
+"""The settings for a server without TLS, for which MLflow's client reads none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +73,29 @@ def storage_tls() -> Tls:
 
 def timeout_s() -> float:
     """Return how many seconds to wait for an answer."""
-    return _number("MLFLOW_HTTP_REQUEST_TIMEOUT", TIMEOUT_S)
+    seconds = _number("MLFLOW_HTTP_REQUEST_TIMEOUT", TIMEOUT_S)
+    if not seconds:
+        raise UserErrorException(
+            "MLFLOW_HTTP_REQUEST_TIMEOUT is 0, so no answer could arrive in time; set it to a "
+            "number of seconds."
+        )
+    return seconds
+
+
+def follows_redirects() -> bool:
+    """Return whether to follow redirects, which lead to the same server only."""
+    return _is_true("MLFLOW_ALLOW_HTTP_REDIRECTS", "true")
 
 
 def retries() -> Retries:
     """Read how to repeat calls."""
+    count = _number("MLFLOW_HTTP_REQUEST_MAX_RETRIES", RETRIES)
+    if not count.is_integer():
+        raise UserErrorException(
+            f"MLFLOW_HTTP_REQUEST_MAX_RETRIES is '{count}', which is not a whole number."
+        )
     return Retries(
-        int(_number("MLFLOW_HTTP_REQUEST_MAX_RETRIES", RETRIES)),
+        int(count),
         _number("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", BACKOFF_FACTOR),
         _number("MLFLOW_HTTP_REQUEST_BACKOFF_JITTER", BACKOFF_JITTER),
     )
@@ -103,7 +123,7 @@ def headers(uri: str) -> dict[str, str]:
     fields = _added_headers()
     workspace = os.environ.get("MLFLOW_WORKSPACE", "").strip()
     if workspace:
-        fields.setdefault("X-MLFLOW-WORKSPACE", workspace)
+        fields.setdefault("X-MLFLOW-WORKSPACE", _check_header("MLFLOW_WORKSPACE", workspace))
     authorization = _authorization(uri)
     if authorization is not None:
         fields["Authorization"] = authorization
@@ -124,16 +144,30 @@ def open_signer(name: str) -> Any:
             # Only installed by users who need it.
             from requests_auth_aws_sigv4 import AWSSigV4
 
-            return AWSSigV4("execute-api")
-        # It takes seconds to import, and finds what packages add.
+            return _open_sigv4(AWSSigV4)
+        # They take seconds to import, and find what packages add.
+        from mlflow.exceptions import MlflowException
         from mlflow.tracking.request_auth.registry import fetch_auth
 
-        return fetch_auth(name)
+        try:
+            return fetch_auth(name)
+        except MlflowException as error:
+            raise UserErrorException(f"MLFLOW_TRACKING_AUTH is {name!r}: {error}") from error
     except ImportError as error:
         package = "requests-auth-aws-sigv4" if name == "aws-sigv4" else "mlflow-skinny"
         raise UserErrorException(
             f"Calls to the tracking server are to be signed by {name!r}, which needs the package "
             f"{error.name or package}: pip install {package}."
+        ) from error
+
+
+def _open_sigv4(signer: Any) -> Any:
+    try:
+        return signer("execute-api")
+    except (AttributeError, KeyError, ValueError) as error:  # without credentials or a region
+        raise UserErrorException(
+            "MLFLOW_TRACKING_AWS_SIGV4 is set, and there are no AWS credentials or no region to "
+            "sign with; set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_DEFAULT_REGION."
         ) from error
 
 
@@ -146,13 +180,19 @@ def _authorization(uri: str) -> str | None:
         return _basic(user, password)
     token = os.environ.get("MLFLOW_TRACKING_TOKEN")
     if token:
-        return f"Bearer {token}"
+        return f"Bearer {_check_header('MLFLOW_TRACKING_TOKEN', token)}"
     with contextlib.suppress(OSError, netrc.NetrcParseError):
-        file = os.environ.get("NETRC") or os.path.expanduser("~/.netrc")
-        entry = netrc.netrc(file).authenticators(parts.hostname or "")
+        entry = netrc.netrc(_netrc_file()).authenticators(parts.hostname or "")
         if entry is not None:
             return _basic(entry[0], entry[2] or "")
     return None
+
+
+def _netrc_file() -> str:
+    """Return the file that the package requests reads. Its second name is for Windows."""
+    named = os.environ.get("NETRC")
+    files = [named] if named else [os.path.expanduser(name) for name in ("~/.netrc", "~/_netrc")]
+    return next((file for file in files if os.path.exists(file)), files[0])
 
 
 def _basic(user: str, password: str) -> str:
@@ -167,7 +207,7 @@ def _pair() -> tuple[str | None, str | None]:
         return user, password
     path = os.path.expanduser("~/.mlflow/credentials")
     if os.path.exists(path):
-        file = configparser.ConfigParser(interpolation=None)
+        file = configparser.ConfigParser()
         try:
             file.read(path, encoding="utf-8")
         except (configparser.Error, UnicodeDecodeError, OSError) as error:
@@ -177,9 +217,17 @@ def _pair() -> tuple[str | None, str | None]:
             ) from None
         if file.has_section("mlflow"):
             section = file["mlflow"]
-            user = user or section.get("mlflow_tracking_username")
-            password = password or section.get("mlflow_tracking_password")
+            user = user or _value(section, "mlflow_tracking_username")
+            password = password or _value(section, "mlflow_tracking_password")
     return user, password
+
+
+def _value(section: configparser.SectionProxy, key: str) -> str | None:
+    """Return a value in which ``%%`` is written for ``%``. A single ``%`` is not refused."""
+    try:
+        return section.get(key)
+    except configparser.InterpolationError:
+        return section.get(key, raw=True)
 
 
 @functools.cache
@@ -208,8 +256,11 @@ def _path_in(*names: str) -> str | None:
     return None
 
 
-def _is_true(name: str) -> bool:
-    return os.environ.get(name, "").strip().lower() in ("true", "1")
+def _is_true(name: str, default: str = "false") -> bool:
+    text = os.environ.get(name) or default
+    if text.lower() not in ("true", "1", "false", "0"):
+        raise UserErrorException(f"{name} is {text!r}; it takes true or false.")
+    return text.lower() in ("true", "1")
 
 
 def _number(name: str, default: float) -> float:
@@ -223,3 +274,13 @@ def _number(name: str, default: float) -> float:
     if not 0 <= number < 1e6:
         raise UserErrorException(f"{name} is {text!r}, which is not a number from 0 to a million.")
     return number
+
+
+def _check_header(name: str, value: str) -> str:
+    """Return the value of a variable that is sent as a header. The error does not show it."""
+    if not value.isprintable() or not value.isascii():
+        raise UserErrorException(
+            f"{name} has a character that cannot be sent in a header, such as the end of a line or "
+            "a letter that is not ASCII; set it to the value alone."
+        )
+    return value
