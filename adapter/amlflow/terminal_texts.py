@@ -3,7 +3,8 @@
 A text can contain commands for a terminal: they move the cursor over earlier lines, set the title,
 or fill the clipboard. In a name or a message, amlflow shows them as escapes. In the text of a log,
 it keeps colours, tabs and the carriage returns of progress bars, and leaves out other commands. A
-downloaded log has all of its bytes.
+downloaded log has all of its bytes. What is searched for words or shown in a page is plain text:
+what a terminal would show, without colours.
 """
 
 from __future__ import annotations
@@ -23,6 +24,38 @@ _COMMAND = re.compile(
 )
 _BEGUN = re.compile(r"\x1b(?:\[[0-?]{0,30})?$")
 """The beginning of a command at the end of a piece. The next piece of the log has the rest."""
+_STRING = re.compile(r"\x1b[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\|$)", re.MULTILINE)
+"""A title, the address of a link, an image, and other texts that are not shown."""
+_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[()*+][A-Za-z0-9]|[@-OQ-WYZ\\<=>c78])?")
+_REPLACED = re.compile(r"^[^\n]*\r(?=[^\r\n])|\r+$", re.MULTILINE)
+"""What a carriage return replaces in a line, and carriage returns at its end."""
+_UNSEEN = re.compile(r"[\x00-\x07\x0b\x0c\x0e-\x1f\x7f]")
+_ERASED = re.compile(r"^.*\x08.*$", re.MULTILINE)
+
+
+def plain_text(text: str) -> str:
+    """Return what a terminal shows of a text, without colours. It has as many lines as the text.
+
+    Commands, and what a carriage return or backspaces replace, are left out. The studio's
+    ``log_text.js`` does the same.
+    """
+    if "\r" in text:
+        text = _REPLACED.sub("", text)
+    if "\x1b" in text:
+        text = _SEQUENCE.sub("", _STRING.sub("", text))
+    text = _UNSEEN.sub("", text)
+    return _ERASED.sub(lambda line: _erase(line[0]), text) if "\x08" in text else text
+
+
+def _erase(line: str) -> str:
+    """Return a line without backspaces and the characters before them."""
+    kept = list[str]()
+    for character in line:
+        if character != "\x08":
+            kept.append(character)
+        elif kept:
+            kept.pop()
+    return "".join(kept)
 
 
 def escape_controls(text: str) -> str:

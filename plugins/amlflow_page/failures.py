@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from amlflow.spec import RunRecord, Status
+from amlflow.terminal_texts import plain_text
 from amlflow.tracker_notes import parse_error
 
 MAX_REASON = 300
@@ -19,7 +20,10 @@ _VARYING = re.compile(r"\S*\d\S*")
 
 
 def describe(record: RunRecord) -> dict[str, str | None] | None:
-    """Return the run's error: ``message``, ``code`` and ``traceback``; None without an error."""
+    """Return the run's error: ``message``, ``code`` and ``traceback``; None without an error.
+
+    Message and traceback are plain texts: a terminal's colours are left out.
+    """
     if record.status not in (Status.FAILED, Status.CANCELED):
         return None
     note = parse_error(record)
@@ -27,10 +31,11 @@ def describe(record: RunRecord) -> dict[str, str | None] | None:
         return None
     error = note["error"]
     traceback = error.get("stackTrace")
+    traceback = plain_text(traceback) if isinstance(traceback, str) else ""
     return {
-        "message": error["message"],
+        "message": plain_text(error["message"]),
         "code": error.get("code"),
-        "traceback": traceback if isinstance(traceback, str) and traceback.strip() else None,
+        "traceback": traceback if traceback.strip() else None,
     }
 
 

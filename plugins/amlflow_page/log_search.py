@@ -1,7 +1,7 @@
 """Finds a line in a run's log: by a text, by its number, or the first that tells of an error.
 
-The log is read piece by piece, so it may be of any size. A search that takes too long stops, and
-says which line it has reached.
+The log is read piece by piece, so it may be of any size. What is searched is what the page shows:
+plain text without colours. A search that takes too long stops, and says which line it has reached.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from amlflow.terminal_texts import plain_text
 
 from amlflow_page.filters import WrongRequest, argument_of
 
@@ -24,10 +26,10 @@ CONTEXT = 20
 """The number of lines that are shown before a line that was found."""
 TIME_S = 5.0
 ERRORS = re.compile(
-    rb"^(Traceback \(most recent call last\)"
-    rb"|.*\b(ERROR|CRITICAL|FATAL)\b"
-    rb"|.*\b([Ff]atal|[Ee]rror):"
-    rb"|[\w.]*(Error|Exception)\b)",
+    r"Traceback \(most recent call last\)"  # may follow a progress bar or the name of a rank
+    r"|\b(ERROR|CRITICAL|FATAL)\b"
+    r"|\b([Ff]atal|[Ee]rror):"
+    r"|^[\w.]*(Error|Exception)\b",
     re.MULTILINE,
 )
 
@@ -42,10 +44,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A search from the line ``start`` on: for a pattern, a line's number, or an offset."""
+    """A search from the line ``start`` on: for a text, errors, a line's number, or an offset.
+
+    ``text`` is in the form that ``casefold`` gives.
+    """
 
     start: Line
-    pattern: re.Pattern[bytes] | None = None
+    text: str | None = None
+    errors: bool = False
     number: int | None = None
     until: int | None = None
 
@@ -61,12 +67,12 @@ def parse_request(query: Mapping[str, str]) -> Wanted:
     if text is not None:
         if not 0 < len(text) <= MAX_WANTED:
             raise WrongRequest(f"'text' has 1 to {MAX_WANTED} characters, and not {len(text)}.")
-        return Wanted(start, re.compile(re.escape(text.encode("utf-8", "replace")), re.IGNORECASE))
+        return Wanted(start, text=text.casefold())
     if "number" in query:
         return Wanted(start, number=_whole(query, "number", 1))
     if "until" in query:
         return Wanted(start, until=_whole(query, "until", 0))
-    return Wanted(start, ERRORS)
+    return Wanted(start, errors=True)
 
 
 def _whole(query: Mapping[str, str], key: str, default: int) -> int:
@@ -79,9 +85,9 @@ def _whole(query: Mapping[str, str], key: str, default: int) -> int:
 def find_line(read: Read, wanted: Wanted, time_s: float = TIME_S) -> dict[str, Any]:
     """Return the first line that is wanted as ``found``: its ``offset`` and its number ``line``.
 
-    ``found`` is None if no line is found. ``context`` is a line some lines before it, from
-    which to show the log. If the search took too long, ``stopped`` is the line that it has
-    reached: continue there.
+    ``found`` is None if no line is found. ``next`` is the line after it, from which to search for
+    the next one. ``context`` is a line some lines before it, from which to show the log. If the
+    search took too long, ``stopped`` is the line that it has reached: continue there.
     """
     deadline = time.monotonic() + time_s
     position, rest, context = wanted.start, b"", [wanted.start]
@@ -99,20 +105,33 @@ def find_line(read: Read, wanted: Wanted, time_s: float = TIME_S) -> dict[str, A
         if place is not None:
             found = _line_at(block, position, place)
             before = _some_lines_before(block, position, found) or context[-1]
-            return {"found": asdict(found), "context": asdict(before), "stopped": None}
+            end = block.find(b"\n", place) + 1 or len(block)
+            after = Line(position.offset + end, found.line + block.count(b"\n", place, end))
+            return _answer(found=found, next=after, context=before)
         if is_last:
-            return {"found": None, "context": None, "stopped": None}
+            return _answer()
         context = [_some_lines_before(block, position, None) or position]
         position = Line(position.offset + len(block), position.line + block.count(b"\n"))
         if time.monotonic() > deadline:
-            return {"found": None, "context": None, "stopped": asdict(position)}
+            return _answer(stopped=position)
+
+
+def _answer(**lines: Line) -> dict[str, Any]:
+    nothing = {"found": None, "next": None, "context": None, "stopped": None}
+    return {**nothing, **{name: asdict(line) for name, line in lines.items()}}
 
 
 def _search(block: bytes, position: Line, wanted: Wanted) -> int | None:
     """Return the offset in a block of whole lines where the wanted text or line is, or None."""
-    if wanted.pattern is not None:
-        match = wanted.pattern.search(block)
-        return None if match is None else match.start()
+    if wanted.errors or wanted.text is not None:
+        shown = plain_text(block.decode("utf-8", "replace"))
+        if wanted.text is None:
+            match = ERRORS.search(shown)
+            found = -1 if match is None else match.start()
+        else:
+            shown = shown.casefold()
+            found = shown.find(wanted.text)
+        return None if found < 0 else _start_of_line(block, shown.count("\n", 0, found))
     if wanted.until is not None:
         place = wanted.until - position.offset
         return place if place < len(block) else None
@@ -120,10 +139,16 @@ def _search(block: bytes, position: Line, wanted: Wanted) -> int | None:
     lines = number - position.line
     if lines > block.count(b"\n"):
         return None
-    place = 0
-    for _ in range(lines):
-        place = block.index(b"\n", place) + 1
+    place = _start_of_line(block, lines)
     return place if place < len(block) else None
+
+
+def _start_of_line(block: bytes, number: int) -> int:
+    """Return the offset of a line in a block. The first line's number is 0."""
+    place = 0
+    for _ in range(number):
+        place = block.index(b"\n", place) + 1
+    return place
 
 
 def _line_at(block: bytes, position: Line, place: int) -> Line:

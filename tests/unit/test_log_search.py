@@ -58,15 +58,25 @@ def test_the_lines_before_it_come_too():
 
 
 def test_the_next_one_is_found_from_the_last():
-    first = find(text="line 0000")["found"]
-    after = {"offset": str(first["offset"] + 1), "line": str(first["line"])}
-    second = find(text="line 0000", **after)["found"]
-    assert (first["line"], second["line"]) == (1, 2)
+    content, answer, lines = b"a cuda\n\ncuda, no cuda\nb\nno\xc3\xa9 CUDA", find(b""), []
+    answer["next"] = {"offset": 0, "line": 1}
+    while answer["next"] is not None:
+        answer = find(content, text="cuda", **{k: str(v) for k, v in answer["next"].items()})
+        lines += [answer["found"]["line"]] if answer["found"] else []
+    assert lines == [1, 3, 5]
+
+
+@pytest.mark.parametrize("piece", [3, 1000])
+def test_a_text_is_found_as_the_page_shows_it(piece: int):
+    content = b"CUDA\r10%\n\x1b]0;cuda\x07\x1b[1mCU\x1b[0mDA of the Stra\xc3\x9fe\n"
+    assert find(content, piece, text="cuda")["found"]["line"] == 2
+    assert find(content, piece, text="STRASSE")["found"]["line"] == 2
+    assert find(content, piece, text="[1m")["found"] is None
 
 
 @pytest.mark.parametrize("query", [{"text": "nothing"}, {"number": "2001"}, {"until": "999999"}])
 def test_what_is_not_there_is_not_found(query: dict[str, str]):
-    assert find(**query) == {"found": None, "context": None, "stopped": None}
+    assert set(find(**query).values()) == {None}
 
 
 def test_an_empty_log_and_a_last_line_without_an_end():
@@ -83,11 +93,20 @@ def test_an_empty_log_and_a_last_line_without_an_end():
         "train.py: error: the following arguments are required",
         "ValueError: wrong",
         "torch.cuda.OutOfMemoryError: CUDA",
+        "[rank0]: Traceback (most recent call last):",
+        " 50%|#####     | 5/10 [00:01<00:01]Traceback (most recent call last):",
+        "\x1b[31mERROR\x1b[0m something",
+        "\x1b[1;35mValueError\x1b[0m: \x1b[35mwrong\x1b[0m",
+        "\x1b[1mTrace\x1b[0mback (most recent call last):",
+        "\x1b]8;;file:///a\x1b\\RuntimeError\x1b]8;;\x1b\\: linked",
+        " 10%\r 20%\rRuntimeError: after a progress bar",
+        "one\rRuntimeError: x\r\r",
     ],
 )
 def test_a_line_that_tells_of_an_error(line: str):
-    content = f"errors: 0\nterror\nno_error_here\n{line}\n".encode()
-    assert find(content)["found"]["line"] == 4
+    before = "errors: 0\nterror\nno_error_here \x1b[31mERRORS\x1b[0m\nValueError: no\r 10%\n"
+    content = f"{before}{line}\nERROR: later\n".encode()
+    assert find(content)["found"] == {"line": 5, "offset": len(before)}
 
 
 def test_a_search_that_takes_long_says_where_it_goes_on():

@@ -99,6 +99,8 @@ RuntimeError: CUDA out of memory
         (ValueError("no such file"), "ValueError: no such file"),
         ("", "UserError"),
         ("x" * 2000, "x" * MAX_REASON),
+        (" 10%\r\x1b[31mout of \x1b[1mmemory\x1b[0m\nmore", "out of memory"),
+        (TRACEBACK.replace("CUDA", "\x1b[1;35mCUDA\x1b[0m"), "RuntimeError: CUDA out of memory"),
     ],
 )
 def test_a_failed_run_says_why_in_one_line(store: Store, error: Any, line: str) -> None:
@@ -124,7 +126,10 @@ def test_runs_that_failed_alike_are_one_group(store: Store) -> None:
 
 
 def test_the_text_search_finds_the_runs_of_a_group(store: Store) -> None:
-    failed = [store.run(f"CUDA out of memory: {size} GiB") for size in (2, 3)]
+    failed = [
+        store.run("CUDA out of memory: 2 GiB"),
+        store.run("CUDA \x1b[31mout of mem\x1b[1mory\x1b[0m: 3 GiB"),
+    ]
     store.run("another error")
     store.run()
     [first, _] = all_runs.failures(store.tracker, Everybody(), {})["groups"]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
+from pathlib import Path
 
 import pytest
 from amlflow.cli import output
 from amlflow.cli.app import _escape_message
-from amlflow.terminal_texts import LogOutput, escape_controls, keep_colors
+from amlflow.terminal_texts import LogOutput, escape_controls, keep_colors, plain_text
 
 CLIPBOARD = "\x1b]52;c;cm0gLXJmIC8=\x07"
+CASES = json.loads((Path(__file__).parents[1] / "helpers/terminal_texts.json").read_text())
 COMMANDS = (
     "\x1b[2J", "\x1b[1A", "\x1b[?1049h", "\x1b]0;title\x07", "\x1b]0;title\x1b\\", CLIPBOARD,
     "\x1bc", "\x1bP1$r\x1b\\", "\x07", "\x08", "\x9b2J", "\x9d0;title\x9c", "\x1b[5i",
@@ -54,3 +57,10 @@ def test_a_message_has_no_commands() -> None:
     assert _escape_message(record)
     assert record.getMessage() == r"Run \x1b]52;c;cm0gLXJmIC8=\x07"
     assert escape_controls("a\tb\nc é 日") == "a\tb\nc é 日"
+
+
+@pytest.mark.parametrize(("text", "shown"), CASES, ids=repr)
+def test_plain_text_is_what_a_terminal_shows(text: str, shown: str) -> None:
+    """The tests of the page's JavaScript read the same cases."""
+    assert plain_text(text) == shown
+    assert plain_text(f"one\n{text}\r\nthree\n") == f"one\n{shown}\nthree\n"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from amlflow.query.document import run_id
 from amlflow.spec import RunRecord, Status
+from amlflow.terminal_texts import plain_text
 from amlflow.tracker_notes import parse_error
 
 
@@ -29,5 +30,5 @@ def _texts_of(record: RunRecord, experiments: Mapping[str, str]) -> Iterator[str
     parts += [experiments.get(record.experiment_id), *record.tags, *record.tags.values()]
     if record.status in (Status.FAILED, Status.CANCELED):
         note = parse_error(record)
-        parts.append(note["error"]["message"] if note else None)
+        parts.append(plain_text(note["error"]["message"]) if note else None)
     yield from filter(None, parts)

@@ -39,14 +39,12 @@ export class LogLines {
 
   // Writes a text. A carriage return goes back to the beginning of the line, which progress bars use.
   write(text) {
-    const parts = `${this.line}${text}`.replace(/\r+\n/g, "\n").split("\n");
+    const parts = `${this.line}${text}`.split("\n");
     this.line = parts.pop();
-    const back = this.line.lastIndexOf("\r", this.line.length - 2);
-    this.line = this.line.slice(back + 1);
-    this.append(
-      parts.map((part) => cleaned(part.slice(part.lastIndexOf("\r", part.length - 2) + 1).replace(/\r$/, ""))),
-    );
-    this.last.textContent = plain(cleaned(this.line.replace(/\r$/, "")));
+    const end = this.line.search(/\r*$/); // the next piece may begin with the line's end
+    this.line = this.line.slice(this.line.slice(0, end).lastIndexOf("\r") + 1);
+    this.append(parts.map(cleaned));
+    this.last.textContent = plain(cleaned(this.line));
     while (this.length > MAX_CHARACTERS && this.blocks.length > 1) this.drop();
   }
 

@@ -6,20 +6,37 @@ import { AnsiUp } from "./vendor/ansi_up.js";
 const TITLES_AND_LINKS = /\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\|$)/g;
 const OTHER_SEQUENCES = /\x1b(?:[()*+][A-Za-z0-9]|[@-OQ-WYZ\\<=>c78])/g;
 const COLOURS_AND_MOVES = /\x1b\[[0-9;:<=>?]*[ -/]*[@-~]/g;
+const PARTS = /\x1b\[[0-9;:<=>?]*[ -/]*[@-~]|./gsu;
 const UNSEEN = /[\x00-\x07\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]/g;
-const ERASED = /[^\x08\x1b\n]\x08/;
-const BACKSPACES = /\x08+/g;
 const ESCAPE = /\x1b/g;
 // biome-ignore-end lint/suspicious/noControlCharactersInRegex: as above.
-const MAX_ERASED = 10_000;
 const STATE = ["bold", "faint", "italic", "underline", "fg", "bg"];
 
-// Returns a line without invisible characters. Colours are kept.
+// Returns a line without invisible characters and what a carriage return or backspaces replace. Colours are kept.
+// `plain_text` in amlflow's terminal_texts.py does the same.
 export function cleaned(line) {
-  let text = line.replace(TITLES_AND_LINKS, "").replace(OTHER_SEQUENCES, "").replace(UNSEEN, "");
-  for (let count = 0; text.includes("\b") && count < MAX_ERASED && ERASED.test(text); count++)
-    text = text.replace(ERASED, "");
-  return text.replace(BACKSPACES, "");
+  const text = line.replace(/\r+$/, "");
+  return erased(
+    text
+      .slice(text.lastIndexOf("\r") + 1)
+      .replace(TITLES_AND_LINKS, "")
+      .replace(OTHER_SEQUENCES, "")
+      .replace(UNSEEN, ""),
+  );
+}
+
+// Returns a text without backspaces and the characters before them.
+function erased(text) {
+  if (!text.includes("\b")) return text;
+  const parts = text.match(PARTS);
+  const shown = []; // the indexes of the characters that are not erased
+  parts.forEach((part, index) => {
+    if (part === "\b") {
+      parts[index] = "";
+      if (shown.length) parts[shown.pop()] = "";
+    } else if (part.length === 1 || !part.startsWith("\x1b")) shown.push(index);
+  });
+  return parts.join("");
 }
 
 // Returns the plain text of a cleaned line.

@@ -117,6 +117,7 @@ export class LogView {
 
   // Opens a file. `from` is the line to begin with; by default, the log begins near its end.
   open(name, from = null) {
+    if (name !== this.name) this.place = this.next = null;
     this.name = name;
     this.picker.value = name;
     this.follow.checked = from === null;
@@ -233,8 +234,7 @@ export class LogView {
   findText() {
     const text = this.box.value;
     if (!text) return;
-    const next =
-      this.place && this.searched === text ? { offset: this.place.offset + 1, line: this.place.line } : START;
+    const next = (this.searched === text && this.next) || START;
     this.searched = text;
     this.find({ text, ...next }, next === START ? "Not in this log." : "No more of it; Next begins at the top.");
   }
@@ -244,9 +244,10 @@ export class LogView {
     const { name } = this;
     this.outcome.textContent = "Searching…";
     try {
-      const { found, context } = await this.ask(wanted);
+      const { found, next, context } = await this.ask(wanted);
       if (this.name !== name || this.stopped) return;
       this.place = found;
+      this.next = next;
       this.outcome.textContent = found ? `Line ${found.line.toLocaleString("en")}` : none;
       if (found) this.show(found, context);
     } catch (failure) {

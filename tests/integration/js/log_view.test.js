@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { document, studio } from "./page.js";
 
@@ -48,16 +49,14 @@ test("a sequence that comes in pieces is one", () => {
   assert.equal(written(`${ESC}[3`, `1mred${ESC}`, "[0m\n"), "red\n");
 });
 
-test("titles, links and other sequences of a terminal are left out", () => {
-  for (const line of [
-    `${ESC}]0;a title\x07text`,
-    `${ESC}]8;;https://evil.example${ESC}\\te${ESC}]8;;${ESC}\\xt`,
-    `${ESC}(Btext${ESC}=${ESC}[2K${ESC}[?25l`,
-    "te\x00xt\x07",
-    "tee\bxt",
-    "\b\btext",
-  ])
-    assert.equal(plain(cleaned(line)), "text");
+test("what a line shows is what Python's plain_text says", async () => {
+  const cases = JSON.parse(await readFile(new URL("../../helpers/terminal_texts.json", import.meta.url)));
+  assert.ok(cases.length > 10);
+  for (const [line, shown] of cases) {
+    assert.equal(plain(cleaned(line)), shown);
+    assert.equal(written(line, "\n"), `${shown}\n`);
+    assert.equal(written(...line, "\n"), `${shown}\n`);
+  }
 });
 
 test("colours are shown, and go on from line to line", () => {

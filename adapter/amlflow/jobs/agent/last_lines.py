@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from amlflow.plugins import explain_failure
+from amlflow.terminal_texts import plain_text
 
 LAST_LINES = 20
 MAX_READ = 1 << 16
@@ -13,8 +14,8 @@ MAX_READ = 1 << 16
 
 
 def last_lines(text: str) -> str:
-    """Return the last lines of a text."""
-    return "\n".join(text.splitlines()[-LAST_LINES:])
+    """Return the last lines of a text as plain text: a progress bar is one line."""
+    return "\n".join(plain_text(text).rstrip("\n").split("\n")[-LAST_LINES:])
 
 
 def read_last_lines(log: Path, errors_end: int | None = None) -> str:
