@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
-from amlflow.claims import without_claims
+from amlflow.query import known_keys
 from amlflow.query.ask import ask
 from amlflow.query.document import FIELDS, Documents
-from amlflow.query.expression import Expression
+from amlflow.query.expression import Expression, QueryError
+from amlflow.query.known_keys import KnownKeys
 from amlflow.query.listing import NEWEST_FIRST, is_native_order, list_page, narrow
 from amlflow.query.orders import DEFAULT_TARGET, metric_fields
 from amlflow.query.pages import Page, is_filter, read_page
 from amlflow.query.run_filter import is_one_search
 from amlflow.query.search import Scope
-from amlflow.spec import FINAL, RunQuery, RunRecord, Status, Tracker
+from amlflow.spec import FINAL, RunRecord, Status, Tracker
 from amlflow.tracker_data import show_value
 
 from amlflow_page.access import ExperimentAccess
@@ -41,8 +41,6 @@ MAX_ROWS = 200
 MAX_FAILURES = 2000
 MAX_CHANGED = 1000
 """The most changes of one kind that are counted."""
-MAX_KEYED = 500
-"""The most runs whose keys are offered."""
 MAX_KEYS = 1000
 MAX_VALUES = 1000
 """The most items of an expression's value that are sent."""
@@ -171,19 +169,28 @@ def changes(
 def keys(tracker: Tracker, access: ExperimentAccess) -> dict[str, list[str]]:
     """Return the keys of tags, properties and params and the names of metrics of the newest runs.
 
-    At most :data:`MAX_KEYED` runs are read, from all experiments that the user may read.
+    They are those of :class:`amlflow.query.known_keys.KnownKeys`, from all experiments that the
+    user may read.
     """
-    fields = ("tags", "properties", "params", "metrics")
-    scope = scope_of(tracker, access, Filters(children=True))
-    query = RunQuery(
-        experiment_ids=list(scope.experiments), limit=MAX_KEYED, fields=frozenset(fields)
-    )
-    names: dict[str, set[str]] = {field: set() for field in fields}
-    for record in itertools.islice(tracker.find_runs(query), MAX_KEYED):
-        for field in fields:
-            names[field].update(getattr(record, field))
-    names["properties"] = set(without_claims(dict.fromkeys(names["properties"], "")))
-    return {field: sorted(names[field])[:MAX_KEYS] for field in fields}
+    known = KnownKeys.read(tracker, scope_of(tracker, access, Filters()).experiments)
+    return {field: sorted(keys)[:MAX_KEYS] for field, keys in known.by_field.items()}
+
+
+def unknown_keys(
+    tracker: Tracker, access: ExperimentAccess, request: Mapping[str, Any]
+) -> dict[str, list[str]]:
+    """Return ``doubts``: sentences about keys in a query that the newest runs do not have.
+
+    A query that does not parse has none, since the route that checks it says what is wrong.
+    """
+    try:
+        expression = expression_of(request)
+    except QueryError:
+        expression = None
+    if expression is None:
+        return {"doubts": []}
+    experiments = scope_of(tracker, access, Filters()).experiments
+    return {"doubts": known_keys.doubts(expression, tracker, experiments)}
 
 
 def _listed_fields(columns: Sequence[str]) -> list[str]:

@@ -70,6 +70,7 @@ def add_routes(app: Flask, access: Access) -> None:
         ("/runs/log", ["GET"], routes.log),
         ("/runs/log/find", ["GET"], routes.find_line),
         ("/query/check", ["GET"], routes.check),
+        ("/query/unknown", ["GET"], routes.unknown_keys),
         ("/keys", ["GET"], routes.keys),
         ("/experiments", ["GET"], routes.experiments),
         ("/page/missing", ["POST"], routes.tell_missing),
@@ -125,6 +126,10 @@ class Routes:
     def keys(self) -> Any:
         """Return keys and metrics that runs have: see :func:`amlflow_page.all_runs.keys`."""
         return all_runs.keys(server_workspace.tracker(), self._access)
+
+    def unknown_keys(self) -> Any:
+        """Return what is doubtful in a query: see :func:`amlflow_page.all_runs.unknown_keys`."""
+        return all_runs.unknown_keys(server_workspace.tracker(), self._access, request.args)
 
     def experiments(self) -> Any:
         """Return the experiments that the user may read, newest first."""

@@ -115,6 +115,17 @@ def test_the_keys_that_there_are(tracker: MemoryTracker) -> None:
     }  # fmt: skip
 
 
+def test_keys_that_runs_do_not_have(tracker: MemoryTracker) -> None:
+    def doubts(query: str) -> list[str]:
+        return all_runs.unknown_keys(tracker, Everybody(), {"query": query})["doubts"]
+
+    [metric, tag] = doubts('[?metrics."val/los" && tags.stge==\'a\' && metrics."val/loss"]')
+    assert metric.endswith("do not have the metric 'val/los'; did you mean 'val/loss'?")
+    assert tag.endswith("do not have the tag 'stge'; did you mean 'stage'?")
+    for query in ("", "[?", "[?name=='a']", "[?tags.stage]"):
+        assert doubts(query) == []
+
+
 def test_a_query_is_given_up_after_some_time() -> None:
     keep = limit_time(lambda run: True, seconds=-1)
     with pytest.raises(TookTooLong, match="looked at 1 runs"):

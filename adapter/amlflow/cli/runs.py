@@ -19,6 +19,7 @@ from amlflow.core.runs.run import Run
 from amlflow.core.runs.status import RunStatus
 from amlflow.core.store import tracker_of
 from amlflow.exceptions import WrongUsage
+from amlflow.query import known_keys
 from amlflow.query.ask import ask, documents
 from amlflow.query.expression import Expression
 from amlflow.query.listing import list_sorted, narrow
@@ -66,7 +67,8 @@ def list_runs(
         return []
     experiments = [experiment] if experiment is not None else Experiment.list(workspace)
     names = {item.id: item.name for item in experiments}
-    run_scope = Scope(tracker_of(workspace), names, tuple(conditions), limit)
+    tracker = tracker_of(workspace)
+    run_scope = Scope(tracker, names, tuple(conditions), limit)
     has_words = word_test(text or "", names)
     if order_by is not None:
         result: Any = _ordered(run_scope, query, has_words, order_by)
@@ -77,6 +79,8 @@ def list_runs(
         result = ask(query, run_scope).as_json()
         if query.use.words:  # these may be texts whose quotes a shell has removed
             logger.warning("%s", for_shells(EXAMPLE))
+    if query is not None:
+        known_keys.warn(query, tracker, names, result)
     return _shorten(result) if minimal else result
 
 

@@ -29,8 +29,9 @@ RUNS, RUN, OTHER = Shape("runs"), Shape("run"), Shape("other")
 class Use:
     """The fields that an expression uses, and probable mistakes in it.
 
-    ``entries`` are the used fields and entries of documents; None means whole documents. The others
-    are probable mistakes, each only once and in order:
+    ``entries`` are the used fields and entries of documents; None means whole documents. ``keys``
+    are all fields and keys that the expression names. The others are probable mistakes, each only
+    once and in order:
 
     * ``unknown``: names of fields that runs do not have;
     * ``deeper``: names below an entry of a map, which is a text, such as ``tags.a.b``;
@@ -40,6 +41,7 @@ class Use:
     """
 
     entries: set[Entry] | None = field(default_factory=set)
+    keys: dict[tuple[str, str], None] = field(default_factory=dict)
     unknown: dict[str, None] = field(default_factory=dict)
     deeper: dict[tuple[str, str, str], None] = field(default_factory=dict)
     listed: dict[str, None] = field(default_factory=dict)
@@ -108,6 +110,7 @@ class _Look:
                 self.use.unknown[name] = None
         elif at.kind == "map":
             self._add(at.field, name)
+            self.use.keys[at.field, name] = None
             return Shape("entry", at.field, name)
         elif at.kind == "runs":
             self.use.listed[name] = None
@@ -202,6 +205,8 @@ class _Look:
             if base.kind != "runs":
                 self.consume(base)
             return self._list_of(self._visit_elements(arguments[0], base))
+        if name == "contains" and kinds == ["function_expression", "literal"]:
+            self._note_key(arguments[0], arguments[1], at)
         if len(arguments) == 1:
             base = self.visit(arguments[0], at)
             if name in ("length", "type") and base.kind == "runs":
@@ -211,6 +216,14 @@ class _Look:
             self.consume(base)
             return OTHER
         return self._consume_all(arguments, at)
+
+    def _note_key(self, function: Node, literal: Node, at: Shape) -> None:
+        """Note the key of ``contains(keys(tags), 'key')``."""
+        if function["value"] == "keys" and isinstance(literal["value"], str):
+            for argument in function["children"]:
+                of = self.visit(argument, at)
+                if of.kind == "map":
+                    self.use.keys[of.field, literal["value"]] = None
 
     def _visit_elements(self, reference: Node, base: Shape) -> Shape:
         element = RUN if base.kind == "runs" else OTHER

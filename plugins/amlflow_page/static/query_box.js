@@ -11,6 +11,7 @@ const HINT =
 const EXAMPLE = "cuda memory  status:failed  since:2d   or   [?metrics.loss < `0.1` && tags.quality=='fantastic run']";
 const HISTORY = "amlflow.queries";
 const MAX_HISTORY = 20;
+const KEYED = /tags|params|properties|metrics/;
 
 export class QueryBox {
   constructor(onapply) {
@@ -52,7 +53,10 @@ export class QueryBox {
     this.applied = text;
     this.box.value = text;
     if (text.trim() && !isJmespath(text.trim())) this.explain(text);
-    else this.tell(HINT);
+    else {
+      this.tell(HINT);
+      this.doubt(text, text);
+    }
   }
 
   // Reads the keys that runs have, which are offered while the user types.
@@ -97,17 +101,36 @@ export class QueryBox {
     }
     if (text !== this.box.value) return false;
     if (found.error) this.fail(found.error, found.place);
-    else if (text !== this.failed)
+    else if (text !== this.failed) {
       this.tell(found.doubts?.join(" ") || (text === this.applied ? HINT : "Enter searches"));
+      this.doubt(text, text);
+    }
     return !found.error;
   }
 
   // Shows how words and `key:value` are understood.
   explain(text) {
-    const { parts, hints, error } = understand(text);
+    const { query, parts, hints, error } = understand(text);
     if (error) this.fail(error);
-    else this.tell([parts.length ? `Understood: ${parts.join("; ")}.` : "", ...hints].join(" "));
+    else {
+      this.tell([parts.length ? `Understood: ${parts.join("; ")}.` : "", ...hints].join(" "));
+      this.doubt(text, query);
+    }
     return !error;
+  }
+
+  // Adds which tags, params, properties or metrics of the query the newest runs do not have. A search does not wait
+  // for it.
+  async doubt(text, query) {
+    const told = this.message.firstChild;
+    if (!KEYED.test(query)) return;
+    try {
+      const { doubts } = await get("query/unknown", { query });
+      if (doubts?.length && told === this.message.firstChild && text === this.box.value)
+        this.message.append(h("span", { class: "amlflow-doubt" }, ` ${doubts.join(" ")}`));
+    } catch {
+      // The search itself will show what is wrong.
+    }
   }
 
   async apply() {

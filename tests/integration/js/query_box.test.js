@@ -88,3 +88,29 @@ test("Escape goes back to the applied query", () => {
   box.box.dispatchEvent(event("keydown", { key: "Escape" }));
   assert.equal(box.box.value, "[0]");
 });
+
+for (const [text, query] of [
+  ["[?metrics.lss]", "[?metrics.lss]"],
+  ["metric:lss", "[?metrics.lss]"],
+  ["tag:stge=prod", "[?tags.stge == 'prod']"],
+]) {
+  test(`what runs do not have is said below the box: ${text}`, async () => {
+    const asked = [];
+    server = await serve((request) => {
+      const { pathname, searchParams } = new URL(request.url, "http://a");
+      const isDoubt = pathname.endsWith("/query/unknown");
+      if (isDoubt) asked.push(searchParams.get("query"));
+      return { content: JSON.stringify(isDoubt ? { doubts: ["No run has it."] } : { error: null }) };
+    });
+    const box = new QueryBox(() => {});
+    box.set(text);
+    while (!box.message.textContent.endsWith(" No run has it.")) await new Promise((next) => setTimeout(next, 1));
+    box.box.value = text;
+    await box.check();
+    while (!box.message.textContent.endsWith(" No run has it.")) await new Promise((next) => setTimeout(next, 1));
+    assert.deepEqual(asked, [query, query]);
+    assert.equal(box.message.querySelectorAll(".amlflow-doubt").length, 1);
+    box.set("status:failed");
+    assert.ok(!box.message.textContent.includes("No run"));
+  });
+}

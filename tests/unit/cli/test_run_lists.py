@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -111,3 +112,40 @@ def test_of_several_runs_those_are_cancelled_that_go_on(cli: Any, experiment: Ex
     done = cli("run", "cancel", "-r", ended.id, running.id)
     assert (done.code, running.get_status()) == (1, "Canceled")
     assert "1 of 2 runs were not cancelled" in done.err
+
+
+KEYS = [
+    (
+        "[?metrics.lss < `1`]",
+        "The newest 4 runs do not have the metric 'lss'; did you mean 'loss'?",
+    ),
+    ("[?metrics_min.LOSS]", "the metric 'LOSS'; did you mean 'loss'?"),
+    ("[?tags.stge=='prod']", "the tag 'stge'; did you mean 'stage'?"),
+    ("[?contains(keys(tags), 'stge')]", "the tag 'stge'; did you mean 'stage'?"),
+    ("[?params.loss]", "the param 'loss'; did you mean the metric 'loss'?"),
+    ('[].properties."nothing like it"', "the property 'nothing like it'."),
+    ("length([?tags.stge])", "the tag 'stge'"),
+]
+
+
+@pytest.mark.parametrize(("query", "doubt"), KEYS)
+def test_a_query_that_finds_nothing_names_keys_that_runs_lack(
+    cli: Any, runs: Experiment, query: str, doubt: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    runs.start_logging(snapshot_directory=None).tag("stage", "prod")
+    expected = doubt.replace("4 runs", "5 runs")
+    assert expected in cli("run", "list", query).err
+    with caplog.at_level(logging.WARNING, "amlflow"):
+        assert not runs.query(query)
+    assert expected in caplog.text
+
+
+@pytest.mark.parametrize(
+    "query", ["[?tags.stge || metrics.loss]", "[?metrics.loss > `9`]", "[?name=='none']", "[?tags]"]
+)
+def test_other_queries_have_no_such_doubt(cli: Any, runs: Experiment, query: str) -> None:
+    assert "do not have" not in cli("run", "list", query).err
+
+
+def test_an_empty_list_in_an_order_has_the_doubt_too(cli: Any, runs: Experiment) -> None:
+    assert "'loss'?" in cli("run", "list", "[?metrics.lss]", "--order-by", "name").err

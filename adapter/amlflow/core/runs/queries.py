@@ -25,6 +25,7 @@ def query_runs(
     :meth:`amlflow.core.experiment.Experiment.query` describes the arguments and the result.
     """
     # Imported here, because these modules need jmespath, which takes time to import.
+    from amlflow.query import known_keys
     from amlflow.query.ask import ask
     from amlflow.query.expression import Expression
     from amlflow.query.listing import list_sorted, narrow
@@ -38,12 +39,15 @@ def query_runs(
         return run_of(by_id[record.experiment_id], record)
 
     conditions = [] if include_children else [Condition("parent_id", Op.LACKS)]
-    scope, query = Scope(tracker_of(workspace), names, conditions), Expression(expression)
+    tracker, query = tracker_of(workspace), Expression(expression)
+    scope = Scope(tracker, names, conditions)
     has_words = word_test(text or "", names)
     if order_by is not None:
         records = list_sorted(scope, query, has_words, order_by)
+        known_keys.warn(query, tracker, names, records)
         return Listing([open_run(record) for record in records], RUNS)
     value = ask(query, narrow(scope, has_words) if text else scope).runs(open_run)
+    known_keys.warn(query, tracker, names, value)
     if not isinstance(value, list):
         return value
     is_runs = value and all(isinstance(item, Run) for item in value)
