@@ -279,6 +279,8 @@ class Where:
                 return (value_of("tags", to_key(key)),)
             if name == "properties":
                 return (value_of("params", to_key(key, PROPERTY)),)
+            if name == "system":
+                return (value_of("tags", SYSTEM + key),)
         except Refused:  # no run can have such a key
             return ()
         if name == "params" and not key.startswith(PROPERTY) and key != CLAIM:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from amlflow.query.expression import Expression
-from amlflow.query.orders import KEYED
+from amlflow.query.orders import KEYED, target_named
 from amlflow.query.pages import find_all
+from amlflow.query.run_filter import one_search
 from amlflow.query.search import Scope
+from amlflow.query.supersets import EVERY
 from amlflow.spec import Condition, Op, RunQuery
 
 from amlflow_page.deadline import limit_time
@@ -48,24 +50,35 @@ def read_group_rows(
     The tracker reads the columns alone if it can. Whole records of 100,000 runs take several times
     as long.
     """
-    quick = None if expression is not None else _read_columns(scope, filters, column, metrics)
+    quick = _read_columns(scope, filters, expression, column, metrics)
     return _read_records(scope, filters, expression, column, metrics) if quick is None else quick
 
 
 def _read_columns(
-    scope: Scope, filters: Filters, column: str, metrics: Mapping[str, str]
+    scope: Scope,
+    filters: Filters,
+    expression: Expression | None,
+    column: str,
+    metrics: Mapping[str, str],
 ) -> Iterator[GroupRow] | None:
-    """Read the columns alone. None if the filters or the tracker need the whole runs."""
+    """Read the columns alone.
+
+    None if the filters, the expression or the tracker need the whole runs.
+    """
     field_values = getattr(scope.tracker, "field_values", None)
     if field_values is None or not scope.experiments or not filters.need_status_alone:
         return None
-    kind, _, key = column.partition(":")
-    if column == "target":  # it is a document, from which the name is parsed
+    chosen = EVERY if expression is None else one_search(expression.tree["children"][2])
+    if chosen is None:
         return None
+    kind, _, key = column.partition(":")
     grouped = f"{KEYED[kind]}.{key}" if key else _FIELDS[kind]
     fields = [grouped, "status", *metrics.values()]
     # The status of a run is made from several columns, so no database can search for it exactly.
     conditions = [item for item in scope.conditions if item.field != "status"]
+    if not chosen:
+        return iter(())
+    conditions += chosen[0]
     results: list[tuple[bool, list[tuple[Any, ...]]]] = []
     for has in (True, False) if key else (True,):
         # A tag without a value is None in a column, like a tag that the run does not have.
@@ -86,11 +99,16 @@ def _rows_of(
     metrics: Sequence[str],
 ) -> Iterator[GroupRow]:
     is_keyed = ":" in column
+    shown_of: dict[str, Callable[[str], str | None]] = {
+        "experiment": scope.experiments.get,
+        "target": target_named,
+    }
+    show = shown_of.get(column)
     for has, values in results:
         for value, status, *numbers in values:
             if filters.statuses and status not in filters.statuses:
                 continue
-            shown = scope.experiments.get(value) if column == "experiment" else value
+            shown = show(value) if show else value
             entry = (has if is_keyed else shown is not None, shown)
             yield GroupRow(entry, status, dict(zip(metrics, numbers, strict=True)))
 

@@ -141,7 +141,7 @@ def paired(
     return ratio, f"{mine * 1000:.1f} ms against {other * 1000:.1f} ms"
 
 
-def searching(app: Asked) -> None:
+def searching(app: Asked, runs: int) -> None:
     there = app.get("ajax-api/2.0/amlflow/experiments")["experiments"]
     experiments = [each["id"] for each in there]
 
@@ -166,8 +166,8 @@ def searching(app: Asked) -> None:
     for sort in SORTS:
         compared(f"first rows by {sort} / search_runs", "<= 2", "", PAGE, sort=sort, rounds=5)
     for sort in ("metric:loss", "-tag:quality"):
-        cursor = app.cursor_after(many_runs.RUNS // 2, sort)
-        what = f"a page after {many_runs.RUNS // 2:,} runs by {sort} / search_runs"
+        cursor = app.cursor_after(runs // 2, sort)
+        what = f"a page after {runs // 2:,} runs by {sort} / search_runs"
         compared(what, "<= 2", "", PAGE, sort=sort, cursor=cursor, rounds=5)
     print(f"{'the workers before and after it: MB':<68} {before:6.0f}, {app.megabytes():.0f}")
     for what, act in (
@@ -245,7 +245,7 @@ def main() -> None:
     ):
         # With one worker, connections are set up alike, so it is the app alone that is compared.
         with served(many, 1, APP) as app:
-            searching(app)
+            searching(app, options.runs)
             beside_a_query(app)
             if not options.lists:
                 with served(many, 1) as plain:

@@ -192,7 +192,9 @@ def test_runs_are_grouped_by_a_column(
     assert sum(group["count"] for group in answer["groups"]) == answer["runs"] == 4
 
 
-@pytest.mark.parametrize("column", ["tag:stage", "property:author", "status", "submitter"])
+@pytest.mark.parametrize(
+    "column", ["tag:stage", "property:author", "status", "submitter", "target"]
+)
 @pytest.mark.parametrize(
     "filters",
     [
@@ -202,6 +204,8 @@ def test_runs_are_grouped_by_a_column(
         {"in_group": {"column": "tag:stage", "value": "prod"}},
         {"in_group": {"column": "status", "value": "Failed"}},
         {"in_group": {"column": "experiment", "value": "second"}},
+        {"query": "[?metrics.loss > `2`]"},
+        {"query": "[?tags.stage=='prod' && contains(name, 'b')]", "statuses": ["Failed"]},
     ],
 )
 def test_columns_alone_give_the_same_groups_as_whole_runs(
@@ -216,8 +220,15 @@ def test_columns_alone_give_the_same_groups_as_whole_runs(
 
 def test_groups_do_not_read_whole_runs(mixed: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_rows, "find_all", lambda *_: pytest.fail("runs are read"))
-    for column in ("tag:stage", "param:lr", "status", "experiment", "submitter"):
+    for column in ("tag:stage", "param:lr", "status", "experiment", "submitter", "target"):
         assert grouped(mixed, group=column, statuses=["Failed"])
+        assert grouped(mixed, group=column, query="[?metrics.loss > `2`]")
+    assert grouped(mixed, group="tag:stage", query="[?tags.stage=='a' && tags.stage=='b']") == []
+
+
+def test_a_target_that_is_not_a_name_counts_as_absent(mixed: Store) -> None:
+    mixed.run("f", experiment="second", system={"target": "x" * 1000})
+    assert sorted(grouped(mixed, group="target")) == [("gpu", 1), ("sdk", 4)]
 
 
 def test_runs_are_grouped_by_who_submitted_them(mixed: Store) -> None:

@@ -33,6 +33,14 @@ def target(record: RunRecord) -> str:
     return parse_target(record) or DEFAULT_TARGET
 
 
+@functools.lru_cache(1000)
+def target_named(note: str | None) -> str:
+    """Return the name of the compute target in a note that was read without its run."""
+    return (
+        parse_target.among("", {} if note is None else {parse_target.key: note}) or DEFAULT_TARGET
+    )
+
+
 def duration(record: RunRecord) -> float | None:
     """Return the seconds from start to end; None if the run has not ended."""
     if record.started is None or record.ended is None:

@@ -9,7 +9,7 @@ from amlflow.query.evaluation import Interpreter
 from amlflow.query.nodes import CHAINS, Node
 from amlflow.query.pushdown import exact, reach
 from amlflow.query.search import Search
-from amlflow.query.supersets import NO, either
+from amlflow.query.supersets import NO, Superset, either
 from amlflow.spec import RunRecord
 
 HERE: Node = {"type": "identity", "children": []}
@@ -42,8 +42,18 @@ class RunFilter:
 
 def is_one_search(condition: Node) -> bool:
     """Whether one search of a tracker gives exactly the runs for which the condition is true."""
+    return one_search(condition) is not None
+
+
+def one_search(condition: Node) -> Superset | None:
+    """Return the one search that gives exactly the runs for which the condition is true.
+
+    It is empty if the condition is true for no run. None if one search does not give these runs.
+    """
     superset = exact(condition)
-    return superset is not None and len(superset) <= 1 and superset == RunFilter(condition).superset
+    if superset is None or len(superset) > 1 or superset != RunFilter(condition).superset:
+        return None
+    return superset
 
 
 def fields_of(node: Node) -> Iterable[str]:
