@@ -36,7 +36,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Drip:
-    """An answer that does not end for a minute: a byte of it comes each ``pause_s``.
+    """An answer that does not end for 20 seconds: a byte of it comes each ``pause_s``.
 
     ``beginning`` comes at once. The call does not reach the server.
     """
@@ -107,6 +107,10 @@ class Proxy:
         """The path of each call to which the rule did something, and what it did."""
         self.hidden: set[str] = set()
         """Names of headers, in lower case, that are removed from the server's answers."""
+        self.dripping = 0
+        """How many answers are dripping now."""
+        self.waited_out = 0
+        """For how many dripping answers a client has waited to the end."""
         self._target = urlsplit(uri).netloc
 
     def down(self, path: str, content: Any) -> Any:
@@ -175,14 +179,20 @@ class Proxy:
         shown = [(key, value) for key, value in headers if key.lower() not in self.hidden]
         self._answer(handler, status, shown, answer)
 
-    @staticmethod
-    def _drip(handler: BaseHTTPRequestHandler, drip: Drip) -> None:
+    def allowed_s(self, timeout_s: float, size: int) -> float:
+        """In place of ``limited_reads.allowed_s``: a moment, but only for an answer that drips."""
+        return 0.3 if self.dripping else 60
+
+    def _drip(self, handler: BaseHTTPRequestHandler, drip: Drip) -> None:
         handler.close_connection = True
+        self.dripping += 1
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             handler.wfile.write(drip.beginning)
-            for _ in range(int(60 / drip.pause_s)):
+            for _ in range(int(20 / drip.pause_s)):
                 time.sleep(drip.pause_s)
                 handler.wfile.write(b" ")
+            self.waited_out += 1
+        self.dripping -= 1
 
     @staticmethod
     def _answer(

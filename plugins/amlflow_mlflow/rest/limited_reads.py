@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 LEAST_BYTES_PER_S = 1000
 
 
+def allowed_s(timeout_s: float, size: int) -> float:
+    """Return how long the rest of an answer may be waited for, when ``size`` bytes have come."""
+    return timeout_s + size / LEAST_BYTES_PER_S
+
+
 def limit_reads(pool: urllib3.PoolManager) -> None:
     """Let all connections of a pool limit how long an answer takes."""
     pool.pool_classes_by_scheme = {
@@ -63,7 +68,7 @@ class _Reads(io.RawIOBase):
             return self._raw.readinto(buffer)
         left_s = self._timeout_s
         if self._size > 0:
-            left_s += self._size / LEAST_BYTES_PER_S - self._waited_s
+            left_s = allowed_s(self._timeout_s, self._size) - self._waited_s
             if left_s <= 0:
                 raise TimeoutError("the answer comes too slowly")
         self._sock.settimeout(min(left_s, self._timeout_s))
