@@ -26,7 +26,7 @@ environment:
   name: {name}
   environmentVariables: {{}}
   python:
-    userManagedDependencies: true
+    userManagedDependencies: false
     interpreterPath: python
     condaDependenciesFile: {folder}/conda_dependencies.yml
   docker:
@@ -43,7 +43,7 @@ history:
 environmentVariables: {{}}
 """
 _CONDA = """\
-# The packages that the project needs.
+# The packages that the scripts import. The run configurations beside this file name it.
 name: project_environment
 dependencies:
 - python
