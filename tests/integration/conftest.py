@@ -9,6 +9,13 @@ import pytest
 from amlflow.core.experiment import Experiment
 from amlflow.core.runs.run import Run
 from amlflow.core.workspace import Workspace
+from helpers.tls_fixtures import (  # noqa: F401
+    authority,
+    bundle,
+    no_settings,
+    server,
+    tls_server,
+)
 from helpers.tools import need
 
 
