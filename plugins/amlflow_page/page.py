@@ -19,7 +19,12 @@ STATIC = Path(__file__).parent / "static"
 MLFLOW_VIEW = "serve"
 """The MLflow view that answers with MLflow's page."""
 POLICY = "object-src 'none'; base-uri 'self'; form-action 'self'"
-"""The policy for MLflow's whole page, beside MLflow's own. policy.js has the one of the studio."""
+"""The policy for MLflow's whole page, beside MLflow's own. policy.js has the one of the studio.
+
+It does not limit scripts: the HTML files of runs are shown in frames that have the page's policy,
+and their scripts are within the file or come from anywhere. The server cannot answer otherwise for
+the studio's pages, since a browser does not send what follows the # of an address.
+"""
 
 
 def add_page(app: Flask, access: Access) -> None:

@@ -54,6 +54,30 @@ def test_scripts_come_from_the_servers_files_alone(page: Page):
     assert page.script("return window.ran") is None
 
 
+def test_no_page_of_the_studio_writes_to_the_console(page: Page, experiment: Any, run: Any):
+    other = experiment.start_logging(snapshot_directory=None)
+    other.log("loss", 1.0)
+    other.fail(error_details="ValueError: wrong")
+    own = f"#/amlflow/runs/{other.id}"
+    page.open("#/amlflow/runs", READER)
+    page.driver.get_log("browser")  # removes what a page without an icon has written
+    for address, shown in (
+        ("#/amlflow/runs", ".amlflow-table tbody th"),
+        ("#/amlflow/runs?query=metric:none", ".amlflow-doubt"),
+        ("#/amlflow/runs?query=[].[name]", ".amlflow-value"),
+        (f"#/amlflow/runs?experiments={experiment.name}&group=status", ".amlflow-group"),
+        (own, ".amlflow-failure"),
+        (f"{own}/charts", ".amlflow-run canvas"),
+        (f"{own}/logs", ".amlflow-logs"),
+        (f"{own}/files", ".amlflow-run"),
+        (f"#/amlflow/difference?left={run.id}&right={other.id}", ".amlflow-difference tr"),
+    ):
+        page.script("location.hash = arguments[0]", address)
+        page.see(shown)
+    written = [f"{each['level']}: {each['message']}" for each in page.driver.get_log("browser")]
+    assert written == []
+
+
 def test_html_that_a_run_stored_is_still_shown(page: Page, run: Any, folder: Any):
     code = "<p>report</p><script>document.body.append('its script ran')</script>"
     (folder / "report.html").write_text(code)
