@@ -1,10 +1,10 @@
-"""Datastores in clouds, on emulators of this machine: Azurite, Google's and Amazon's storage.
+"""Datastores in clouds, on emulators of this machine: Amazon's storage, Azurite and Google's.
 
-The emulators and fsspec's clients are not installed with the tests' packages, so these tests run
-only if you name them:
+Amazon's storage is tried in every run. The other emulators and fsspec's clients for them are not
+installed with the tests' packages, so these tests run only if you name them:
 
     npm install --prefix /tmp/azurite azurite
-    pip install -e '.[azure,gcs,s3]' gcp-storage-emulator
+    pip install -e '.[azure,gcs]' gcp-storage-emulator
     PATH="/tmp/azurite/node_modules/.bin:$PATH" pytest -m long tests/integration/test_clouds.py
 """
 
@@ -36,8 +36,6 @@ from azureml.data.dataset_error_handling import DatasetExecutionError, DatasetVa
 from helpers.servers import end_group, free_port, wait_for
 from helpers.tools import lack
 
-pytestmark = pytest.mark.long
-
 ACCOUNT, KEY = "account1", base64.b64encode(b"k" * 64).decode()
 WRONG = base64.b64encode(b"hunter2!" * 8).decode()
 
@@ -52,6 +50,8 @@ class Cloud:
     """Credentials that are refused; empty for an emulator that takes any."""
     away: dict[str, str]
     """The address of nobody."""
+    secrets: tuple[str, ...] = ()
+    """Which of the right ones are credentials."""
 
 
 def need_package(name: str, extra: str) -> None:
@@ -101,6 +101,7 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         {name: connection},
         {name: azure_connection(port, WRONG)},
         {name: azure_connection(free_port(), KEY)},
+        (name,),
     )
     end_group(process)
 
@@ -130,34 +131,47 @@ def gcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     process.wait(30)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    need_package("s3fs", "'amlflow[s3]'")
     import boto3
+    from moto import settings
+    from moto.core.authorization import ActionAuthenticatorMixin
     from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
-    keys = {
-        "AWS_ACCESS_KEY_ID": "k",
-        "AWS_SECRET_ACCESS_KEY": "k",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
     address = f"http://127.0.0.1:{server.get_host_and_port()[1]}"
-    boto3.client(
-        "s3", endpoint_url=address, region_name="us-east-1", aws_access_key_id="k",
-        aws_secret_access_key="k",
-    ).create_bucket(Bucket="box")  # fmt: skip
+    session = boto3.Session("first", "first", region_name="us-east-1")
+    session.client("s3", endpoint_url=address).create_bucket(Bucket="box")
+    users = session.client("iam", endpoint_url=address)
+    users.create_user(UserName="u")
+    everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+    users.put_user_policy(UserName="u", PolicyName="all", PolicyDocument=policy)
+    key = users.create_access_key(UserName="u")["AccessKey"]
+    right = {
+        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": address,
+    }
+    usual = settings.INITIAL_NO_AUTH_ACTION_COUNT
+    settings.INITIAL_NO_AUTH_ACTION_COUNT = ActionAuthenticatorMixin.request_count  # from now on
     yield Cloud(
         "s3://box/folder",
-        {**keys, "AWS_ENDPOINT_URL": address},
-        {},
-        {**keys, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}"},
+        right,
+        {**right, "AWS_SECRET_ACCESS_KEY": WRONG},
+        {**right, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}"},
+        ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
     )
+    settings.INITIAL_NO_AUTH_ACTION_COUNT = usual
     server.stop()
 
 
-@pytest.fixture(params=["abfs", "az", "gcs", "s3"])
+INSTALLED_BY_HAND = [pytest.param(name, marks=pytest.mark.long) for name in ("abfs", "az", "gcs")]
+
+
+@pytest.fixture(params=[*INSTALLED_BY_HAND, "s3"])
 def cloud(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     """A cloud that no client of this process knows yet; its address is declared as "cloud"."""
     is_azure = request.param in ("abfs", "az")
@@ -221,6 +235,15 @@ def test_files_and_rows(workspace: Workspace, folder: Path, cloud: Cloud) -> Non
     assert stored.take(1).to_pandas_dataframe()["x"].tolist() == [1.5]
     with pytest.raises(DatasetValidationError, match=r"'cloud/to/none\.csv' has no file"):
         Dataset.Tabular.from_delimited_files((datastore, "to/none.csv"))
+    assert_nothing_keeps(cloud)
+
+
+def assert_nothing_keeps(cloud: Cloud) -> None:
+    """The credentials are in the environment only: not in the project's files or the tracker."""
+    kept = b"".join(path.read_bytes() for path in Path.cwd().parent.rglob("*") if path.is_file())
+    assert b"cloud: " in kept
+    for name in cloud.secrets:
+        assert cloud.right[name].encode() not in kept, name
 
 
 def test_wrong_credentials(
