@@ -7,11 +7,26 @@ import { isJmespath } from "./one_box.js";
 const FIELDS = { experiment: "_experiment_name", by: "user_id", target: "target", id: "run_id" };
 const KEYS = ["status", "experiment", "by", "target", "name", "id", "since", "until", ...Object.keys(KEYED)];
 const UNITS = { m: 60, h: 3600, d: 86400, w: 604800 };
-const COMPARISON = /^(.*?)(<=|>=|!=|=|<|>)(.*)$/s;
+const COMPARISON = /^((?:"[^"]*"?|[^"])*?)(<=|>=|!=|==|=|<|>)(.*)$/s; // not within quotes
+const OPERATORS = { "=": "==" }; // as JMESPath writes them
+const KEY = /^(-?)([A-Za-z_]+):(.*)$/s;
+const BEGINS_WITH_OPERATOR = /^(?:[<>=]|!=)/;
+const ENDS_WITH_OPERATOR = /[<>=]$/;
+const LOGIC = ["AND", "OR", "NOT"];
 
-// Returns the words of a text. A part of a word may be in double quotes: tag:"a b"=c.
+// Returns the words of a text. A part of a word may be in double quotes: tag:"a b"=c. Blanks after a key and around an
+// operator do not end a word: metric:loss < 0.1.
 function words(text) {
-  return [...text.matchAll(/(?:"[^"]*"?|[^\s"])+/g)].map(([word]) => word);
+  const found = [];
+  for (const [word] of text.replaceAll(/[“”]/g, '"').matchAll(/(?:"[^"]*"?|[^\s"])+/g)) {
+    const [, , key, rest] = KEY.exec(found.at(-1) ?? "") ?? [];
+    const isKey = key && KEYS.includes(key.toLowerCase());
+    const isEntry = isKey && key.toLowerCase() in KEYED;
+    if (isKey && (!rest || (isEntry && (BEGINS_WITH_OPERATOR.test(word) || ENDS_WITH_OPERATOR.test(rest)))))
+      found.push(found.pop() + word);
+    else found.push(word);
+  }
+  return found;
 }
 
 function unquoted(text) {
@@ -31,17 +46,23 @@ export function path(field, key) {
 export function understand(text, now = Date.now()) {
   const trimmed = text.trim();
   if (!trimmed || isJmespath(trimmed)) return { query: trimmed, text: "", parts: [], hints: [] };
-  const result = { conditions: [], texts: [], parts: [], hints: [] };
+  const result = { conditions: [], choices: {}, texts: [], parts: [], hints: [] };
   for (const word of words(trimmed)) {
-    const [, key, value] = /^([A-Za-z_]+):(.+)$/s.exec(word) ?? [];
-    if (!key) result.texts.push(unquoted(word));
-    else if (KEYS.includes(key.toLowerCase())) {
-      const error = take(result, key.toLowerCase(), value, now);
+    const [, minus, key, value] = KEY.exec(word) ?? [];
+    if (key && value && KEYS.includes(key.toLowerCase())) {
+      const error = take(result, key.toLowerCase(), value, now, Boolean(minus));
       if (error) return { query: "", text: "", parts: [], hints: [], error };
-    } else {
-      result.texts.push(unquoted(word));
-      result.hints.push(`“${key}:” is not a key and is looked for as a word; keys are ${KEYS.join(", ")}`);
+      continue;
     }
+    result.texts.push(unquoted(word));
+    if (key && value)
+      result.hints.push(`“${key}:” is not a key and is looked for as a word; keys are ${KEYS.join(", ")}`);
+    if (LOGIC.includes(word))
+      result.hints.push(`“${word}” is looked for as a word; -key:value finds other runs, status:a status:b either`);
+  }
+  for (const [key, { conditions, values }] of Object.entries(result.choices)) {
+    result.conditions.push(conditions.length > 1 ? `(${conditions.join(" || ")})` : conditions[0]);
+    result.parts.push(`${key} is ${values.join(" or ")}`);
   }
   if (result.texts.length) result.parts.push(`text has ${result.texts.map((each) => `“${each}”`).join(" and ")}`);
   return {
@@ -52,23 +73,32 @@ export function understand(text, now = Date.now()) {
   };
 }
 
-function take(result, key, value, now) {
+// Takes a key with its value. Returns what is wrong with it, or null.
+function take(result, key, value, now, isNegated) {
   const add = (condition, part) => {
-    result.conditions.push(condition);
-    result.parts.push(part);
+    result.conditions.push(isNegated ? `!(${condition})` : condition);
+    result.parts.push(isNegated ? `not (${part})` : part);
+  };
+  // A run has one status, so two of them mean either.
+  const choose = (condition, shown) => {
+    if (isNegated) return add(condition, `${key} is ${shown}`);
+    result.choices[key] ??= { conditions: [], values: [] };
+    result.choices[key].conditions.push(condition);
+    result.choices[key].values.push(shown);
   };
   if (key in KEYED) return takeEntry(add, key, value);
   const plain = unquoted(value);
   if (key === "status") {
-    const status = STATUSES.find((each) => each.toLowerCase() === plain.toLowerCase());
+    const wanted = plain.toLowerCase().replace("cancelled", "canceled");
+    const status = STATUSES.find((each) => each.toLowerCase() === wanted);
     if (!status) return `“${plain}” is not a status; these are: ${STATUSES.join(", ")}.`;
-    add(`status == ${raw(status)}`, `status is ${status}`);
+    choose(`status == ${raw(status)}`, status);
   } else if (key === "name") add(`name && contains(name, ${raw(plain)})`, `name has “${plain}”`);
   else if (key === "since" || key === "until") {
-    const time = moment(plain, now);
+    const time = moment(plain, now, key === "until");
     if (!time) return `“${plain}” is not a time; write 2d, 12h, 30m or a date such as 2026-01-31.`;
     add(`created_utc ${key === "since" ? ">=" : "<="} ${raw(time)}`, `created ${key} ${time}`);
-  } else add(`${FIELDS[key]} == ${raw(plain)}`, `${key} is ${plain}`);
+  } else choose(`${FIELDS[key]} == ${raw(plain)}`, plain);
   return null;
 }
 
@@ -77,24 +107,27 @@ function takeEntry(add, key, value) {
   const [, name, operator, other] = (COMPARISON.exec(value) ?? [null, value, null, null]).map((each) =>
     each === null || each === undefined ? each : unquoted(each),
   );
+  if (!name.trim()) return `Write the name of the ${key} after “${key}:”, such as ${key}:name.`;
   const isMetric = METRICS.includes(key);
   const at = path(KEYED[key], name);
   if (!operator) add(isMetric ? at : `contains(keys(${KEYED[key]}), ${raw(name)})`, `${key} ${name} exists`);
-  else if (isMetric || !["=", "!="].includes(operator)) {
-    const number = Number(other);
+  else if (isMetric || !["=", "==", "!="].includes(operator)) {
+    const number = Number(other.replace(/^([+-]?)inf$/i, "$1Infinity"));
     if (!other.trim() || Number.isNaN(number))
       return `“${other}” is not a number, with which ${key}:${name} is compared.`;
     const left = isMetric ? at : `to_number(${at})`;
-    add(`${left} ${operator === "=" ? "==" : operator} \`${number}\``, `${key} ${name} ${operator} ${number}`);
+    add(`${left} ${OPERATORS[operator] ?? operator} \`${number}\``, `${key} ${name} ${operator} ${number}`);
   } else
     add(
-      `${at} ${operator === "=" ? "==" : operator} ${raw(other)}`,
-      `${key} ${name} ${operator === "=" ? "is" : "is not"} ${other}`,
+      `${at} ${OPERATORS[operator] ?? operator} ${raw(other)}`,
+      `${key} ${name} ${operator === "!=" ? "is not" : "is"} ${other}`,
     );
   return null;
 }
 
-function moment(text, now) {
+// Returns a time as text. With `isEnd`, a date means its end.
+function moment(text, now, isEnd) {
+  if (isEnd && /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text))) return `${text}T23:59:59.999999Z`;
   const [, count, unit] = /^(\d+(?:\.\d+)?)([mhdw])$/.exec(text) ?? [];
   const time = count
     ? new Date(now - count * UNITS[unit] * 1000)
@@ -110,7 +143,7 @@ export function completions(text, keys, experiments = []) {
   const start = text.search(/[^\s]*$/);
   const word = text.slice(start);
   const [, key, rest] = /^([a-z_]+):(.*)$/i.exec(word) ?? [];
-  const quote = (name) => (/[\s"]/.test(name) ? `"${name}"` : name);
+  const quote = (name) => (/[\s"=<>!]/.test(name) ? `"${name}"` : name);
   let options = [];
   if (!key) options = word ? KEYS.map((each) => `${each}:`) : [];
   else if (key === "status") options = STATUSES.map((each) => `status:${each}`);

@@ -32,10 +32,28 @@ for (const [text, expected] of [
   ["experiment:first by:ada", "[?_experiment_name == 'first' && user_id == 'ada']"],
   ["name:o'b", "[?name && contains(name, 'o\\'b')]"],
   ["since:2d", "[?created_utc >= '2026-03-08T12:00:00.000Z']"],
-  ["until:2026-01-31", "[?created_utc <= '2026-01-31T00:00:00.000Z']"],
+  ["since:2026-01-31", "[?created_utc >= '2026-01-31T00:00:00.000Z']"],
+  ["until:2026-01-31", "[?created_utc <= '2026-01-31T23:59:59.999999Z']"],
+  ["until:2026-01-31T10:00:00Z", "[?created_utc <= '2026-01-31T10:00:00.000Z']"],
+  ["status:failed by:ada status:cancelled", "[?(status == 'Failed' || status == 'Canceled') && user_id == 'ada']"],
+  ["-status:failed -tag:stage", "[?!(status == 'Failed') && !(contains(keys(tags), 'stage'))]"],
+  ["-status:failed -status:canceled", "[?!(status == 'Failed') && !(status == 'Canceled')]"],
+  ['tag:"a=b"=c=d', "[?tags.\"a=b\" == 'c=d']"],
+  ["tag:größe==日本", "[?tags.\"größe\" == '日本']"],
+  ["metric:loss < 0.1 status: failed", "[?metrics.loss < `0.1` && status == 'Failed']"],
+  ["metric:loss<= 0.1 metric:acc >0.9", "[?metrics.loss <= `0.1` && metrics.acc > `0.9`]"],
+  ["metric:loss==-inf", "[?metrics.loss == `-Infinity`]"],
+  ["tag:a=“c d”", "[?tags.a == 'c d']"],
 ]) {
   test(`${text} is ${expected}`, () => assert.equal(query(text), expected));
 }
+
+test("a word that other boxes take as logic is looked for, and it is said", () => {
+  const { text, hints } = understand("status:failed OR status:completed", NOW);
+  assert.equal(text, "OR");
+  assert.match(hints[0], /“OR” is looked for as a word/);
+  assert.match(understand("tag:=x").error, /name of the tag/);
+});
 
 test("words are looked for, also with a key that there is not, and it is said", () => {
   const { text, query, parts, hints } = understand("cuda memory stat:x status:failed", NOW);
@@ -51,10 +69,10 @@ for (const text of ["status:fine", "since:soon", "metric:loss<low", "since:2026-
 }
 
 test("keys, statuses and the keys that runs have are offered", () => {
-  const keys = { tags: ["stage", "two words"], metrics: ["loss"] };
+  const keys = { tags: ["stage", "two words", "a=b"], metrics: ["loss"] };
   assert.deepEqual(completions("foo st", keys), ["foo status:"]);
   assert.deepEqual(completions("status:F", keys), ["status:Finalizing", "status:Failed"]);
-  assert.deepEqual(completions("tag:", keys), ["tag:stage", 'tag:"two words"']);
+  assert.deepEqual(completions("tag:", keys), ["tag:stage", 'tag:"two words"', 'tag:"a=b"']);
   assert.deepEqual(completions("x metric_min:l", keys), ["x metric_min:loss"]);
   assert.deepEqual(completions("experiment:e", keys, ["explore"]), ["experiment:explore"]);
   assert.deepEqual(completions("[?tag", keys), []);
