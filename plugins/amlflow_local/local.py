@@ -139,6 +139,10 @@ class StartedProcess:
             return None
         return os.lseek(self._errors, 0, os.SEEK_CUR) or None
 
+    def send_signal(self, number: int) -> None:
+        """Send a signal to the work's own process. It does nothing if that has ended."""
+        self._process.send_signal(number)
+
     def end(self, grace: float) -> None:
         end_tree(self._name, grace, self._process.poll, self._terminate() if grace else [])
         self._process.wait()

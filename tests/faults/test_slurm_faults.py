@@ -6,12 +6,13 @@ stored, and looks for processes that are left.
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from azureml.core import Run
+from azureml.core import Run, ScriptRunConfig
 from helpers.slurm_faults import (
     ATTEMPTS,
     Daemons,
@@ -29,6 +30,7 @@ from helpers.submitted_jobs import (
     SOON,
     error_of,
     log_of,
+    script,
     until,
     wait_for_end,
 )
@@ -178,3 +180,52 @@ def state_of(run: Any) -> dict[str, Any]:
         "log": log_of(again),
         "details": again.get_details()["endTimeUtc"],
     }
+
+
+@pytest.mark.long
+def test_an_array_of_a_thousand_with_three_failures(on_slurm: Any, tmp_path: Path) -> None:
+    """Sixty of its elements run, since each needs a second of a processor; the rest is canceled."""
+    note = tmp_path / "note"
+    failing = (7, 23, 41)
+    code = f"""
+        import os, sys
+        from azureml.core import Run
+
+        number = int(sys.argv[1])
+        Run.get_context().log("number", number)
+        open({str(note)!r}, "a").write(f"{{number}} {{os.getpid()}}\\n")
+        print("element", number)
+        if number in {failing}:
+            raise ValueError(f"not {{number}}")
+        """
+    script(code)
+    configs = [
+        ScriptRunConfig("src", "script.py", arguments=[number], compute_target="held")
+        for number in range(1000)
+    ]
+    runs = on_slurm.submit(configs)
+    ran, rest = runs[:60], runs[60:]
+    queue = "squeue", "--noheader", "--array", "--states=all"
+    lines = slurm_says(*queue, "-O", "ArrayJobID:20,State:20").split("\n")
+    array = next(line.split()[0] for line in lines if "PENDING" in line)
+    assert sum(line.split() == [array, "PENDING"] for line in lines) == 1000
+    slurm_says("scontrol", "release", f"{array}_[0-59]")
+    ends = [wait_for_end(run, 8 * SOON) for run in ran]
+    assert [number for number, end in enumerate(ends) if end == "Failed"] == list(failing)
+    assert ends.count("Completed") == 57
+    for number in failing:
+        assert f"ValueError: not {number}" in error_of(ran[number])
+    for number, run in enumerate(ran):
+        assert run.get_metrics() == {"number": number}
+        assert log_of(run).startswith(f"element {number}\n")
+    assert sorted(int(line.split()[0]) for line in note.read_text().splitlines()) == [*range(60)]
+    words = *queue, f"--jobs={array}", "-O", "State"
+    # Slurm forgets the ends of elements after some minutes.
+    assert slurm_says(*words).split().count("PENDING") == 940
+    for run in rest:
+        run.cancel()
+    assert {run.get_status() for run in rest} == {"Canceled"}
+    assert not {"PENDING", "RUNNING"} & set(slurm_says(*words).split())
+    statuses = Counter(run.status for run in on_slurm.get_runs())
+    assert statuses == {"Completed": 57, "Failed": 3, "Canceled": 940}
+    assert not any(psutil.pid_exists(pid) for pid in pids(note))

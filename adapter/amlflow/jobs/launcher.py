@@ -25,6 +25,8 @@ GRACE_S = 5.0
 """Seconds between asking the other processes to end and ending them by force."""
 LOOK_S = 0.5
 """Seconds between two looks for another process that has failed."""
+PASSED = (signal.SIGUSR1, signal.SIGUSR2)
+"""Signals that are passed on to the processes."""
 NUMBERS = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID")
 """The variables in which Open MPI, PMIx, MPICH and Slurm put a process's number."""
 NOT_FOUND = 127
@@ -83,6 +85,8 @@ def run_one(plan: dict[str, Any]) -> int:
         end_soon({process.pid: number for process in started})
 
     signal.signal(signal.SIGTERM, end)
+    for passed in PASSED:
+        signal.signal(passed, lambda signum, frame: send({p.pid: number for p in started}, signum))
     process = start_or_exit(plan, number)
     started.append(process)
     if told:
@@ -113,6 +117,8 @@ def run_all(plan: dict[str, Any]) -> int:
         end_soon(running)
 
     signal.signal(signal.SIGTERM, end)
+    for passed in PASSED:
+        signal.signal(passed, lambda signum, frame: send(running, signum))
     for number in numbers:
         running[start_or_exit(plan, number).pid] = number
     if is_ending.is_set():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,32 @@ def test_a_script_that_runs_is_cancelled_with_all_its_processes(
     assert wait_for_end(run) == "Canceled"
     assert not any(psutil.pid_exists(int(pid)) for pid in note.read_text().split())
     until(lambda: job_of(run)[1] == "COMPLETED", what="the job leaves the queue")
+
+
+@pytest.mark.parametrize("nodes", [None, 1, 2])
+def test_a_signal_that_the_user_has_asked_for(experiment: Any, nodes: int | None) -> None:
+    """As with ``--signal=B:USR1@120``: each process gets it, and may go on."""
+    code = """
+        import signal, time
+        got = []
+        signal.signal(signal.SIGUSR1, lambda number, frame: got.append(number))
+        print("ready", flush=True)
+        deadline = time.monotonic() + 60
+        while not got and time.monotonic() < deadline:
+            time.sleep(0.02)
+        print("got", got)
+        """
+    two = None if nodes is None else PyTorchConfiguration("Gloo", 2, nodes)
+    run = submit(experiment, code, distributed_job_config=two)
+
+    def logs() -> list[str]:
+        return [log_of(run)] if two is None else [process_log(run, number) for number in range(2)]
+
+    count = len(logs())
+    until(lambda: logs() == ["ready\n"] * count)
+    slurm_says("scancel", "--batch", "--signal=USR1", job_of(run)[0])
+    assert wait_for_end(run) == "Completed", error_of(run)
+    assert logs() == [f"ready\ngot [{signal.SIGUSR1}]\n"] * count
 
 
 def test_a_job_that_somebody_else_cancels(experiment: Any) -> None:

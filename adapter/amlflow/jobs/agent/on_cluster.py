@@ -30,6 +30,7 @@ from amlflow.jobs.agent.attempts import keep_earlier_log
 from amlflow.jobs.agent.hearing import Superseded
 from amlflow.jobs.agent.node_job import adapt_to_node, make_working_folder
 from amlflow.jobs.agent.nudges import Nudges
+from amlflow.jobs.agent.passed_signals import PassedSignals
 from amlflow.jobs.agent.report import Report
 from amlflow.jobs.agent.spreading import Spreading
 from amlflow.jobs.agent.supervise import Agent
@@ -49,6 +50,7 @@ from amlflow.spec import (
     JobState,
     PropertyConflict,
     RunNotFound,
+    Started,
     Status,
 )
 
@@ -59,7 +61,7 @@ def run_cluster_job() -> None:
     """Run the job of this process's environment to its end."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     os.umask(0o077)
-    nudges = Nudges()
+    nudges, signals = Nudges(), PassedSignals()
     for name in os.environ.keys() - without_place(os.environ).keys():
         del os.environ[name]  # it is that of a process that has submitted this job
     job = take_job(os.environ)
@@ -83,7 +85,7 @@ def run_cluster_job() -> None:
         os.environ[JOB] = job.name
         with contextlib.suppress(OSError):  # the submitter's folder is not on this node
             os.chdir(job.submitted_from or folder.path)
-        agent = ClusterAgent(folder, job, attempt, submitted, nudges)
+        agent = ClusterAgent(folder, job, attempt, submitted, nudges, signals)
         agent.run()
         is_all_sent = agent.is_all_sent
     finally:
@@ -121,10 +123,17 @@ class ClusterAgent(Agent):
     """Runs one attempt of a cluster's job."""
 
     def __init__(
-        self, folder: JobFolder, job: Job, attempt: int, submitted: Job, nudges: Nudges
+        self,
+        folder: JobFolder,
+        job: Job,
+        attempt: int,
+        submitted: Job,
+        nudges: Nudges,
+        signals: PassedSignals,
     ) -> None:
         super().__init__(folder, job, NoQueue(), attempt)
-        self._attempt, self._submitted, self._nudges = attempt, submitted, nudges
+        self._attempt, self._submitted = attempt, submitted
+        self._nudges, self._signals = nudges, signals
         self.is_all_sent = True
         """Whether nothing of the script is on this node only."""
 
@@ -177,7 +186,12 @@ class ClusterAgent(Agent):
         with self._reporting():
             spreading = Spreading(self._open_cluster(), self._submitted, distribution)
             on_start = functools.partial(self._report.running, {}, [])
-            return spreading.wait(on_start, self._end_after, self._pause)
+            with self._signals.to(spreading.send_signal):
+                return spreading.wait(on_start, self._end_after, self._pause)
+
+    def _wait_for_end(self, script: Started) -> EndRequest:
+        with self._signals.to(getattr(script, "send_signal", None)):
+            return super()._wait_for_end(script)
 
     def _keep_earlier_log(self) -> None:
         if self._attempt > 1:

@@ -28,6 +28,7 @@ from amlflow.exceptions import AzureMLException, ComputeTargetException
 from amlflow.jobs import launcher
 from amlflow.jobs.agent.descendants import adopt_orphans, kill_descendants, terminate_descendants
 from amlflow.jobs.agent.last_lines import read_last_lines
+from amlflow.jobs.agent.passed_signals import PassedSignals
 from amlflow.jobs.cluster.node_messages import ENDED, STARTED, NodeMessage, send
 from amlflow.jobs.cluster.payload import attempt_of, take_job
 from amlflow.jobs.distribution import (
@@ -61,7 +62,7 @@ def run_process() -> None:
         )
     processes = rank_by_node(distribution)
     process = processes[int(os.environ.pop(PROCESS))]
-    requests = Requests()
+    requests, signals = Requests(), PassedSignals()
     node = NodeFolder(job, process)
     try:
         with node.prepare(requests) as is_ready:
@@ -71,7 +72,7 @@ def run_process() -> None:
                 environment = {**job.environment, **plan["environment"], **own, JOB: job.name}
                 log = str(node.folder.process_log(process.number))
                 plan["processes"] = {process.number: {"environment": environment, "log": log}}
-                _run(plan, node.folder, process, requests.end)
+                _run(plan, node.folder, process, requests.end, signals)
     except (AzureMLException, OSError) as failure:
         message = getattr(failure, "message", None) or str(failure)
         send(NodeMessage(number=process.number, event=ENDED, code=1, error=message))
@@ -107,12 +108,19 @@ def _variables(
     return variables_of(distribution, processes, process, addresses, ports)
 
 
-def _run(plan: dict[str, Any], folder: JobFolder, process: Process, end: threading.Event) -> None:
+def _run(
+    plan: dict[str, Any],
+    folder: JobFolder,
+    process: Process,
+    end: threading.Event,
+    signals: PassedSignals,
+) -> None:
     adopt_orphans()
     started = launcher.start(plan, process.number)
     send(NodeMessage(number=process.number, event=STARTED))
-    while started.poll() is None and not end.wait(TICK_S):
-        pass
+    with signals.to(started.send_signal):
+        while started.poll() is None and not end.wait(TICK_S):
+            pass
     code = started.poll()
     if code is None:
         _end(started)

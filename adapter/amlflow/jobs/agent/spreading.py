@@ -104,6 +104,10 @@ class Spreading:
                 return self._outcome()
             pause(TICK_S)
 
+    def send_signal(self, number: int) -> None:
+        """Send a signal to all processes: the command that has started them passes it on."""
+        self._process.send_signal(number)
+
     def _end(self) -> None:
         """Ask all processes to end, and wait until all nodes have sent their files."""
         if self._process.stdin is not None:
