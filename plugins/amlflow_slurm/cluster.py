@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import secrets
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -33,11 +34,15 @@ from amlflow_slurm.arrays import (
     split,
 )
 from amlflow_slurm.commands import run_command
-from amlflow_slurm.nodes import addresses_of, describe
+from amlflow_slurm.nodes import addresses_of, describe, has_nodes_away
 from amlflow_slurm.settings import SlurmSettings
 from amlflow_slurm.site import cluster_name, user_name
 from amlflow_slurm.squeue import ask
 
+_NO_NODES = "Requested node configuration is not available"
+"""Slurm's message if no node has what a job asks for, or if those that have it are away."""
+_CHECK = "amlflow-check-"
+"""The beginning of the name of a job that only checks. Names of runs' jobs have no hyphen."""
 MAX_VARIABLE = 128 << 10
 """How many bytes an environment variable may have with its name: the Linux kernel's limit."""
 MAX_IDS = 500
@@ -79,9 +84,25 @@ class SlurmCluster(ClusterBase):
                     f"job takes at most {MAX_VARIABLE} for each. Put long values into a file of "
                     "the source folder."
                 )
-        run_command(
-            ["sbatch", "--test-only", *self._options(work)], _script(self._settings, [work])
-        )
+        try:
+            run_command(
+                ["sbatch", "--test-only", *self._options(work)], _script(self._settings, [work])
+            )
+        except ComputeTargetException as refusal:
+            if _NO_NODES not in refusal.message or not has_nodes_away(self._settings.partition):
+                raise
+            self._check_by_submitting(work)
+
+    def _check_by_submitting(self, work: ClusterWork) -> None:
+        """Submit a job that is held, and cancel it. Raises an error if Slurm refuses it.
+
+        With ``--test-only``, Slurm also refuses a job that would have to wait for nodes that are
+        down or drained. It takes such a job without that option.
+        """
+        name = f"{_CHECK}{secrets.token_hex(8)}"
+        own = [f"--job-name={name}", "--hold", "--output=/dev/null"]
+        run_command(["sbatch", *self._options(work), *own], "#!/bin/sh\n")
+        run_command(["scancel", f"--name={name}", f"--user={user_name()}"])
 
     def submit(self, works: Sequence[ClusterWork]) -> None:
         """Submit works. Similar works become an array, which needs only one call of sbatch."""

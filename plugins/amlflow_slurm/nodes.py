@@ -51,6 +51,17 @@ def describe(partition: str | None) -> ClusterStatus:
     return status_of(answer["sinfo"], answer["squeue"])
 
 
+def has_nodes_away(partition: str | None) -> bool:
+    """Whether nodes of a partition take no jobs now, such as drained ones; of any if None.
+
+    Raises what :func:`describe` raises.
+    """
+    of_partition = [] if partition is None else [f"--partition={partition}"]
+    words = ["--noheader", "--states=down,drain,fail,maint", "--format=%D"]
+    counts = run_command(["sinfo", *words, *of_partition]).split()
+    return any(count != "0" for count in counts)
+
+
 def _ask_nodes(of_partition: list[str]) -> dict[str, str]:
     states = ",".join(("PENDING", *_RUNNING))
     columns = ["--noheader", "--array", f"--states={states}", "--format=%T %j"]

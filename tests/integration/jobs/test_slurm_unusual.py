@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from amlflow.jobs.cluster.names import cluster_name_of
 from azureml.core import ScriptRunConfig
 from azureml.exceptions import ComputeTargetException
-from helpers.slurm_jobs import TARGETS, jobs_named, submit
+from helpers.slurm_jobs import TARGETS, jobs_named, slurm_says, submit
 from helpers.submitted_jobs import error_of, log_of, script, until, wait_for_end
 
 UNUSUAL = "a \"b\" 'c' $HOME `id`; ü \\ #%j"
@@ -86,6 +87,23 @@ def test_what_slurm_refuses_before_there_is_a_run(
     with pytest.raises(ComputeTargetException, match=f"Slurm refuses it: .*{message}"):
         submit(slurm_experiment, "print(1)", target="own")
     assert list(slurm_experiment.get_runs()) == []
+
+
+def test_a_job_waits_for_nodes_that_are_drained(slurm_experiment: Any) -> None:
+    nodes = "NodeName=n1,n2,n3"
+    slurm_says("scontrol", "update", nodes, "State=DRAIN", "Reason=maintenance")
+    try:
+        run = submit(slurm_experiment, "print(1)")
+        until(lambda: "waiting: " in str(run.get_detailed_status()["details"]))
+        assert run.get_status() == "Queued"
+        words = "--noheader", "--states=PENDING", "--format=%j"
+        assert slurm_says("squeue", *words).split() == [cluster_name_of(run._record)]
+        declare("partition: main\n  cpus: 5")
+        with pytest.raises(ComputeTargetException, match="Requested node configuration is not"):
+            submit(slurm_experiment, "print(1)", target="own")
+    finally:
+        slurm_says("scontrol", "update", nodes, "State=RESUME")
+    assert wait_for_end(run) == "Completed"
 
 
 @pytest.mark.long
