@@ -186,7 +186,7 @@ def _to_options(name: str, value: Any) -> tuple[str, ...]:
 
 
 def _is_short_for_one(option: str, names: frozenset[str]) -> bool:
-    """Whether an option is one of these names. sbatch also takes the beginning of an option's name."""
+    """Whether an option is one of these names. sbatch takes the beginning of a name, too."""
     return any(name.startswith(option) for name in names)
 
 
