@@ -1,6 +1,6 @@
 // Charts of runs: curves of metrics, and scatter and parallel coordinates of params against metrics.
 
-import { get, post } from "./api.js";
+import { get, isAway, post } from "./api.js";
 import {
   aligned,
   axisTitle,
@@ -81,7 +81,7 @@ export class Charts {
     this.reload();
   }
 
-  // Reads the data of the charts, and again and again while one of the runs has not ended.
+  // Reads the data of the charts, and again and again while one of the runs has not ended or the server is away.
   async load() {
     this.round += 1;
     const { round } = this;
@@ -96,17 +96,20 @@ export class Charts {
         if (!isLatest()) return;
         this.curves = curves;
         this.details = details;
+        this.hasFailed = this.isAway = false;
         this.state.textContent = this.what ?? "";
         this.state.classList.remove("is-error");
       } catch (failure) {
+        if (!isLatest()) return;
+        this.hasFailed = true;
+        this.isAway = isAway(failure);
         this.state.textContent = failure.message;
         this.state.classList.add("is-error");
       }
-      if (!isLatest()) return;
       this.draw();
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
       while (document.hidden && isLatest()) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    } while (isLatest() && this.hasOpen);
+    } while (isLatest() && (this.hasOpen || this.isAway));
   }
 
   // Returns the names of metrics. A metric that more runs have comes first. Among equal ones, a metric with more than
@@ -182,7 +185,7 @@ export class Charts {
   draw() {
     const filled = [...this.curves].map(([name, curves]) => [name, curves.length]);
     const charts = this.charts.map(({ zoom: _zoom, ...chart }) => chart);
-    const layout = JSON.stringify([charts, this.ids, this.metrics, filled]);
+    const layout = JSON.stringify([charts, this.ids, this.metrics, filled, this.hasFailed]);
     if (layout === this.layout) {
       for (const index of this.charts.keys()) this.redraw(index);
       return;
@@ -192,7 +195,7 @@ export class Charts {
     this.showLegend();
     const figures = this.charts.map((chart, index) => this.card(chart, index));
     this.cards.replaceChildren(...figures.map(({ figure }) => figure));
-    if (!figures.length) {
+    if (!figures.length && !this.hasFailed) {
       const empty = this.metrics.length ? "No chart yet: add one." : "None of these runs has logged a metric.";
       const hint = this.runs.length ? empty : "No runs to show.";
       this.cards.append(h("p", { class: "amlflow-hint" }, hint));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { studio } from "./page.js";
+import { serve, studio } from "./page.js";
 
 const { aligned, axisValue, firstCharts, readChart, readCharts, scale, shown, smooth, writeCharts, zoomBy } =
   await studio("chart_data");
@@ -111,4 +111,26 @@ test("keys enlarge a part of a chart, move it and show all again", () => {
 test("the seconds of a part of a curve count from the curve's start", () => {
   const curve = { start: 100, steps: [5, 6], times: [150, 160], values: [1, 2] };
   assert.deepEqual(aligned([curve], { x: "time" })[0], [50, 60]);
+});
+
+test("charts come by themselves when the server is back", { timeout: 30_000 }, async () => {
+  globalThis.matchMedia ??= () => ({ matches: false, addEventListener() {}, removeEventListener() {} });
+  const { Charts } = await studio("charts");
+  let answers = 0;
+  const server = await serve(() => {
+    answers += 1;
+    if (answers === 1) return { status: 503, content: JSON.stringify({ message: "The database does not open." }) };
+    return { content: JSON.stringify({ metrics: [] }) };
+  });
+  const charts = new Charts(() => {});
+  charts.setRuns([{ id: "a", final: true }]);
+  const reads = async (text) => {
+    while (!charts.element.textContent.includes(text)) await new Promise((next) => setTimeout(next, 5));
+  };
+  await reads("The database does not open.");
+  assert.ok(!charts.element.textContent.includes("None of these runs"));
+  await reads("None of these runs has logged a metric.");
+  assert.ok(!charts.element.textContent.includes("does not open"));
+  charts.stop();
+  server.close();
 });
