@@ -5,12 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-import posixpath
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
 from typing import IO, Any
 
 import pyarrow as pa
@@ -18,14 +16,13 @@ import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet
 
-from amlflow.data.definition import ENCODINGS, Definition, is_web
+from amlflow.data.definition import ENCODINGS, Definition
 from amlflow.data.errors import DatasetExecutionError, explain_errors
 from amlflow.data.inference import FALSE, TRUE, infer
+from amlflow.data.path_columns import PATH, add_paths, parse_partition
 from amlflow.data.ragged import fill_rows
 from amlflow.data.storage import DataFile
 
-PATH = "Path"
-"""v1's name for the column that ``include_path`` adds."""
 BLOCK = 1 << 20
 """The number of bytes of delimited text that pyarrow parses at once, as pandas has it."""
 LARGE_BLOCK = 64 << 20
@@ -37,7 +34,6 @@ HEAD = 64 << 10
 _OTHER_LENGTH = re.compile(r"Expected \d+ columns, got \d+")
 _CUT_ROW = re.compile(rf"straddles two block boundaries|out of sync|{_OTHER_LENGTH.pattern}")
 """What pyarrow says of a row that is longer than a block, or has a line break where one ends."""
-_DATE_PARTS = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
 
 
 def read_table(
@@ -63,7 +59,7 @@ def read_table(
     table = _join(tables, files, lambda texts: _as_texts(reader, files, options, texts))
     if definition.format == "delimited":
         table = infer(table, options)
-    table = _add_paths(table, tables, files, options)
+    table = add_paths(table, tables, files, options)
     return table.select(columns) if columns is not None else table
 
 
@@ -397,65 +393,3 @@ def _as_texts(
     for file in files:
         tables.append(_read(reader, file, options, _first_names(tables, options), texts))
     return tables
-
-
-def _add_paths(
-    table: pa.Table,
-    tables: Sequence[pa.Table],
-    files: Sequence[DataFile],
-    options: Mapping[str, Any],
-) -> pa.Table:
-    """Return the table with the columns from each row's path. They come first, as in v1."""
-    counts = [part.num_rows for part in tables]
-    columns: dict[str, list[Any]] = {}
-    if options.get("include_path"):
-        columns[PATH] = [
-            file.address if is_web(file.address) else f"/{file.name.lstrip('/')}" for file in files
-        ]
-    if pattern := options.get("partition_format"):
-        for file in files:
-            for name, value in parse_partition(pattern, file).items():
-                columns.setdefault(name, []).append(value)
-    for index, (name, values) in enumerate(columns.items()):
-        cells = pa.array(
-            [value for value, count in zip(values, counts, strict=True) for _ in range(count)]
-        )
-        table = table.add_column(index, name, cells)
-    return table
-
-
-def parse_partition(pattern: str, file: DataFile) -> dict[str, Any]:
-    """Return the values in a file's path, by the names in v1's ``partition_format``.
-
-    Example of a format: ``/{Department}/{Date:yyyy}``.
-
-    Raises:
-        DatasetExecutionError: the path does not have this form.
-    """
-    formats: dict[str, str] = {}
-    expression = ""
-    for text, name, form in re.findall(r"([^{]*)(?:\{(\w+)(?::([^}]*))?\})?", pattern):
-        expression += re.escape(text)
-        if not name:
-            continue
-        if form:
-            formats[name] = re.sub("yyyy|MM|dd|HH|mm|ss", lambda match: _DATE_PARTS[match[0]], form)
-            part = re.sub("yyyy", r"\\d{4}", re.escape(form))
-            part = re.sub("MM|dd|HH|mm|ss", r"\\d{2}", part)
-        else:
-            part = "[^/]+"
-        expression += f"(?P<{name}>{part})"
-    match = re.search(f"{expression}$", "/" + posixpath.join("", file.path.lstrip("/")))
-    if match is None:
-        raise DatasetExecutionError(
-            f"The path of {file.address!r} is not of the form partition_format={pattern!r}."
-        )
-    try:
-        return {
-            name: datetime.strptime(text, formats[name]) if name in formats else text
-            for name, text in match.groupdict().items()
-        }
-    except ValueError:
-        raise DatasetExecutionError(
-            f"The path of {file.address!r} has no time as partition_format={pattern!r} says it."
-        ) from None

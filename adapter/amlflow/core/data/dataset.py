@@ -166,7 +166,7 @@ class AbstractDataset(DatasetBase):
                 f"keys, {self.partition_keys!r}."
             )
         # The partitions need pyarrow, which is loaded when files are looked at.
-        from amlflow.data.tables import parse_partition
+        from amlflow.data.path_columns import parse_partition
 
         pattern = self._definition.options.get("partition_format", "")
         rows = [parse_partition(pattern, file) for file in self._files()] if keys else []
