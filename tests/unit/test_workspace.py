@@ -356,3 +356,9 @@ def test_every_error_here_is_v1s(folder: Path) -> None:
     assert issubclass(UserErrorException, AzureMLException)
     with pytest.raises(AzureMLException):
         Experiment("no workspace", "e")  # type: ignore[arg-type]
+
+
+def test_code_makes_names_of_the_workspaces_id() -> None:
+    workspace = Workspace("s-1", "group", "ws")
+    assert workspace._workspace_id == workspace.get_details()["workspaceid"]
+    assert workspace._workspace_id

@@ -364,11 +364,12 @@ class Workspace(WorkspaceBase, AzureOnly):
         """
         return query_runs(self, Experiment.list(self), expression, include_children, text, order_by)
 
+    _workspace_id = property(lambda self: str(self.get_details()["workspaceid"]))  # for names
+
     def get_details(self) -> dict[str, Any]:
         """Return details of the workspace, with v1's keys.
 
-        Keys that only Azure has, such as "keyVault", are absent. Reading one raises a KeyError that
-        says what to do instead.
+        Keys that only Azure has are absent. Reading one raises a KeyError that says what to do.
         """
         return describe_workspace(
             self,
