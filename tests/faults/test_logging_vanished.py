@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from amlflow.journal.folder import process_folders, tracker_folder
 from amlflow.journal.segment_files import segments_in
 from helpers import logging_processes
+from helpers.removal import remove_at_once
 from helpers.tools import need
 
 LOGS = """
@@ -45,7 +45,7 @@ def without_roots_rights() -> list[str]:
 
 
 def remove_all(folder: Path) -> None:
-    shutil.rmtree(folder.parent.parent)
+    remove_at_once(folder.parent.parent)
 
 
 def cut(folder: Path) -> None:
@@ -55,7 +55,7 @@ def cut(folder: Path) -> None:
 
 def replace_all_by_file(folder: Path) -> None:
     journals = folder.parent.parent
-    shutil.rmtree(journals)
+    remove_at_once(journals)
     journals.write_text("something else")
 
 

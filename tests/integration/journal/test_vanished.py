@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,22 +19,17 @@ from amlflow.layers.journaled import Journaled
 from amlflow.spec import RunChange
 from amlflow.testing.memory import MemoryTracker
 from helpers.flaky_tracker import URI, Moody, away, die, point, start_run, until
+from helpers.removal import remove_at_once
 
 CALLS = 10_000
 
 
-def remove_tree(folder: Path) -> None:
-    """Remove a folder into which another thread writes meanwhile."""
-    while folder.exists():
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def remove_folder(folder: Path) -> None:
-    remove_tree(folder)
+    remove_at_once(folder)
 
 
 def remove_journals(folder: Path) -> None:
-    remove_tree(folder.parent.parent)
+    remove_at_once(folder.parent.parent)
 
 
 def cut_to_nothing(folder: Path) -> None:
@@ -59,7 +53,7 @@ def replace_a_segment(folder: Path) -> None:
 
 
 def replace_folder_by_file(folder: Path) -> None:
-    remove_tree(folder)
+    remove_at_once(folder)
     folder.write_text("something else")
 
 
@@ -72,7 +66,7 @@ def remove_lock(folder: Path) -> None:
 
 
 def remove_notes(folder: Path) -> None:
-    remove_tree(folder / "running")
+    remove_at_once(folder / "running")
     (folder / "process.json").unlink()
 
 
@@ -152,7 +146,7 @@ def test_a_process_that_has_nothing_to_send_goes_on_noted(
     run = start_run(journaled)
     journaled.write_points(run.id, [point()])
     journaled.flush()
-    remove_tree(place)
+    remove_at_once(place)
     until(lambda: said(caplog))
     [folder] = process_folders(place)
     assert (folder.running(), folder.is_alive()) == ([run.id], True)
@@ -175,7 +169,7 @@ def test_without_a_place_the_call_raises_and_what_was_logged_is_delivered(
             journaled.write_points(run.id, [point(value)])
             acknowledged.append(value)
             if value == 5000:
-                remove_tree(settings.folder)
+                remove_at_once(settings.folder)
                 settings.folder.write_text("something else")
 
     with pytest.raises(JournalFull, match=r"could not be logged.*AMLFLOW_JOURNAL_FOLDER"):

@@ -1,0 +1,15 @@
+"""Removes folders that a process is using."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+
+def remove_at_once(folder: Path) -> None:
+    """Remove a folder with all its files at the same moment.
+
+    The process that uses it may notice at any time, and make a new one in its place. That stays.
+    """
+    gone = folder.rename(folder.with_name(f"{folder.name}-gone"))
+    shutil.rmtree(gone)
