@@ -19,8 +19,6 @@ PACKAGES = sorted(
 )
 MAX_LINES = 450
 FOR_TYPE_CHECKERS = (
-    ("amlflow.core.experiment", "amlflow.core.workspace"),
-    ("amlflow.core.runs.base", "amlflow.core.experiment"),
     ("amlflow.core.store", "amlflow.core.experiment"),
     ("amlflow.core.store", "amlflow.core.workspace"),
 )

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 from amlflow.core import html
 from amlflow.core.arguments import (
@@ -44,9 +44,6 @@ from amlflow.core.store import (
 )
 from amlflow.exceptions import ProjectSystemException, UserErrorException
 from amlflow.spec import ExperimentChange, ExperimentRecord, RunRecord
-
-if TYPE_CHECKING:
-    from amlflow.core.workspace import Workspace
 
 DOCS = "https://learn.microsoft.com/python/api/azureml-core/azureml.core.experiment.experiment"
 OWN = "amlflow."
@@ -118,11 +115,6 @@ class Experiment(ExperimentBase):
         return None
 
     # identity
-
-    @property
-    def workspace_object(self) -> Workspace:
-        """v1's deprecated name of :attr:`workspace`."""
-        return self.workspace
 
     @property
     def identity(self) -> str:

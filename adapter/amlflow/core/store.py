@@ -3,8 +3,9 @@
 In v1 the classes create each other: a workspace opens experiments, an experiment opens the
 workspace of a folder, and a run knows its experiment. Here the files import each other in one
 direction only: workspace.py imports experiment.py, which imports runs/. This file declares the base
-classes and functions that experiment.py and runs/ need from workspace.py. Only for type checkers
-and editors does it import the classes themselves: `run.experiment.workspace` is a Workspace.
+classes and functions that experiment.py and runs/ need from workspace.py. It is the only file that
+imports the classes themselves, and only for type checkers and editors: they must know that
+`run.experiment.workspace` is a Workspace. No process makes these two imports.
 """
 
 from __future__ import annotations
@@ -152,6 +153,11 @@ class ExperimentBase(HasWorkspace, HasStore):
     _record: ExperimentRecord
 
     @property
+    def workspace_object(self) -> Workspace:
+        """v1's deprecated name of :attr:`workspace`."""
+        return self.workspace
+
+    @property
     def name(self) -> str:
         return self._record.name
 
@@ -181,9 +187,15 @@ class ExperimentBase(HasWorkspace, HasStore):
         raise NotImplementedError
 
 
-def as_experiment(experiment: ExperimentBase) -> Experiment:
-    """Return the experiment with the type that users know. Every experiment has it."""
-    return cast("Experiment", experiment)
+class HasExperiment(HasStore):
+    """A run, whose experiment has the type that users know."""
+
+    _experiment: ExperimentBase
+
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment that this belongs to."""
+        return cast("Experiment", self._experiment)
 
 
 def experiment_of(workspace: WorkspaceBase, run: RunRecord) -> ExperimentBase:

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING
 
-from amlflow.core.store import ExperimentBase, HasStore, as_experiment
+from amlflow.core.store import HasExperiment
 from amlflow.spec import FINAL, RunChange, RunRecord, transition
-
-if TYPE_CHECKING:
-    from amlflow.core.experiment import Experiment
 
 _following = threading.Lock()
 """The lock for replacing a record, because other threads may change or read it."""
 
 
-class RunBase(HasStore):
+class RunBase(HasExperiment):
     """A run's experiment and its last known record."""
 
-    _experiment: ExperimentBase
     _record: RunRecord
     # The folders in the working folder whose files are stored in the run when it ends.
     _tracked: tuple[str, ...] = ()
@@ -36,11 +31,6 @@ class RunBase(HasStore):
     def _run_id(self) -> str:
         """v1's private name for :attr:`id`. Scripts read it."""
         return self.id
-
-    @property
-    def experiment(self) -> Experiment:
-        """The experiment that the run belongs to."""
-        return as_experiment(self._experiment)
 
     def _reload(self) -> RunRecord:
         """Read the record from the tracker.
