@@ -59,7 +59,8 @@ def error_of_store(
 ) -> AzureMLException | None:
     """Convert an error of a store's client to an error of the contract; None for other errors.
 
-    The innermost HTTP status counts. ``who`` is the subject of the message's sentence, and ``what``
+    If the error itself says nothing known, such as an HTTP status, the error that caused it counts,
+    and so on. ``who`` is the subject of the message's sentence, and ``what``
     names the files. ``show`` returns an error's own text as one line.
     """
     for reason in _chain(error):

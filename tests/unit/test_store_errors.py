@@ -45,6 +45,13 @@ def test_each_error_of_a_client_is_one_of_the_contract(error: Exception, kind: t
     assert type(error_of_store(error, "It", "'f'")) is kind
 
 
+def test_the_outermost_error_that_says_something_counts() -> None:
+    wrapper, cause = client_error("Wrapper", "mlflow.exceptions"), of_status(403)
+    wrapper.__cause__ = cause
+    cause.__cause__ = of_status(503)
+    assert type(error_of_store(wrapper, "It", "'f'")) is AuthenticationException
+
+
 def test_an_error_of_the_program_is_none_of_a_store() -> None:
     assert error_of_store(ValueError("a bug"), "It", "'f'") is None
 

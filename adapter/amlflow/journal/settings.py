@@ -22,7 +22,7 @@ _WORDS = {"": None, "1": True, "true": True, "on": True, "0": False, "false": Fa
 
 @dataclass(frozen=True, slots=True)
 class JournalSettings:
-    """The settings when this process started. docs/configuration.md explains each."""
+    """What the environment says about the journal. docs/configuration.md explains each setting."""
 
     on: bool
     folder: Path
