@@ -82,9 +82,11 @@ class Daemons:
         until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
 
     def process(self, name: str) -> psutil.Process:
+        """Return the process of a daemon, by the number that it has written to its file."""
         return psutil.Process(int((self._folder / "run" / f"{name}.pid").read_text()))
 
     def start(self, name: str) -> None:
+        """Start a daemon again. What it says is in ``again.log``."""
         open_parents(self._folder)
         command = slurm_daemons.commands(self._folder)[name]
         with (self._folder / "again.log").open("ab") as log:
@@ -165,31 +167,35 @@ def node_of(run: Any) -> str:
 
 
 def pids(note: Path) -> list[int]:
+    """Return the processes that a script of this file has written to its note, one an attempt."""
     return [int(line.split()[1]) for line in note.read_text().splitlines()]
 
 
 def end_left(left: list[int]) -> None:
-    """Kill processes of a script that nobody is left on the node to end."""
+    """Kill a script's processes, whose agent has been killed and does not end them."""
     for pid in left:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
 
 def attempts(note: Path) -> int:
+    """Return how many attempts have written to the note."""
     return len(note.read_text().splitlines()) if note.exists() else 0
 
 
 def values(count: int) -> list[int]:
+    """Return all values that ``count`` attempts of :data:`ATTEMPTS` log."""
     return [100 * attempt + value for attempt in range(1, count + 1) for value in range(20)]
 
 
 def check_nothing_is_left(run: Any, note: Path) -> None:
+    """Check that no process of the script or of the run's job is left."""
     assert not any(psutil.pid_exists(pid) for pid in pids(note))
     assert left_by(run) == []
 
 
 def start_again(run: Any) -> None:
-    """Have Slurm start a job again now that it lets wait for a while."""
+    """Let a job that Slurm has put back into the queue start now, and not after a while."""
     job_id = job_of(run)[0]
     until(lambda: job_of(run)[1] in ("PENDING", "RUNNING"))
     with contextlib.suppress(subprocess.CalledProcessError):  # it runs already
