@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from pathlib import Path
@@ -237,3 +238,34 @@ def test_packages_of_a_conda_environment(
 def test_a_clone_needs_a_name() -> None:
     with pytest.raises(UserErrorException, match=r"environment\.clone\(new_name\)"):
         Environment("mine").clone("")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_files_are_read_as_windows_writes_them(tmp_path: Path, encoding: str) -> None:
+    """PowerShell's ``pip freeze > requirements.txt`` writes UTF-16."""
+    file = tmp_path / "requirements.txt"
+    file.write_bytes("six==1.0\r\ntqdm\r\n".encode(encoding))
+    environment = Environment.from_pip_requirements("windows", str(file))
+    assert list(environment.python.conda_dependencies.pip_packages) == ["six==1.0", "tqdm"]
+    file.write_bytes("dependencies:\r\n- python=3.8\r\n- six\r\n".encode(encoding))
+    environment = Environment.from_conda_specification("windows", str(file))
+    assert environment.python.conda_dependencies.get_python_version() == "3.8"
+
+
+def test_a_requirements_file_that_is_not_a_text_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "requirements.txt"
+    file.write_bytes(b"six  # caf\xe9\n")
+    with pytest.raises(UserErrorException, match=r"requirements.txt' is not a text file in UTF-8"):
+        Environment.from_pip_requirements("latin", str(file))
+
+
+def test_a_list_in_a_conda_file_is_named_in_short(tmp_path: Path) -> None:
+    file = tmp_path / "conda.yml"
+    names = "abcdefghi"
+    bomb = "".join(
+        f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in itertools.pairwise(names)
+    )
+    file.write_text(f"a: &a [x]\n{bomb}dependencies: [*i]\n")
+    with pytest.raises(UserErrorException) as raised:
+        Environment.from_conda_specification("bomb", str(file))
+    assert len(raised.value.message) < 1000

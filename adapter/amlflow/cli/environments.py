@@ -31,6 +31,12 @@ from amlflow.core.scripts.environment import (
 from amlflow.core.store import tracker_of
 from amlflow.environments import kept
 from amlflow.environments.kept_images import KeptImage, list_images, remove_image
+from amlflow.environments.kept_rooms import (
+    KeptRoom,
+    find_unused_rooms,
+    list_rooms,
+    remove_unused_rooms,
+)
 from amlflow.exceptions import (
     AzureMLException,
     ComputeTargetException,
@@ -43,7 +49,7 @@ from amlflow.whole_files import write_text
 
 logger = logging.getLogger("amlflow")
 
-Local = kept.KeptEnvironment | KeptImage
+Local = kept.KeptEnvironment | KeptImage | KeptRoom
 DAY_S = 86_400.0
 RESOLVED = "requirements.txt"
 
@@ -64,7 +70,7 @@ def list_environments(*, curated: bool, **where: Any) -> list[dict[str, Any]]:
             {"name": name, "version": CURATED_VERSION, "curated": True, **_show_local(None)}
             for name in sorted(curated_definitions())
         ]
-    all_local: list[Local] = [*kept.list_environments(), *local_images]
+    all_local: list[Local] = [*kept.list_environments(), *local_images, *list_rooms()]
     return rows + [
         {"name": None, "version": None, **_show_local(local)}
         for local in all_local
@@ -201,9 +207,10 @@ def prune(*, older_than: str, dry_run: bool, **where: Any) -> list[dict[str, Any
     images, local_images = _list_images()
     all_local: list[Local] = [*kept.list_environments(), *local_images]
     unused = {local.key: _show_local(local) for local in all_local if local.last_used <= limit}
+    unused |= {room.key: _show_local(room) for room in find_unused_rooms(older_than_s)}
     if dry_run:
         return list(unused.values())
-    keys = kept.remove_unused(older_than_s)
+    keys = [*kept.remove_unused(older_than_s), *remove_unused_rooms(older_than_s)]
     if images is not None:
         keys += [
             image.key
@@ -310,7 +317,9 @@ def _show_local(local: Local | None) -> dict[str, Any]:
     if isinstance(local, KeptImage):
         kind, disk_bytes = "image", local.disk_bytes
     else:
-        kind, disk_bytes = "virtual environment", local.disk_bytes()
+        is_room = isinstance(local, KeptRoom)
+        kind = "amlflow's own files" if is_room else "virtual environment"
+        disk_bytes = local.disk_bytes()
     last_used = datetime.fromtimestamp(local.last_used, timezone.utc)
     return {
         "kind": kind,

@@ -24,6 +24,7 @@
     wheels.py             wheels of a workspace: their addresses, and copies on this machine
     kept.py               the environments on this machine: list, last use, remove
     kept_images.py        the same for images
+    kept_rooms.py         the same for rooms
     errors.py             the exceptions of a build
 
 Begin with ``ensure`` in building.py. Nothing here knows a tracker, a run or a compute target.

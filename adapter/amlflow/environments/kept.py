@@ -56,12 +56,17 @@ class KeptEnvironment:
 
     def disk_bytes(self) -> int:
         """How many bytes removing it would free. Files that it shares with others do not count."""
-        total = 0
-        for parent, _, names in os.walk(self.path):
-            for name in names:
-                status = os.lstat(os.path.join(parent, name))
-                total += status.st_blocks * 512 if status.st_nlink == 1 else 0
-        return total
+        return disk_bytes_of(self.path)
+
+
+def disk_bytes_of(folder: Path) -> int:
+    """How many bytes removing a folder would free. Files that have other links do not count."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            status = os.lstat(os.path.join(parent, name))
+            total += status.st_blocks * 512 if status.st_nlink == 1 else 0
+    return total
 
 
 def environments_folder() -> Path:

@@ -13,22 +13,35 @@ from pathlib import Path
 def make_once(folder: Path, fill: Callable[[Path], object]) -> Path:
     """Return the folder. Make it if it is not there: beside its place, and renamed when whole.
 
-    ``fill`` makes the folder at the path that it gets. The parents of that path exist.
+    The folder's time is when it was last used (kept_rooms.py). ``fill`` makes the folder at the
+    path that it gets. The parents of that path exist.
 
     Raises:
         OSError: the folder cannot be made. The exceptions of ``fill`` are raised, too.
     """
-    if folder.is_dir():
+    if _note_use(folder):
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
     try:
         fill(staging)
+        _note_use(staging)  # a copied folder has the time of its original
         with contextlib.suppress(OSError):  # another process has just made the same folder
             os.rename(staging, folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return folder
+
+
+def _note_use(folder: Path) -> bool:
+    """Set the time of a folder's last use. Returns whether the folder is there."""
+    try:
+        os.utime(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:  # another user's, or on a read-only disk
+        return folder.is_dir()
+    return True
 
 
 def let_all_read(folder: Path, *, mode: int) -> None:

@@ -104,6 +104,14 @@ def _hashes_of(line: str, plan: Plan) -> list[str]:
 def _add_conda(line: str, plan: Plan, packages: list[str]) -> None:
     if line.startswith("-"):  # such as "-r base.yml" in a list of conda's packages
         raise EnvironmentBuildException(f"{line!r} is not a package of conda. Remove it.")
+    channel, _, name = line.rpartition("::")
+    if "://" in channel:  # the address of a channel
+        line = name
+    elif "://" in line:
+        raise EnvironmentBuildException(
+            f"{redact(line)!r} is the address of a package's file. Name the package, and its "
+            "channel in the list of channels."
+        )
     names, package = read_names(), parse_conda_package(line)
     if package.name in ("python", "pip"):
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import shlex
@@ -221,12 +222,21 @@ def _read(path: Path, text: str, depth: int) -> list[str]:
             raise EnvironmentBuildException(
                 f"The requirements file {str(path)!r} has more than {MAX_FILE} bytes."
             )
-        return path.read_text(encoding="utf-8-sig").splitlines()
+        return decode_text(path.read_bytes()).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not a text file"
         raise EnvironmentBuildException(
             f"The file {str(path)!r}, which the line {text!r} names, cannot be read: {reason}."
         ) from error
+
+
+def decode_text(content: bytes) -> str:
+    """Decode a file that a user or Windows has written: UTF-8, or UTF-16 with its mark.
+
+    ``pip freeze > requirements.txt`` writes UTF-16 in PowerShell. Raises UnicodeDecodeError.
+    """
+    is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_utf_16 else "utf-8-sig")
 
 
 def _to_absolute(package: str, folders: Sequence[Path]) -> str:
@@ -242,7 +252,11 @@ def _first_word(package: str) -> str:
 
 
 def _looks_local(text: str) -> bool:
-    return text.startswith((".", "/", "~")) or text.endswith((".whl", ".tar.gz", ".zip"))
+    return (
+        text.startswith((".", "/", "~"))
+        or text.endswith((".whl", ".tar.gz", ".zip"))
+        or "/" in text.partition("[")[0]  # such as folder/
+    )
 
 
 def names_local_file(line: str) -> bool:

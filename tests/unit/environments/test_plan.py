@@ -8,6 +8,7 @@ import pytest
 from amlflow.environments.conda_packages import parse_conda_package
 from amlflow.environments.errors import EnvironmentBuildException
 from amlflow.environments.plan import Plan, plan_of
+from amlflow.environments.requirement_lines import names_local_file
 from amlflow.environments.specification import Specification
 
 A, B = f"sha256:{'a' * 64}", f"sha512:{'b' * 128}"
@@ -223,3 +224,22 @@ def test_secrets_are_not_shown() -> None:
 def test_the_name_of_a_package_of_conda() -> None:
     package = parse_conda_package("Backports_Functools=1.0")
     assert (package.name, package.version) == ("backports-functools", "==1.0.*")
+
+
+def test_the_address_of_a_channel_is_left_out_and_that_of_a_file_refused() -> None:
+    assert plan_of(Specification(conda=("https://a.example/c::six=1",))).requirements == [
+        "six==1.*"
+    ]
+    with pytest.raises(EnvironmentBuildException) as raised:
+        plan_of(Specification(conda=("https://me:secret@a.example/six-1-0.conda",)))
+    assert "is the address of a package's file. Name the package" in raised.value.message
+    assert "secret" not in raised.value.message
+
+
+@pytest.mark.parametrize("line", ["own/", "folders/own", "own/[extra]"])
+def test_a_folder_is_known_by_its_slash(tmp_path: Path, line: str) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "folders/own").mkdir(parents=True)
+    [requirement] = plan_of(Specification(pip=(line,), folders=(str(tmp_path),))).requirements
+    assert requirement.startswith(f"{tmp_path}/")
+    assert names_local_file(line)

@@ -85,6 +85,7 @@ def test_a_look_reads_and_starts_nothing_that_a_definition_names(
     monkeypatch.setattr(commands, "find_images", lambda: None)  # the engine is not asked
     monkeypatch.setattr(commands, "_find_local", record := Recording())
     monkeypatch.setattr(kept, "list_environments", list)
+    monkeypatch.setattr(commands, "list_rooms", list)
     monkeypatch.setattr(commands.Where, "workspace", lambda self: workspace)
     with caplog.at_level(logging.WARNING):
         names = [row["name"] for row in commands.list_environments(curated=False)]

@@ -10,6 +10,7 @@ import copy
 import logging
 import os
 import re
+import reprlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -27,6 +28,8 @@ logger = logging.getLogger("amlflow")
 NAME = "project_environment"
 _CHANNELS = ("anaconda", "conda-forge")
 _HEADER = "# A conda environment: `conda env create -f FILE` makes it.\n"
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel = 2  # YAML's anchors can make a list of any size
 
 
 class CondaDependencies(Settings):
@@ -310,18 +313,28 @@ def requirements_in(path: str | os.PathLike[str]) -> list[str]:
 
     Raises:
         FileNotFoundError: the file does not exist, as in v1.
+        UserErrorException: the file is not a text.
     """
-    from amlflow.environments.requirement_lines import join_lines  # few scripts read such a file
+    # Few scripts read such a file.
+    from amlflow.environments.requirement_lines import decode_text, join_lines
 
-    return list(join_lines(Path(path).read_text(encoding="utf-8-sig").splitlines()))
+    try:
+        return list(join_lines(decode_text(Path(path).read_bytes()).splitlines()))
+    except UnicodeDecodeError as error:
+        raise UserErrorException(
+            f"{str(path)!r} is not a text file in UTF-8: {error.reason} at byte {error.start}. "
+            "Save it as UTF-8."
+        ) from error
 
 
 def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
     import yaml  # takes long to import, and few scripts read or write such a file
 
+    from amlflow.environments.requirement_lines import decode_text  # as above
+
     failure = UserErrorException(f"{str(path)!r} is not a conda environment file, which is YAML.")
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        content = yaml.safe_load(decode_text(Path(path).read_bytes()))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise failure from error
     if not isinstance(content, dict):
@@ -331,7 +344,9 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def _check_list(value: Any, where: str | os.PathLike[str]) -> list[Any]:
     if value is not None and not isinstance(value, list):
-        raise UserErrorException(f"{where} has {value!r} where a list of packages is expected.")
+        raise UserErrorException(
+            f"{where} has {_SHORT.repr(value)} where a list of packages is expected."
+        )
     return value or []
 
 
@@ -339,7 +354,9 @@ def _check_texts(value: Any, where: str | os.PathLike[str]) -> list[str]:
     texts = _check_list(value, where)
     for text in texts:
         if not isinstance(text, str):
-            raise UserErrorException(f"{where} has {text!r} where a package is expected.")
+            raise UserErrorException(
+                f"{where} has {_SHORT.repr(text)} where a package is expected."
+            )
     return list(texts)
 
 
