@@ -247,11 +247,14 @@ class _Build:
         """Make the environment in a temporary folder, and rename that when it is complete."""
         kept.remove_leftovers(self._key, self._folder)
         try:
+            self._path.mkdir()
             self._write_log()
             self._make()
             folder = self._folder / self._key
             shutil.rmtree(folder, ignore_errors=True)  # without a note, it is not complete
             os.rename(self._path, folder)
+        except PermissionError as error:
+            raise kept.not_writable(self._folder, error) from error
         except OSError as error:
             raise EnvironmentBuildException(
                 f"The environment could not be written to {str(self._folder)!r}: "

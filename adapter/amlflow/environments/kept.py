@@ -114,11 +114,12 @@ def make_folder() -> Path:
                 # for locking.
                 locks.chmod(folder.stat().st_mode & 0o777)
     except OSError as error:
-        raise _not_writable(folder, error) from error
+        raise not_writable(folder, error) from error
     return folder
 
 
-def _not_writable(folder: Path, error: OSError) -> EnvironmentBuildException:
+def not_writable(folder: Path, error: OSError) -> EnvironmentBuildException:
+    """Return the exception for a folder of environments in which this user may not write."""
     return EnvironmentBuildException(
         f"Environments cannot be stored in {str(folder)!r}: {error.strerror or error}. Set "
         f"{FOLDER_SETTING} to another folder."
@@ -284,7 +285,7 @@ def hold_lock(
                     "The build of the environment was canceled."
                 ) from None
         except OSError as error:
-            raise _not_writable(folder, error) from error
+            raise not_writable(folder, error) from error
     try:
         yield
     finally:

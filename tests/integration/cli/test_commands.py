@@ -21,7 +21,6 @@ from amlflow.journal.folder import ProcessFolder, note_refused
 from amlflow.layers.stack import open_direct
 from amlflow.query.document import FIELDS
 from amlflow.spec import Unavailable
-from helpers import wheels
 from mlflow import MlflowClient
 
 
@@ -318,34 +317,6 @@ def test_submit_script(cli: Any, store: str, folder: Path, jobs: Path) -> None:
     assert (done.json["status"], done.json["script_name"]) == ("Completed", "train.py")
     assert done.json["_experiment_name"] == "testexperiment"
     assert "got ['--epochs', '3', '-o']" in done.err
-
-
-def test_submit_script_runs_with_the_packages_of_its_run_configuration(
-    cli: Any, store: str, folder: Path, jobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The guide's line, as after ``folder attach`` and a package more in the file that it made."""
-    wheels.write_tiny(tmp_path / "wheels", "amlflow-tiny", "1.0")
-    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path / "wheels"))
-    (folder / "train.py").write_text(
-        "import sys\nfrom azureml.core import Run\n"
-        "try:\n    import amlflow_tiny\nexcept ImportError:\n    sys.exit('it is not there')\n"
-        "Run.get_context().log('version', amlflow_tiny.VERSION)\nprint('with', sys.prefix)\n"
-    )
-    cli("folder", "attach", "-w", "w", "-e", "testexperiment")
-    (folder / ".azureml/local.runconfig").rename(folder / ".azureml/sklearn.runconfig")
-    words = ("run", "submit-script", "-c", "sklearn", "-e", "testexperiment", "train.py")
-    before = cli(*words)
-    assert (before.code, json.loads(before.out)["status"]) == (1, "Failed")
-    assert "it is not there" in before.err
-
-    packages = folder / ".azureml/conda_dependencies.yml"
-    packages.write_text(f"{packages.read_text()}  - amlflow-tiny\n")
-    done = cli(*words)
-    assert (done.code, done.json["status"]) == (0, "Completed")
-    assert f"with {os.environ['AMLFLOW_ENVIRONMENTS']}" in done.err
-    run, _ = Experiment(Workspace.from_config(), "testexperiment").get_runs()
-    assert run.get_metrics() == {"version": "1.0"}
-    assert run.get_details()["environment"]["packages"] == ["amlflow-tiny==1.0"]
 
 
 def test_submit_script_ends_with_the_scripts_success(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from amlflow.cli import main
 from amlflow.environments import kept
-from azureml.core import Environment, Workspace
+from azureml.core import Environment, Experiment, Workspace
 from azureml.core.conda_dependencies import CondaDependencies
 from helpers import wheels
 from helpers.submitted_jobs import submit, wait_for_end
@@ -128,3 +128,31 @@ def test_what_is_wrong_is_said(workspace: Workspace, amlflow: Any) -> None:
         assert error.startswith("ERROR: "), words
         assert message in error
     assert sorted(os.listdir()) == before
+
+
+def test_submit_script_runs_with_the_packages_of_its_run_configuration(
+    cli: Any, store: str, folder: Path, jobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guide's line, as after ``folder attach`` and a package more in the file that it made."""
+    wheels.write_tiny(tmp_path / "wheels", "amlflow-tiny", "1.0")
+    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path / "wheels"))
+    (folder / "train.py").write_text(
+        "import sys\nfrom azureml.core import Run\n"
+        "try:\n    import amlflow_tiny\nexcept ImportError:\n    sys.exit('it is not there')\n"
+        "Run.get_context().log('version', amlflow_tiny.VERSION)\nprint('with', sys.prefix)\n"
+    )
+    cli("folder", "attach", "-w", "w", "-e", "testexperiment")
+    (folder / ".azureml/local.runconfig").rename(folder / ".azureml/sklearn.runconfig")
+    words = ("run", "submit-script", "-c", "sklearn", "-e", "testexperiment", "train.py")
+    before = cli(*words)
+    assert (before.code, json.loads(before.out)["status"]) == (1, "Failed")
+    assert "it is not there" in before.err
+
+    packages = folder / ".azureml/conda_dependencies.yml"
+    packages.write_text(f"{packages.read_text()}  - amlflow-tiny\n")
+    done = cli(*words)
+    assert (done.code, done.json["status"]) == (0, "Completed")
+    assert f"with {os.environ['AMLFLOW_ENVIRONMENTS']}" in done.err
+    run, _ = Experiment(Workspace.from_config(), "testexperiment").get_runs()
+    assert run.get_metrics() == {"version": "1.0"}
+    assert run.get_details()["environment"]["packages"] == ["amlflow-tiny==1.0"]

@@ -8,6 +8,7 @@ import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from amlflow.environments import building, kept
@@ -156,6 +157,23 @@ def test_a_folder_that_may_not_be_written(
         monkeypatch.setattr(Path, "mkdir", refuse)
     else:
         monkeypatch.setattr("filelock.FileLock.acquire", refuse)
+    with pytest.raises(EnvironmentBuildException) as raised:
+        building.ensure(NEEDED, io.StringIO())
+    assert raised.value.message.endswith(
+        ": Permission denied. Set AMLFLOW_ENVIRONMENTS to another folder."
+    )
+
+
+def test_a_folder_in_which_this_user_may_only_lock(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another user has locked the same key before: the lock's file is there."""
+    mkdir = Path.mkdir
+
+    def refuse_staging(path: Path, *arguments: Any, **named: Any) -> None:
+        refuse() if path.name.startswith(kept.STAGING) else mkdir(path, *arguments, **named)
+
+    monkeypatch.setattr(Path, "mkdir", refuse_staging)
     with pytest.raises(EnvironmentBuildException) as raised:
         building.ensure(NEEDED, io.StringIO())
     assert raised.value.message.endswith(
