@@ -17,7 +17,7 @@ PASSED = (signal.SIGUSR1, signal.SIGUSR2)
 class PassedSignals:
     """The signals that this process passes on. It is made in the main thread.
 
-    While there is no process to pass them to, they have no effect.
+    Before and after :meth:`to`, they have no effect.
     """
 
     def __init__(self) -> None:
