@@ -38,8 +38,11 @@ class OwnPaths:
             real_path = resolve_links(path)
             if top is not None and top.is_relative_to(real_path):
                 continue
-            candidates = {real_path, *_companions(real_path)}
-            if real_path != path:
+            candidates = {real_path}
+            may_be_file = not real_path.is_dir()
+            if may_be_file:
+                candidates.update(_companions(real_path))
+            if may_be_file and real_path != path:
                 # If the database is a link, SQLite keeps its files beside the link's target. An
                 # older one may have kept them beside the link.
                 candidates.update(_companions(resolve_links(path.parent) / path.name))

@@ -154,11 +154,13 @@ def check_experiment_name(name: str) -> str:
 
 def check_surrogates(what: str, text: str) -> str:
     """Return the text if UTF-8 can encode it. Raises :class:`Refused` if not."""
-    if any("\ud800" <= char <= "\udfff" for char in text):
+    try:
+        text.encode()
+    except UnicodeEncodeError:
         raise Refused(
             f"The value of {what} holds half a surrogate pair ({shorten(text)!r}), which neither "
             "databases nor file systems take."
-        )
+        ) from None
     return text
 
 

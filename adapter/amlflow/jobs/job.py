@@ -143,9 +143,17 @@ class Job:
         """The ids of the runs that share this job's folder."""
         return [self.run_id, *self.others]
 
+    def to_content(self) -> dict[str, Any]:
+        """Return what :meth:`from_content` takes. Its values are the job's own, and no copies."""
+        content = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        for key in ("target", "distribution"):
+            if content[key] is not None:
+                content[key] = dataclasses.asdict(content[key])
+        return content
+
     @classmethod
     def from_content(cls, content: Mapping[str, Any]) -> Job:
-        """Make a job from the result of :func:`dataclasses.asdict`.
+        """Make a job from the result of :meth:`to_content`.
 
         Raises:
             KeyError: the target is missing.
@@ -213,7 +221,7 @@ class JobFolder:
 
         Only this user may read it, since the environment variables may contain secrets.
         """
-        self.put(self.job, dataclasses.asdict(job))
+        self.put(self.job, job.to_content())
 
     def put(self, path: Path, content: dict[str, Any]) -> None:
         """Write a JSON file of the folder completely or not at all."""

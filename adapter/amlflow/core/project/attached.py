@@ -8,6 +8,7 @@ folder.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,13 @@ from amlflow.whole_files import write_json
 
 def find_project_file(name: str) -> Path | None:
     """Find ``.azureml/NAME`` in the working folder, or in the nearest folder above it."""
-    start = Path.cwd()
-    paths = (folder / FOLDER / name for folder in (start, *start.parents))
-    return next((path for path in paths if path.is_file()), None)
+    folder, below = os.getcwd(), ""
+    while folder != below:  # the root is the folder above itself
+        path = os.path.join(folder, FOLDER, name)
+        if os.path.isfile(path):
+            return Path(path)
+        folder, below = os.path.dirname(folder), folder
+    return None
 
 
 class Attached:

@@ -94,7 +94,7 @@ def encode_job(job: Job) -> str:
 
 
 def _content_of(job: Job) -> dict[str, Any]:
-    return dataclasses.asdict(dataclasses.replace(job, environ={}))
+    return dataclasses.replace(job, environ={}).to_content()
 
 
 def _encode(content: Mapping[str, Any]) -> str:
