@@ -23,6 +23,7 @@ from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypeGuard, TypeVar
+from urllib.parse import urlsplit
 
 from amlflow.spec import Kind, Status
 from amlflow.times import EARLIEST, LATEST
@@ -132,6 +133,17 @@ def keep_id(value: object, column: str = "id") -> TypeGuard[str]:
     if not is_id(value):
         leave_out(show_value(value), column, _AN_ID, show_value(value))
     return is_id(value)
+
+
+def to_location(text: str) -> str:
+    """Parse a path or an address of files: a text that ``urlsplit`` and ``urljoin`` can take."""
+    if text.isascii() and "[" not in text and "]" not in text:  # the fast way for most texts
+        return text
+    try:
+        urlsplit(text)
+    except ValueError:
+        raise Malformed("a path, or an address with a valid host") from None
+    return text
 
 
 def to_name(text: str) -> str:

@@ -108,8 +108,8 @@ def redirect_target(url: str, method: str, status: int, location: str | None, wh
     refused, since nothing would be written. A refusal is :class:`Unavailable`, as it may pass: for
     example, a login page is gone after the login.
     """
-    target = urljoin(url, location or "")
     try:
+        target = urljoin(url, location or "")
         here, there = origin(url), origin(target)
     except ValueError:
         raise foreign(where, "it redirects to what is not an address") from None

@@ -15,11 +15,13 @@ from amlflow.spec import RunNotFound
 from amlflow.tracker_data import (
     is_id,
     keep_id,
+    parse,
     read_number,
     read_text,
     read_texts,
     read_whole,
     show_value,
+    to_location,
 )
 
 from amlflow_mlflow.entities import Experiment, ModelVersion, Row, Run, RunData, RunInfo
@@ -27,7 +29,7 @@ from amlflow_mlflow.records import NAME
 
 _TEXTS = {str}
 _NUMBERS = {float}
-_RUN_TEXTS = ("status", "artifact_uri", "lifecycle_stage", "run_name", "user_id")
+_RUN_TEXTS = ("status", "lifecycle_stage", "run_name", "user_id")
 _RUN_TIMES = ("start_time", "end_time")
 
 
@@ -44,7 +46,7 @@ def type_info(info: Any) -> RunInfo:
         status=texts["status"] or "",
         start_time=times["start_time"] or 0,
         end_time=times["end_time"],
-        artifact_uri=texts["artifact_uri"] or "",
+        artifact_uri=parse(run_id, "artifact_uri", info.artifact_uri, to_location) or "",
         lifecycle_stage=texts["lifecycle_stage"] or "",
         run_name=texts["run_name"],
         user_id=texts["user_id"],
@@ -114,7 +116,9 @@ def type_experiment(experiment: Any) -> Experiment | None:
         experiment_id=str(experiment.experiment_id),
         name=name,
         lifecycle_stage=read_text(owner, "lifecycle_stage", experiment.lifecycle_stage) or "",
-        artifact_location=read_text(owner, "artifact_location", experiment.artifact_location),
+        artifact_location=parse(
+            owner, "artifact_location", experiment.artifact_location, to_location
+        ),
         creation_time=read_whole(owner, "creation_time", experiment.creation_time),
         last_update_time=read_whole(owner, "last_update_time", experiment.last_update_time),
         tags=type_texts(owner, experiment.tags),
@@ -134,7 +138,7 @@ def type_version(version: Any) -> ModelVersion | None:
         creation_timestamp=read_whole(owner, "creation_time", version.creation_timestamp),
         user_id=read_text(owner, "user_id", version.user_id),
         description=read_text(owner, "description", version.description),
-        source=read_text(owner, "source", version.source),
+        source=parse(owner, "source", version.source, to_location),
         run_id=read_text(owner, "run_id", version.run_id),
         tags=type_texts(owner, version.tags),
     )

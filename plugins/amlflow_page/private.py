@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from amlflow.tracker_data import read_text
+from amlflow.tracker_data import parse, to_location
 from mlflow.exceptions import MlflowException
 from mlflow.server import handlers
 
@@ -60,7 +60,7 @@ def artifacts_of(run_id: str) -> tuple[Any, str]:
         if error.message.endswith("cannot be None"):  # a column of its row is empty
             return NoFiles(), ""
         raise
-    root = read_text(run_id, "artifact_uri", run.info.artifact_uri)
+    root = parse(run_id, "artifact_uri", run.info.artifact_uri, to_location)
     if not root:
         return NoFiles(), ""
     if not handlers._is_servable_proxied_run_artifact_root(root):

@@ -18,7 +18,7 @@ from helpers.hostile_reads import open_page, read_by_command, read_by_page
 from helpers.hostile_runs import ThreeRuns, read_all
 
 NOT_UTF8 = "a text that is not in UTF-8"
-VALUES = (b"\xff\x00", "text", NOT_UTF8, 9e999, 2**62, None)
+VALUES = (b"\xff\x00", "text", "file://[", NOT_UTF8, 9e999, 2**62, None)
 COLUMNS = {
     "tags": ("key", "value"),
     "params": ("key", "value"),

@@ -170,6 +170,31 @@ def test_no_call_follows_a_redirect_to_another_origin(
     assert listener.heard == []
 
 
+@pytest.mark.parametrize("target", ["http://[", "//[x", "http://127.0.0.1:99999/", "http://a:b/"])
+def test_a_redirect_to_what_is_not_an_address_is_an_outage(tmp_path: Path, target: str) -> None:
+    with server(Reply(b"", None, 307, (("Location", target),))) as (_, uri):
+        for call in calls_of(uri, tmp_path / "file").values():
+            with tried_once(), pytest.raises(Unavailable, match="not an address"):
+                call()
+
+
+@pytest.mark.parametrize("place", ["", "file://[", "mlflow-artifacts://[/0", "http://[x]/0", "//["])
+def test_no_file_is_where_the_server_names_no_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """An empty path would be the working folder."""
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "own").touch()
+    monkeypatch.chdir(tmp_path / "work")
+    with server(run_answer(place), get=True) as (_, uri):
+        calls = calls_of(uri, tmp_path / "file")
+        assert calls["list"]() == []
+        for name in ("upload", "download", "agent's upload"):
+            with tried_once(), pytest.raises(AzureMLException):
+                calls[name]()
+    assert [path.name for path in Path().iterdir()] == ["own"]
+
+
 def test_https_on_the_same_host_and_port_is_another_origin(tmp_path: Path) -> None:
     with server(None) as (proxy, uri):
         calls = calls_of(uri, tmp_path / "file")

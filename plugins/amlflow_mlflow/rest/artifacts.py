@@ -19,7 +19,7 @@ from amlflow_mlflow.answers import foreign, is_attachment, number, origin, parse
 from amlflow_mlflow.artifact_clients import open_client
 from amlflow_mlflow.entities import FileEntry
 from amlflow_mlflow.errors import MlflowError
-from amlflow_mlflow.local_artifacts import LocalArtifacts, folder_of
+from amlflow_mlflow.local_artifacts import open_folder
 from amlflow_mlflow.rest import direct_transfer, page_route, settings
 from amlflow_mlflow.rest.connection import CHUNK_BYTES, Answer, Connection
 from amlflow_mlflow.rest.messages import MALFORMED
@@ -44,9 +44,9 @@ def open_artifacts(root: str, connection: Connection) -> ArtifactStore:
     The URI may be of another server, as any user who creates an experiment chooses its location. No
     credentials are sent there: if this client has any, :class:`Refused` is raised.
     """
-    folder = folder_of(root)
-    if folder is not None:
-        return LocalArtifacts(folder)
+    local = open_folder(root)
+    if local is not None:
+        return local
     if root.startswith((_SERVED, "http:", "https:")):
         is_here = _is_here(root, connection)
         if not is_here and settings.has_credentials(connection.uri):

@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from amlflow.tracker_data import parse, to_location
+
 from amlflow_mlflow.answers import number, text
 from amlflow_mlflow.entities import Experiment, ModelVersion, Row, Run, RunData, RunInfo
 from amlflow_mlflow.rest.old_names import from_server
@@ -44,12 +46,12 @@ def to_inputs(message: Message) -> set[tuple[str, str]]:
 def to_run_info(message: Message) -> RunInfo:
     """Parse a run's info: the ``run_info`` of ``runs/update``."""
     return RunInfo(
-        run_id=_id(message.get("run_id") or message["run_uuid"]),
+        run_id=(run_id := _id(message.get("run_id") or message["run_uuid"])),
         experiment_id=_id(message["experiment_id"]),
         status=text(message["status"]),
         start_time=number(message.get("start_time", 0)),
         end_time=_optional(message.get("end_time"), number),
-        artifact_uri=text(message.get("artifact_uri", "")),
+        artifact_uri=_location(run_id, "artifact_uri", message) or "",
         lifecycle_stage=text(message.get("lifecycle_stage", "active")),
         run_name=_optional(message.get("run_name"), text),
         user_id=_optional(message.get("user_id"), text),
@@ -62,7 +64,7 @@ def to_experiment(message: Message) -> Experiment:
         experiment_id=_id(message["experiment_id"]),
         name=text(message["name"]),
         lifecycle_stage=text(message.get("lifecycle_stage", "active")),
-        artifact_location=_optional(message.get("artifact_location"), text),
+        artifact_location=_location(message["experiment_id"], "artifact_location", message),
         creation_time=_optional(message.get("creation_time"), number),
         last_update_time=_optional(message.get("last_update_time"), number),
         tags=_entries(message.get("tags")),
@@ -77,7 +79,7 @@ def to_version(message: Message) -> ModelVersion:
         creation_timestamp=_optional(message.get("creation_timestamp"), number),
         user_id=_optional(message.get("user_id"), text),
         description=_optional(message.get("description"), text),
-        source=_optional(message.get("source"), text),
+        source=_location(message["name"], "source", message),
         run_id=_optional(message.get("run_id"), text),
         tags=_entries(message.get("tags")),
     )
@@ -118,6 +120,11 @@ def _id(value: Any) -> str:
     if not text(value):
         raise ValueError("an id is empty")
     return text(value)
+
+
+def _location(owner: str, key: str, message: Message) -> str | None:
+    """Parse a path or address of files. Users choose it, so a wrong one counts as absent."""
+    return parse(owner, key, _optional(message.get(key), text), to_location)
 
 
 def _optional(value: Any, take: Any) -> Any:

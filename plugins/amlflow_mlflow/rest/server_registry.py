@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from amlflow.spec import ModelNotFound, Refused, RunNotFound
+from amlflow.tracker_data import to_location
 
 from amlflow_mlflow.answers import foreign, text
 from amlflow_mlflow.entities import ModelVersion, Page
@@ -109,7 +110,7 @@ class ServerRegistry:
             "model-versions/get-download-uri",
             _ids(name, version),
             "artifact_uri",
-            text,
+            lambda location: to_location(text(location)),
             _missing(name, version),
         )
 
