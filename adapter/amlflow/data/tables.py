@@ -7,8 +7,8 @@ import io
 import json
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import IO, Any
 
 import pyarrow as pa
@@ -145,39 +145,34 @@ def _read_delimited(
     encoding = ENCODINGS[options.get("encoding", "utf8")]
     separator = options.get("separator", ",")
 
-    def parse(source: Any, encoding: str, width: int, skipped: int) -> pa.Table:
-        all_names = _unique_names(cells + [""] * (width - len(cells)))
-        rest = (encoding, all_names, skipped)
-        try:
-            return _parse_delimited(source, *rest, options, texts, BLOCK)
-        except pa.ArrowInvalid as error:
-            if not _CUT_ROW.search(str(error)):
-                raise
-        large = {**options, "support_multi_line": True}
-        with _at_beginning(source, file) as again:
-            return _parse_delimited(again, *rest, large, texts, LARGE_BLOCK)
+    def parse(source: Any, encoding: str, width: int, skipped: int, is_large: bool) -> pa.Table:
+        return _parse_delimited(
+            source,
+            encoding,
+            _unique_names(cells + [""] * (width - len(cells))),
+            skipped,
+            {**options, "support_multi_line": True} if is_large else options,
+            texts,
+            LARGE_BLOCK if is_large else BLOCK,
+        )
 
+    whole = (encoding, len(cells or first), lines if has_header else 0)
     try:
-        return parse(stream, encoding, len(cells or first), lines if has_header else 0)
+        return parse(stream, *whole, is_large=False)
+    except pa.ArrowInvalid as error:
+        if not _CUT_ROW.search(str(error)):
+            raise
+    try:
+        # A stream is opened again: a thread of pyarrow may still read ahead from the first one.
+        with ExitStack() as stack:
+            again = stream if isinstance(stream, str) else stack.enter_context(file.open())
+            return parse(again, *whole, is_large=True)
     except pa.ArrowInvalid as error:
         if not _OTHER_LENGTH.search(str(error)):
             raise
     filled, width = fill_rows(file.open, file.address, encoding, separator, len(cells or first))
     with filled:
-        return parse(filled, "utf-8", width, 1 if has_header else 0)
-
-
-@contextmanager
-def _at_beginning(source: Any, file: DataFile) -> Iterator[Any]:
-    """Return a path or stream that was read, to be read again. A stream may have to be opened."""
-    if isinstance(source, str):
-        yield source
-    elif source.seekable():
-        source.seek(0)
-        yield source
-    else:
-        with file.open() as stream:
-            yield stream
+        return parse(filled, "utf-8", width, 1 if has_header else 0, is_large=True)
 
 
 def _parse_delimited(
