@@ -18,6 +18,7 @@ import { button, checklist, debounced, h, icon, menu, say } from "./dom.js";
 import { runAddress } from "./run_route.js";
 
 const LOOK_MS = 3000;
+const BUSY = 429; // no process is free for the question
 const MAX_RUNS = 50; // the server's limit
 const MAX_NAMES = 20; // the server's limit
 const NAMED = 3; // the number of runs whose metrics are read to find the names
@@ -81,7 +82,7 @@ export class Charts {
     this.reload();
   }
 
-  // Reads the data of the charts, and again and again while one of the runs has not ended or the server is away.
+  // Reads the data of the charts, and again and again while one of the runs has not ended or the server is away or busy.
   async load() {
     this.round += 1;
     const { round } = this;
@@ -96,20 +97,20 @@ export class Charts {
         if (!isLatest()) return;
         this.curves = curves;
         this.details = details;
-        this.hasFailed = this.isAway = false;
+        this.hasFailed = this.comesBack = false;
         this.state.textContent = this.what ?? "";
         this.state.classList.remove("is-error");
       } catch (failure) {
         if (!isLatest()) return;
         this.hasFailed = true;
-        this.isAway = isAway(failure);
+        this.comesBack = isAway(failure) || failure.status === BUSY;
         this.state.textContent = failure.message;
         this.state.classList.add("is-error");
       }
       this.draw();
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
       while (document.hidden && isLatest()) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    } while (isLatest() && (this.hasOpen || this.isAway));
+    } while (isLatest() && (this.hasOpen || this.comesBack));
   }
 
   // Returns the names of metrics. A metric that more runs have comes first. Among equal ones, a metric with more than

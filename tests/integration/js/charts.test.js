@@ -113,24 +113,25 @@ test("the seconds of a part of a curve count from the curve's start", () => {
   assert.deepEqual(aligned([curve], { x: "time" })[0], [50, 60]);
 });
 
-test("charts come by themselves when the server is back", { timeout: 30_000 }, async () => {
-  globalThis.matchMedia ??= () => ({ matches: false, addEventListener() {}, removeEventListener() {} });
-  const { Charts } = await studio("charts");
-  let answers = 0;
-  const server = await serve(() => {
-    answers += 1;
-    if (answers === 1) return { status: 503, content: JSON.stringify({ message: "The database does not open." }) };
-    return { content: JSON.stringify({ metrics: [] }) };
+for (const status of [503, 429])
+  test(`charts come by themselves after an answer ${status}`, { timeout: 30_000 }, async () => {
+    globalThis.matchMedia ??= () => ({ matches: false, addEventListener() {}, removeEventListener() {} });
+    const { Charts } = await studio("charts");
+    let answers = 0;
+    const server = await serve(() => {
+      answers += 1;
+      if (answers === 1) return { status, content: JSON.stringify({ message: "The database does not open." }) };
+      return { content: JSON.stringify({ metrics: [] }) };
+    });
+    const charts = new Charts(() => {});
+    charts.setRuns([{ id: "a", final: true }]);
+    const reads = async (text) => {
+      while (!charts.element.textContent.includes(text)) await new Promise((next) => setTimeout(next, 5));
+    };
+    await reads("The database does not open.");
+    assert.ok(!charts.element.textContent.includes("None of these runs"));
+    await reads("None of these runs has logged a metric.");
+    assert.ok(!charts.element.textContent.includes("does not open"));
+    charts.stop();
+    server.close();
   });
-  const charts = new Charts(() => {});
-  charts.setRuns([{ id: "a", final: true }]);
-  const reads = async (text) => {
-    while (!charts.element.textContent.includes(text)) await new Promise((next) => setTimeout(next, 5));
-  };
-  await reads("The database does not open.");
-  assert.ok(!charts.element.textContent.includes("None of these runs"));
-  await reads("None of these runs has logged a metric.");
-  assert.ok(!charts.element.textContent.includes("does not open"));
-  charts.stop();
-  server.close();
-});
