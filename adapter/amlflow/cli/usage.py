@@ -75,6 +75,8 @@ def _split_line(line: Sequence[str]) -> tuple[list[str], list[tuple[str, str | N
             words.append(word)
             continue
         name, equals, value = word.partition("=")
+        if name.startswith("--"):
+            name = name.replace("_", "-")  # as in `--run_id`; no flag here has one
         if name not in with_value:
             flags_alike = [flag for flag in (*near, *GLOBAL) if flag.startswith("--")]
             name = (nearest(name, flags_alike) if name.startswith("--") else None) or name
