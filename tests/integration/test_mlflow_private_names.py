@@ -112,7 +112,11 @@ def test_no_other_file_has_a_private_name_of_mlflow_that_is_not_listed(path: Pat
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mlflow")
         for alias in node.names
     }
-    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    used = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and ast.unparse(node) != "os._exit"
+    }
     texts = {
         node.value
         for node in ast.walk(tree)
