@@ -31,7 +31,12 @@ axe.run(place, { resultTypes: ["violations"], elementRef: true }).then(
   (error) => done([String(error)]),
 );
 """
-COLOURED = "".join(f"\x1b[{code}mcolour {code}\x1b[0m " for code in range(30, 38))
+CODES = (
+    *range(30, 38), *range(40, 48), *range(90, 98), *range(100, 108),
+    *(f"2;{code}" for code in range(30, 38)),  # faint
+    *(f"{place};5;{code}" for place in (38, 48) for code in (17, 52, 82, 226, 231, 233, 254)),
+)  # fmt: skip
+COLOURED = "".join(f"\x1b[{code}mcolour {code}\x1b[0m\n" for code in CODES)
 CHART = '{"kind":"curves","y":"loss","x":"step","smoothing":0,"log":false}'
 
 
@@ -50,7 +55,7 @@ def runs(experiment: Any, folder: Path) -> list[Any]:
         for step in range(3):
             run.log("loss", 1 / (step + 1 + number), step=step)
         log = folder / "std_log.txt"
-        log.write_text(f"{COLOURED}\n{'wide ' * 100}\nValueError: {number}\n" * 40)
+        log.write_text(f"{'wide ' * 100}\nValueError: {number}\n{COLOURED}" * 4)
         run.upload_file("user_logs/std_log.txt", str(log))
         run.child_run(name="fold")  # it goes on
         run.fail(error_details=f"ValueError: {number}\n" + "line\n" * 40)
