@@ -18,7 +18,7 @@ import { narrowedToFailure } from "./one_box.js";
 import { QueryBox } from "./query_box.js";
 import { Follower } from "./follower.js";
 import { ROWS, readBelow, readTop } from "./list_pages.js";
-import { ALL_RUNS, runAddress } from "./run_route.js";
+import { ALL_RUNS, queryOf, runAddress } from "./run_route.js";
 import { RunsTable } from "./runs_table.js";
 import { understand } from "./understand.js";
 import { searchSeconds, stateText } from "./state_text.js";
@@ -184,7 +184,7 @@ export class AllRuns {
 
   // The address has changed, or the page is shown again.
   async moved() {
-    const query = new URLSearchParams(location.hash.split("?")[1] ?? "");
+    const query = queryOf(location.hash);
     this.visible = true;
     if (this.address === query.toString() && this.table.rows.size) {
       this.restoreScroll();

@@ -1,5 +1,7 @@
 // Calls to the studio's routes. The message of an error is the server's sentence.
 
+import { queryOf } from "./run_route.js";
+
 const BASE = "ajax-api/2.0/amlflow/";
 
 export class Failure extends Error {
@@ -16,7 +18,7 @@ export function isAway(failure) {
 }
 
 function headers(more = {}) {
-  const inHash = new URLSearchParams(location.hash.split("?")[1]).get("workspace");
+  const inHash = queryOf(location.hash).get("workspace");
   let workspace = inHash;
   try {
     // MLflow's page stores the chosen workspace there.

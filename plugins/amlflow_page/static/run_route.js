@@ -21,6 +21,11 @@ export function runAddress(id, tab = TABS[0], query = {}) {
   return rest ? `${path}?${rest}` : path;
 }
 
+// Returns what follows the first question mark of an address. A hand-written query may contain more of them.
+export function queryOf(hash) {
+  return new URLSearchParams(/\?(.*)$/s.exec(hash)?.[1] ?? "");
+}
+
 const DIFFERENCE = /^#\/amlflow\/difference\?(.*)$/;
 
 // Returns the ids of the two runs in the address of a page of differences; null for other addresses.

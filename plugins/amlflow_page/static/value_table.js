@@ -3,6 +3,8 @@
 import { short } from "./cells.js";
 import { button, h } from "./dom.js";
 
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
 // Returns the column names and the rows of a value; null if it does not have rows.
 export function toRows(value) {
   if (!Array.isArray(value) || !value.length) return null;
@@ -19,7 +21,8 @@ export function toRows(value) {
     : { names: ["Result"], rows: value.map((cell) => [cell]) };
 }
 
-// Returns comma-separated values. A text that a spreadsheet would read as a formula is marked as a text.
+// Returns comma-separated values. A text that a spreadsheet would read as a formula is marked as a text. A number that
+// is kept as a text, such as a param, stays a number.
 export function toCsv({ names, rows }) {
   return [names, ...rows].map((row) => row.map(csvCell).join(",")).join("\r\n");
 }
@@ -27,7 +30,7 @@ export function toCsv({ names, rows }) {
 function csvCell(value) {
   if (typeof value === "number") return String(value);
   let text = asText(value);
-  if (/^[=+\-@\t\r]/.test(text)) text = `'${text}`;
+  if (/^[=+\-@\t\r]/.test(text) && !NUMBER.test(text)) text = `'${text}`;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 

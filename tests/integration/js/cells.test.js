@@ -65,6 +65,10 @@ test("a projection is a table and a CSV", () => {
   assert.deepEqual(toRows(["a", null]).rows, [["a"], [null]]);
   assert.equal(toRows({ a: 1 }), null);
   assert.equal(toRows([]), null);
+  assert.equal(
+    toCsv({ names: ["lr"], rows: [["-0.5"], ["+1e-3"], ["-1+2"], ["+49 30"]] }),
+    "lr\r\n-0.5\r\n+1e-3\r\n'-1+2\r\n'+49 30",
+  );
   const table = { names: ["a,b"], rows: [['say "hi"'], ["=1+1"], [-1], [null], [{ a: [1] }]] };
   assert.equal(toCsv(table), '"a,b"\r\n"say ""hi"""\r\n\'=1+1\r\n-1\r\n\r\n"{""a"":[1]}"');
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { document, studio } from "./page.js";
 
-const { differenceAddress, readDifference, readRoute, runAddress, TABS } = await studio("run_route");
+const { differenceAddress, queryOf, readDifference, readRoute, runAddress, TABS } = await studio("run_route");
 const { missingPlaces } = await studio("graft_check");
 const { number } = await studio("sections");
 
@@ -10,6 +10,11 @@ test("an address of a run's page has the run, the tab and what is shown there", 
   const route = readRoute("#/amlflow/runs/abc/logs?file=user_logs%2Fa&line=120");
   assert.deepEqual([route.id, route.tab, route.query.get("line")], ["abc", "logs", "120"]);
   assert.equal(route.query.get("file"), "user_logs/a");
+});
+
+test("a query may contain question marks, as a hand-written JMESPath expression does", () => {
+  assert.equal(queryOf("#/amlflow/runs?query=[?a].[b]&sort=created").get("query"), "[?a].[b]");
+  assert.equal(queryOf("#/amlflow/runs").toString(), "");
 });
 
 test("addresses are read as they are written", () => {
