@@ -67,6 +67,16 @@ def test_notes_are_edited_in_place_and_two_authors_lose_nothing(
         "The **writer's**"
     )
 
+    page.click(".amlflow-notes button", "Edit notes")
+    page.write(".amlflow-notes textarea", "Not *lost*")
+    assert studio.post("views/delete", READER, id=board["id"], version=4).status_code == 200
+    page.click(".amlflow-notes button", "Save notes")
+    page.see(".amlflow-messages", "Somebody has deleted this view.")
+    choose(page, "Save as a new view")
+    page.click("dialog button", "Save")
+    page.see(".amlflow-notes em", "lost")
+    assert board["id"] not in page.driver.current_url
+
 
 def test_a_view_is_renamed_and_an_older_version_brought_back(
     page: Page, studio: Server, board: dict[str, Any]

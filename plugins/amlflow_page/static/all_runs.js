@@ -54,6 +54,8 @@ export class AllRuns {
         this.show();
       },
       editNotes: () => this.board.notes.edit(),
+      draft: () => this.board.notes.draft(),
+      forgetDraft: () => this.board.notes.forget(),
     });
     this.board = new Board(this);
     this.query = new QueryBox((text) => {

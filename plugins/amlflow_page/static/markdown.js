@@ -1,7 +1,7 @@
 // Shows descriptions in Markdown. Anybody may have written them, so everything that runs or loads something is removed.
 
 import { h } from "./dom.js";
-import { OURS } from "./run_route.js";
+import { OURS, readRoute } from "./run_route.js";
 import DOMPurify from "./vendor/dompurify.js";
 import { Marked } from "./vendor/marked.js";
 
@@ -15,7 +15,8 @@ const ALLOWED = {
 };
 const ABSOLUTE = /^([a-z][a-z0-9+.-]*:|\/|#)/i;
 
-// Returns the text as an element. If `runId` is given, a picture whose address names no server is a file of that run.
+// Returns the text as an element. A picture whose address is the one of a run's file in the studio is that file. If
+// `runId` is given, a picture whose address names no server is a file of that run.
 export function markdown(text, runId = null) {
   const element = h("div", { class: "amlflow-markdown", dir: "auto" });
   element.append(
@@ -26,14 +27,24 @@ export function markdown(text, runId = null) {
     link.target = "_blank";
     link.rel = "noopener noreferrer nofollow";
   }
+  findPictures(element, runId);
+  return element;
+}
+
+// Gives the pictures in an element their addresses, as `markdown` says.
+export function findPictures(element, runId) {
   for (const picture of element.querySelectorAll("img")) {
     const address = picture.getAttribute("src") ?? "";
-    if (address && !ABSOLUTE.test(address) && runId === null) picture.removeAttribute("src");
-    else if (address && !ABSOLUTE.test(address)) picture.src = fileAddress(runId, decoded(address));
+    const route = readRoute(address);
+    if (route) picture.src = fileAddress(route.id, route.query.get("file") ?? "");
+    else if (address && !ABSOLUTE.test(address) && runId !== null) picture.src = fileAddress(runId, decoded(address));
+    else if (address && !ABSOLUTE.test(address)) {
+      picture.replaceWith(picture.alt); // there is no run whose file it could be
+      continue;
+    }
     picture.loading = "lazy";
     picture.referrerPolicy = "no-referrer";
   }
-  return element;
 }
 
 const MARKS = /[*_`#[\]<>!|~\\&\n-]/;

@@ -81,6 +81,16 @@ export class Notes {
     this.box.focus();
   }
 
+  // Returns the shown view's notes that are not saved yet; undefined without any.
+  draft() {
+    return this.drafts.get(this.view?.id);
+  }
+
+  forget() {
+    this.drafts.delete(this.view?.id);
+    this.editing = null;
+  }
+
   leave() {
     this.drafts.delete(this.editing);
     this.show(this.view, this.mayEdit);

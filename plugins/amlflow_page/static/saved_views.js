@@ -9,12 +9,13 @@ import { ALL_RUNS } from "./run_route.js";
 import { defaultView, readPerson, setDefaultView } from "./seen.js";
 import { timeElement } from "./times.js";
 
+const GONE = "Somebody has deleted this view. “Save as a new view…” keeps what you see.";
 const NONE = "all"; // in the address: All runs without a view, although one is the default
 
 export class SavedViews {
   // `page.definition()` returns what is shown, and `page.toSave()` the same with charts that the user has not chosen.
   // `page.opened(view, isStep)` shows a view. `page.kept()` shows that everything is saved. `page.editNotes()` lets the
-  // user edit the notes.
+  // user edit the notes. `page.draft()` returns the notes that are not saved yet, and `page.forgetDraft()` discards them.
   constructor(page) {
     this.page = page;
     this.current = null;
@@ -139,10 +140,11 @@ export class SavedViews {
       confirm: "Save",
     });
     if (!name) return;
-    const notes = this.current?.notes ?? "";
+    const notes = this.page.draft() ?? this.current?.notes ?? "";
     try {
       const definition = this.page.toSave();
       const { view } = await post("views/create", { name, definition, notes, open: open.checked });
+      this.page.forgetDraft();
       this.current = { ...view, newest: view.version };
       say(`Saved as “${view.name}”.`);
       this.page.kept();
@@ -161,7 +163,7 @@ export class SavedViews {
       ({ view } = await post("views/save", { id, version, ...parts }));
     } catch (failure) {
       if (failure.status === 409) await conflict(failure.content.view);
-      else say(failure.message, true);
+      else say(reasonOf(failure), true);
       return false;
     }
     const others = view.version > version + 1 ? " What others have changed meanwhile is in it, too." : "";
@@ -220,7 +222,7 @@ export class SavedViews {
     try {
       ({ versions } = await get("views/history", { id }));
     } catch (failure) {
-      say(failure.message, true);
+      say(reasonOf(failure), true);
       return;
     }
     const close = showDialog(
@@ -289,7 +291,7 @@ export class SavedViews {
       this.current = null;
       location.hash = ALL_RUNS;
     } catch (failure) {
-      say(failure.message, true);
+      say(reasonOf(failure), true);
     }
   }
 
@@ -300,6 +302,11 @@ export class SavedViews {
   base() {
     return this.current ? completed(this.current.definition) : undefined;
   }
+}
+
+// Returns the sentence for a failed change of an open view.
+function reasonOf(failure) {
+  return failure.status === 404 ? GONE : failure.message;
 }
 
 // Returns the person's own views as `mine`, and all others as `others`. Without users, all views are in `others`.

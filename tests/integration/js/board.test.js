@@ -5,7 +5,7 @@ import { document, event, localStorage, serve, studio } from "./page.js";
 const { defaultView, noteVisit, readPerson, seenUntil, setDefaultView } = await studio("seen");
 const { changeText } = await studio("board");
 const { groups } = await studio("saved_views");
-const { plainLine } = await studio("markdown");
+const { findPictures, plainLine } = await studio("markdown");
 const { absolute, form, setForm, timeElement, timeText } = await studio("times");
 
 const MINUTE = 60_000;
@@ -123,4 +123,18 @@ test("a time is shown with its zone, and in UTC under the pointer", () => {
   assert.equal(form(), "utc");
   localStorage.setItem("amlflow.times", "mars");
   assert.equal(form(), "ago");
+});
+
+test("a picture is a run's file, by the file's address or in the run's own description", () => {
+  const shown = (source, runId) => {
+    const element = document.createElement("p");
+    element.innerHTML = `before <img alt="the loss" src="${source}">`;
+    findPictures(element, runId);
+    return element.querySelector("img")?.getAttribute("src") ?? element.textContent;
+  };
+  const file = "get-artifact?path=outputs%2Fa.png&run_uuid=abc";
+  assert.equal(shown("#/amlflow/runs/abc/files?file=outputs%2Fa.png", null), file);
+  assert.equal(shown("outputs/a.png", "abc"), file);
+  assert.equal(shown("https://example.com/a.png", null), "https://example.com/a.png");
+  assert.equal(shown("outputs/a.png", null), "before the loss");
 });
