@@ -1,4 +1,4 @@
-"""axe finds nothing in the studio's pages, in both themes."""
+"""axe finds nothing in the studio's pages, in both themes, and the keyboard reaches everything."""
 
 from __future__ import annotations
 
@@ -36,6 +36,24 @@ CODES = (
     *(f"2;{code}" for code in range(30, 38)),  # faint
     *(f"{place};5;{code}" for place in (38, 48) for code in (17, 52, 82, 226, 231, 233, 254)),
 )  # fmt: skip
+BY_MOUSE_ONLY = """
+// In these, one element can be reached by Tab, and the arrow keys go from it to the others.
+const GROUPS = "[role=tablist], .amlflow-table tbody, .amlflow-log";
+const CONTROLS = "a[href], button, input, select, textarea, summary, [tabindex], [role=button]";
+const isStop = (element) => element.tabIndex >= 0;
+const found = [];
+for (const element of document.querySelectorAll(".amlflow *")) {
+  if (element.disabled || !element.checkVisibility({ visibilityProperty: true })) continue;
+  const group = element.closest(GROUPS);
+  const isInGroup = group && [group, ...group.querySelectorAll("[tabindex]")].some(isStop);
+  const isControl = element.matches(CONTROLS);
+  const isClicked = getComputedStyle(element).cursor === "pointer";
+  const isReached = isControl ? isStop(element) || isInGroup : !isClicked;
+  if (!isReached && !element.parentElement.closest(`${CONTROLS}, label`))
+    found.push(`Tab does not reach ${element.outerHTML.slice(0, 150)}`);
+}
+return found;
+"""
 COLOURED = "".join(f"\x1b[{code}mcolour {code}\x1b[0m\n" for code in CODES)
 CHART = '{"kind":"curves","y":"loss","x":"step","smoothing":0,"log":false}'
 
@@ -80,11 +98,12 @@ SHOWN = "dialog[open], .amlflow-panel:not([hidden])"
 
 
 def findings(page: Page, selector: str | None = None) -> list[str]:
-    """What axe finds in the page, or in what a selector finds."""
+    """What axe finds in the page, or in what a selector finds, and what takes a mouse."""
     if not page.script("return 'axe' in window"):
         page.script(AXE.read_text(encoding="utf-8"))
     found: list[str] = page.driver.execute_async_script(FINDINGS, selector)
-    return found
+    by_mouse_only: list[str] = page.script(BY_MOUSE_ONLY)
+    return found + by_mouse_only
 
 
 def walk_menus(page: Page, theme: str) -> Iterator[tuple[str, list[str]]]:
@@ -167,6 +186,15 @@ def test_axe_finds_nothing(page: Page, experiment: Any, runs: list[Any]):
     page.driver.set_script_timeout(60)
     shown = [each for theme in THEMES for each in walk(page, experiment, runs, theme)]
     assert [each for each in shown if each[1]] == []
+
+
+def test_what_takes_a_mouse_is_noticed(page: Page):
+    page.open("#/amlflow/runs", ADMIN)
+    page.see(".amlflow-bars button", "Columns")
+    assert page.script(BY_MOUSE_ONLY) == []
+    content = '<i style="cursor: pointer">x</i><button tabindex="-1">y</button>'
+    page.script("document.querySelector('.amlflow-bars').innerHTML = arguments[0]", content)
+    assert [each.split("<")[1][0] for each in page.script(BY_MOUSE_ONLY)] == ["i", "b"]
 
 
 def test_each_menu_and_dialog_is_walked():

@@ -15,6 +15,7 @@ const TABLE = [
   ["Alt+← →", "in a column’s heading: make the column narrower or wider"],
   ["Alt+Shift+← →", "in a column’s heading: move the column"],
 ];
+const LOG = [["↑ ↓", "in a log’s line numbers, where Tab goes from the log: go from line to line"]];
 const CHART = [
   ["+ −", "in a chart: enlarge a part, or less of it"],
   ["← →", "in a chart: move the part"],
@@ -73,6 +74,7 @@ export function showKeys() {
     ...shortcuts().map(([key, element]) => [key, labelOf(element)]),
     ...(isList ? TABLE : []),
     ...(hasCharts ? CHART : []),
+    ...(document.querySelector(".amlflow-log") ? LOG : []),
     ["z", "show times as how long ago, in local time or in UTC"],
     ["?", "show these keys"],
   ];

@@ -14,7 +14,40 @@ export class LogLines {
     this.address = address;
     this.dropped = dropped;
     this.seen = new IntersectionObserver((entries) => this.look(entries), { root: element, rootMargin: "600px" });
+    element.addEventListener("keydown", (event) => this.pressed(event));
     this.clear(1);
+  }
+
+  // The Tab key goes from the log to the number of the marked line, or of the first line in sight. The arrow keys go
+  // from there to other lines.
+  pressed(event) {
+    const { target, key } = event;
+    if (key === "Tab" && !event.shiftKey && target === this.element) {
+      const box = this.element.getBoundingClientRect();
+      const inSight = this.links().filter((link) => {
+        const { top, bottom } = link.getBoundingClientRect();
+        return top >= box.top && bottom <= box.bottom;
+      });
+      const marked = inSight.find((link) => link.parentElement.classList.contains("is-current"));
+      this.setStop(marked ?? inSight[0]);
+    } else if (["ArrowDown", "ArrowUp"].includes(key) && target.dataset.number) {
+      const links = this.links();
+      const link = links[links.indexOf(target) + (key === "ArrowDown" ? 1 : -1)];
+      this.setStop(link);
+      link?.focus();
+      event.preventDefault();
+    }
+  }
+
+  // Returns the links of the painted lines.
+  links() {
+    return [...this.element.querySelectorAll("a[data-number]")];
+  }
+
+  setStop(link) {
+    if (!link) return;
+    this.element.querySelector("a[tabindex='0']")?.setAttribute("tabindex", "-1");
+    link.tabIndex = 0;
   }
 
   // Removes all lines. `first` is the number of the next line that is written; null if it is not known.
@@ -101,6 +134,8 @@ export class LogLines {
   // Paints a block. The style sheet draws the line numbers, so that they are not copied with the text.
   paint(block) {
     block.isPainted = true;
+    const { activeElement } = document;
+    const focused = block.element.contains(activeElement) ? activeElement.dataset.number : null;
     const after = this.painter.state();
     this.painter.restore(block.state);
     block.element.replaceChildren(
@@ -119,6 +154,10 @@ export class LogLines {
       }),
     );
     this.painter.restore(after);
+    if (!focused) return;
+    const link = block.element.querySelector(`a[data-number="${focused}"]`);
+    this.setStop(link);
+    link?.focus({ preventScroll: true });
   }
 
   has(number) {

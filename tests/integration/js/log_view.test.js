@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { document, studio } from "./page.js";
+import { document, event, studio } from "./page.js";
 
 const { LogLines } = await studio("log_lines");
 const { cleaned, Painter, plain } = await studio("log_text");
@@ -123,4 +123,30 @@ test("the beginning of what is too long is left out", () => {
   assert.ok(lines.wasDropped);
   assert.ok(lines.length <= 4_000_000);
   assert.equal(lines.has(1), false);
+});
+
+test("the keys go from line to line, and the focus stays when more lines come", () => {
+  const lines = view();
+  document.body.append(lines.element);
+  lines.write("one\ntwo\nthree\n");
+  lines.paint(lines.blocks[0]);
+  const press = (key) => document.activeElement.dispatchEvent(event("keydown", { key }));
+  lines.element.tabIndex = 0;
+  lines.element.focus();
+  press("Tab");
+  const stops = () => lines.links().filter((link) => link.tabIndex === 0);
+  assert.deepEqual(
+    stops().map((link) => link.dataset.number),
+    ["1"],
+  );
+  stops()[0].focus();
+  press("ArrowDown");
+  assert.equal(document.activeElement.dataset.number, "2");
+  lines.write("four\n");
+  assert.equal(document.activeElement.dataset.number, "2");
+  press("ArrowUp");
+  press("ArrowUp");
+  assert.equal(document.activeElement.dataset.number, "1");
+  assert.equal(stops().length, 1);
+  lines.element.remove();
 });
