@@ -39,7 +39,7 @@ export function findPictures(element, runId) {
     if (route) picture.src = fileAddress(route.id, route.query.get("file") ?? "");
     else if (address && !ABSOLUTE.test(address) && runId !== null) picture.src = fileAddress(runId, decoded(address));
     else if (address && !ABSOLUTE.test(address)) {
-      picture.replaceWith(picture.alt); // there is no run whose file it could be
+      picture.replaceWith(picture.alt); // it names a file, but not a run
       continue;
     }
     picture.loading = "lazy";
