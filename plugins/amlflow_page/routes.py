@@ -155,7 +155,8 @@ class Routes:
         names = {record.experiment_id: experiment.name}
         return {
             **all_runs.row(Documents(names), record),
-            "may_cancel": self._access.may_change(run_id),
+            "may_cancel": not record.deleted and self._access.may_change(run_id),
+            "deleted": record.deleted,
             "environment": _environment(record),
         }
 

@@ -47,7 +47,7 @@ for (const element of document.querySelectorAll(".amlflow *")) {
   const group = element.closest(GROUPS);
   const isInGroup = group && [group, ...group.querySelectorAll("[tabindex]")].some(isStop);
   const isControl = element.matches(CONTROLS);
-  const isClicked = getComputedStyle(element).cursor === "pointer";
+  const isClicked = getComputedStyle(element).cursor === "pointer" && !element.matches("label");
   const isReached = isControl ? isStop(element) || isInGroup : !isClicked;
   if (!isReached && !element.parentElement.closest(`${CONTROLS}, label`))
     found.push(`Tab does not reach ${element.outerHTML.slice(0, 150)}`);

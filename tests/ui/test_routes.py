@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from helpers.studio import ADMIN, DENIED, OTHER, READER, WRITER, Server, permit
+from mlflow import MlflowClient
 
 # --- users and permissions ----------------------------------------------------------------------
 
@@ -51,6 +52,9 @@ def test_whoever_may_edit_the_experiment_cancels_its_runs(studio: Server, experi
     answer = studio.post("runs/cancel", WRITER, run_ids=[run.id]).json()
     assert answer["runs"][0]["status"] == "Canceled"
     assert run.get_status() == "Canceled"
+    MlflowClient().delete_run(run.id)
+    seen = studio.get("runs/get", WRITER, run_id=run.id).json()
+    assert (seen["deleted"], seen["may_cancel"]) == (True, False)
 
 
 def test_of_several_runs_those_are_cancelled_that_may_be(

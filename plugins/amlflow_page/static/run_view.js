@@ -144,6 +144,12 @@ export class RunView {
   tell(failure) {
     this.facts.textContent = failure.message;
     this.facts.classList.add("is-error");
+    this.showParts();
+  }
+
+  // Shows the parts of the page. Without a run, such as after a wrong id, there is nothing to show in them.
+  showParts() {
+    for (const part of [this.tabList, this.content, this.inMlflow]) part.hidden = !this.state;
   }
 
   set(state) {
@@ -154,7 +160,9 @@ export class RunView {
     this.inMlflow.href = mlflowRunLink(state);
     replaceContent(this.chips, chip(state.status), cancelButton(this));
     this.facts.classList.remove("is-error");
+    this.showParts();
     this.facts.replaceChildren(
+      state.deleted ? h("b", { class: "is-error" }, "Deleted") : "",
       h(
         "a",
         { href: experimentLink(state.experiment_id) },

@@ -26,3 +26,25 @@ for (const [what, answer, expected] of [
     );
   });
 }
+
+test("without a run, there are no tabs; a deleted run says so", () => {
+  const page = { facts: document.createElement("p"), stopped: false, state: null };
+  for (const name of ["tabList", "content", "inMlflow", "heading", "chips", "failure"])
+    page[name] = document.createElement("div");
+  Object.assign(page, { part: {}, title: () => "", showParts: RunView.prototype.showParts });
+  RunView.prototype.tell.call(page, new Error("Run 7 does not exist."));
+  assert.deepEqual([page.facts.textContent, page.tabList.hidden], ["Run 7 does not exist.", true]);
+  const run = {
+    run_id: "8",
+    experiment_id: "1",
+    status: "Completed",
+    final: true,
+    created_utc: "2026-01-01T00:00:00Z",
+  };
+  page.state = { status: "Completed" };
+  RunView.prototype.set.call(page, { ...run, deleted: true });
+  assert.match(page.facts.textContent, /^Deleted/);
+  assert.equal(page.tabList.hidden, false);
+  RunView.prototype.set.call(page, { ...run, deleted: false });
+  assert.doesNotMatch(page.facts.textContent, /Deleted/);
+});
