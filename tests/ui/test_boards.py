@@ -74,8 +74,9 @@ def test_notes_are_edited_in_place_and_two_authors_lose_nothing(
     page.see(".amlflow-messages", "Somebody has deleted this view.")
     choose(page, "Save as a new view")
     page.click("dialog button", "Save")
+    page.wait_until_gone(".amlflow-notes textarea")
     page.see(".amlflow-notes em", "lost")
-    assert board["id"] not in page.driver.current_url
+    page.until(lambda: board["id"] not in page.driver.current_url, "the new view's address")
 
 
 def test_a_view_is_renamed_and_an_older_version_brought_back(
