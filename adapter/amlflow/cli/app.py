@@ -397,4 +397,6 @@ class App(CLI):  # type: ignore[misc]
         logger.error("%s", message, exc_info=ex if self._debug else None)
         if isinstance(ex, WrongUsage):
             return WRONG_USAGE
+        if isinstance(ex.__context__, KeyboardInterrupt):  # Ctrl-C while it waited for a run
+            return INTERRUPTED
         return MISSING if isinstance(ex, MISSES) else 1

@@ -252,3 +252,16 @@ def test_csv_has_a_line_of_names_and_quotes_what_needs_it(cli: Any, run: Run) ->
     assert cli("run", "list", "-o", "csv", "[].[status]").out == "Column1\nRunning\n"
     assert cli("run", "list", "-o", "csv", "[0].status").out == "Result\nRunning\n"
     assert cli("run", "list", "-o", "csv", "[?tags.nope]").out == ""
+
+
+@pytest.mark.parametrize("command", ["logs -f", "monitor-logs"])
+def test_ctrl_c_while_a_run_is_waited_for_ends_with_130(
+    cli: Any, run: Run, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Run, "_report", interrupted)
+    done = cli("run", *command.split(), "-r", run.id)
+    assert done.code == 130
+    assert "the run itself goes on" in done.err
