@@ -44,30 +44,35 @@ def split(works: Sequence[ClusterWork]) -> Iterator[list[ClusterWork]]:
     """Divide works into groups. Each group is one job of Slurm. The order does not change."""
     limit = None
     group: list[ClusterWork] = []
+    own: set[str] = set()
     size = 0
     for work in works:
         if group and _is_alike(group[0], work):
             limit = max_array_size() if limit is None else limit
-            if len(group) < limit and size + _size(work) <= MAX_SCRIPT:
+            # The script has the variables that are not the same for all, for each element.
+            names = own | _differing(group[0], work)
+            before = size if names == own else sum(_size(each, names) for each in group)
+            grown = before + _size(work, names)
+            if len(group) < limit and grown <= MAX_SCRIPT:
                 group.append(work)
-                size += _size(work)
+                own, size = names, grown
                 continue
         if group:
             yield group
-        group, size = [work], _size(work)
+        group, own, size = [work], set(), _size(work, set())
     if group:
         yield group
+
+
+def _differing(one: ClusterWork, other: ClusterWork) -> set[str]:
+    return {name for name, value in other.environment.items() if value != one.environment[name]}
 
 
 def _is_alike(one: ClusterWork, other: ClusterWork) -> bool:
     """Whether two works only differ in their names and in values of variables."""
     if _shape(one) != _shape(other):
         return False
-    return all(
-        _IDENTIFIER.fullmatch(name)
-        for name, value in other.environment.items()
-        if value != one.environment[name]
-    )
+    return all(_IDENTIFIER.fullmatch(name) for name in _differing(one, other))
 
 
 def _shape(work: ClusterWork) -> tuple[object, ...]:
@@ -77,9 +82,12 @@ def _shape(work: ClusterWork) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _size(work: ClusterWork) -> int:
-    """Return how many bytes a work needs in a script at most: a quote becomes five characters."""
-    values = (f"{name}{value}" for name, value in work.environment.items())
+def _size(work: ClusterWork, names: set[str]) -> int:
+    """Return how many bytes a work needs in a script at most, with its variables of these names.
+
+    A quote becomes five characters.
+    """
+    values = (f"{name}{work.environment[name]}" for name in names)
     return 100 + len(work.name) + sum(len(text.encode()) + 4 * text.count("'") for text in values)
 
 

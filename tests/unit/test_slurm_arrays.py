@@ -133,6 +133,17 @@ def test_a_script_is_not_longer_than_slurm_takes(
     assert all(len("\n".join(arrays.own_lines(group))) < 10_000 for group in groups)
 
 
+def test_what_all_elements_share_is_in_no_script(
+    slurm: Slurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrays, "MAX_SCRIPT", 10_000)
+    works = [work(n, environment={"SHARED": "x" * 5000, "OWN": str(n)}) for n in range(40)]
+    assert list(arrays.split(works)) == [works]
+    # The third has another value, so that the first two need theirs in the script.
+    works[2] = work(2, environment={"SHARED": "y" * 5000, "OWN": "2"})
+    assert len(next(arrays.split(works))) == 2
+
+
 def array_in_queue(slurm: Slurm, works: Sequence[ClusterWork], state: str = "PENDING") -> None:
     name = arrays.name_of(works)
     slurm.queue = "\n".join(row(state, Name=name, id=f"7_{number}") for number in range(len(works)))
