@@ -34,6 +34,7 @@ _VERSION = re.compile(rf"{VERSION}([0-9]{{1,9}})")
 _TEXTS = ("query", "text", "sort", "group", "subgroup")
 _LISTS = (
     "experiments", "statuses", "targets", "submitters", "tags", "columns", "widths", "charts",
+    "charted",
 )  # fmt: skip
 _FLAGS = ("children", "tree", "dense")
 _FIELDS: dict[str, tuple[type, ...]] = {

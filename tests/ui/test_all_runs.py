@@ -106,6 +106,13 @@ def test_a_query_is_checked_while_it_is_typed(page: Page, runs: dict[str, Any], 
     page.see(".amlflow-query-message .is-error", "cannot be evaluated")
 
 
+def test_a_link_whose_query_is_wrong_shows_no_runs(page: Page, runs: dict[str, Any], here: str):
+    page.open(f"{here}&query=status:fine", WRITER)
+    page.see(".amlflow-query-message .is-error", "“fine” is not a status")
+    page.until(lambda: not page.script("return document.querySelector('.is-stale')"), "an answer")
+    shows(page)
+
+
 def test_a_check_that_comes_late_does_not_take_a_searchs_error_back(
     page: Page, runs: dict[str, Any], here: str
 ):

@@ -7,8 +7,8 @@ from typing import Any
 
 import mlflow
 import pytest
-from helpers.browser import Page
-from helpers.studio import READER
+from helpers.browser import Keys, Page
+from helpers.studio import READER, WRITER
 from mlflow.entities import Metric
 
 CARD = ".amlflow-charts figure"
@@ -62,6 +62,13 @@ def test_runs_are_charted_and_the_charts_are_in_the_address(page: Page, here: st
     page.see(".amlflow-board [role=status]", "Of the selected runs.")
     page.click(f"{CARD} button[aria-label='Remove the chart']")
     page.until(lambda: len(page.find_all(CARD)) == 1, "one chart less")
+    # The link has the selection, too.
+    page.open(f"#{page.driver.current_url.partition('#')[2]}", WRITER)
+    page.see(".amlflow-selection b", "2 selected")
+    page.see(".amlflow-board [role=status]", "Of the selected runs.")
+    page.press(Keys.ESCAPE)
+    page.see(".amlflow-board [role=status]", "Of the first 3 runs")
+    assert "charted=" not in page.driver.current_url
 
 
 def test_a_charts_part_has_more_detail_and_running_runs_draw_themselves(

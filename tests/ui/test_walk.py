@@ -111,7 +111,10 @@ def test_everything_is_done_by_keyboard(
     page.open(f"#{link}", READER)
     page.see("h1", name)
     page.until(lambda: page.run_names()[0] == "oak-best", "the best run")
+    page.see(".amlflow-selection b", "6 selected")
     page.see(".amlflow-charts canvas")
+    plot = page.see(".amlflow-charts figure [role=img]")
+    assert "loss of 6 runs" in (plot.get_attribute("aria-label") or "")
 
     # Why did that one fail?
     page.open(f"#/amlflow/runs?experiments={experiment.name}", WRITER)

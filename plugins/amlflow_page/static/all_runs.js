@@ -4,7 +4,7 @@ import { isAway } from "./api.js";
 import { actionsMenu } from "./actions_menu.js";
 import { Board } from "./board.js";
 import { cancel, cancelAll, cancelTrees } from "./cancelling.js";
-import { Charts } from "./charts.js";
+import { ChartedRuns } from "./charted_runs.js";
 import { columnsMenu } from "./columns_menu.js";
 import { copyMenu } from "./copy_menu.js";
 import { fromAddress, fromWidths, standard, toAddress, toWidths } from "./definition.js";
@@ -28,7 +28,6 @@ import { SavedViews } from "./saved_views.js";
 import { SelectionBar } from "./selection_bar.js";
 import { changeTags } from "./tags_dialog.js";
 
-const CHARTED = 10; // runs that are shown in charts without a selection
 const MOST_KEPT = 1000; // the scroll position is kept if at most this many rows are above the end of the window
 
 export class AllRuns {
@@ -40,7 +39,7 @@ export class AllRuns {
     this.views = new SavedViews({
       definition: () => this.shown,
       toSave: () => {
-        this.charts.choose();
+        this.charted.charts.choose();
         return this.shown;
       },
       opened: (view, isStep = false) => {
@@ -84,17 +83,13 @@ export class AllRuns {
         this.show();
       },
       move: (column, step) => this.moveColumn(column, step),
-      select: (rows) => this.showSelection(rows),
+      select: (rows, isByUser) => this.showSelection(rows, isByUser),
       read: (row, cursor, signal) => this.readBranch(row, cursor, signal),
       open: (row) => {
         location.hash = runAddress(row.id);
       },
     });
-    this.charts = new Charts((charts) => {
-      this.shown.charts = charts;
-      this.keep();
-      this.show();
-    });
+    this.charted = new ChartedRuns(this);
     this.build();
     new IntersectionObserver(([entry]) => entry.isIntersecting && this.more()).observe(this.foot);
     this.follower = new Follower(this);
@@ -104,12 +99,6 @@ export class AllRuns {
   build() {
     this.follow = (id, status) => this.table.update(id, { status, final: isFinal(status) });
     this.heading = h("h1", {}, "All runs");
-    this.chartsButton = button("Charts", () => this.toggleCharts(), {
-      symbol: "chart",
-      "aria-expanded": "false",
-      "aria-keyshortcuts": "c",
-    });
-    this.charts.element.hidden = true;
     this.failures = failuresMenu(
       () => this.request(),
       (text) => {
@@ -152,7 +141,7 @@ export class AllRuns {
         this.heading,
         this.views.element,
         this.failures,
-        this.chartsButton,
+        this.charted.button,
         compactButton("Refresh", () => this.load(true), { symbol: "refresh", "aria-keyshortcuts": "r" }),
         this.news,
         this.age,
@@ -168,7 +157,7 @@ export class AllRuns {
         button("Reset", () => this.reset(), { kind: "link" }),
       ]),
       this.selection.element,
-      this.charts.element,
+      this.charted.element,
       this.scroller,
     );
     this.scroller.addEventListener("scroll", () => {
@@ -210,6 +199,7 @@ export class AllRuns {
     if (sort && sort !== this.shown.sort)
       say(`“${sort}” is not a column to sort by. The newest runs come first.`, true);
     this.table.forget();
+    this.charted.select();
     this.show();
     this.load();
   }
@@ -230,7 +220,10 @@ export class AllRuns {
   // The user has chosen something: puts it into the address, so that it can be shared and Back undoes it.
   // `isSameRuns` says that only the order has changed: then the selection and the scroll position are kept.
   changed(isSameRuns = false) {
-    if (!isSameRuns) this.table.forget();
+    if (!isSameRuns) {
+      this.table.forget();
+      this.shown.charted = [];
+    }
     this.keep(true);
     this.show();
     this.load(isSameRuns);
@@ -266,38 +259,23 @@ export class AllRuns {
   }
 
   show() {
-    const view = this.views.current;
-    this.heading.replaceChildren(
-      view ? view.name : "All runs",
-      this.views.isChanged() ? h("small", { class: "amlflow-hint" }, " (changed)") : "",
-    );
-    this.views.element.setLabel("Views", this.views.isChanged());
+    this.showHeading();
     this.board.show();
     this.query.set(this.shown.query);
     this.filters.show(this.shown);
     this.table.element.classList.toggle("is-dense", this.shown.dense);
     this.groups.show();
     this.table.setColumns(this.shown.columns, this.shown.sort, toWidths(this.shown.widths), this.shown);
-    this.charts.setCharts(this.shown.charts);
-    if (this.shown.charts.length) this.toggleCharts(true);
+    this.charted.show();
   }
 
-  toggleCharts(open = this.charts.element.hidden) {
-    this.charts.element.hidden = !open;
-    this.chartsButton.setAttribute("aria-expanded", String(open));
-    if (open) this.chart();
-    else this.charts.stop();
-  }
-
-  // Shows charts of the selected runs, or of the first runs if none is selected.
-  chart() {
-    if (this.charts.element.hidden || this.isStale) return;
-    const selected = this.table.chosen();
-    const runs = selected.length ? selected : this.table.shownRuns().slice(0, CHARTED);
-    const what = selected.length
-      ? "Of the selected runs."
-      : `Of the first ${runs.length === 1 ? "run" : `${runs.length} runs`}; select some for others.`;
-    this.charts.setRuns(runs, what);
+  showHeading() {
+    const view = this.views.current;
+    this.heading.replaceChildren(
+      view ? view.name : "All runs",
+      this.views.isChanged() ? h("small", { class: "amlflow-hint" }, " (changed)") : "",
+    );
+    this.views.element.setLabel("Views", this.views.isChanged());
   }
 
   stop() {
@@ -369,7 +347,7 @@ export class AllRuns {
       if (this.keptTop) this.scroller.scrollTop = this.keptTop;
       this.keptTop = 0;
       this.tell();
-      this.chart();
+      this.charted.draw();
     } catch (failure) {
       if (failure.name === "AbortError") return;
       this.search = null;
@@ -379,7 +357,8 @@ export class AllRuns {
         this.follower.missed(); // the rows stay, and the follower tries again
       else this.forget();
       if (this.done) {
-        this.query.fail(failure.message, failure.content.place);
+        const { error } = understand(this.shown.query);
+        error ? this.query.fail(error) : this.query.fail(failure.message, failure.content.place);
         this.tell("");
       } else this.tell(failure.message, true);
     } finally {
@@ -409,8 +388,10 @@ export class AllRuns {
 
   // Returns the request to the server for what is shown.
   request() {
-    const { widths, charts, dense, group, subgroup, ...filters } = this.shown;
-    const { query, text } = understand(filters.query);
+    const { widths, charts, charted, dense, group, subgroup, ...filters } = this.shown;
+    const { query, text, error } = understand(filters.query);
+    // The server refuses it, too. Without a query, all runs would be listed, or cancelled.
+    if (error) return { ...filters, changed: this.board.changed };
     const words = [filters.text, text].filter(Boolean).join(" ");
     return { ...filters, query, text: words, changed: this.board.changed };
   }
@@ -455,8 +436,9 @@ export class AllRuns {
     this.scroller.setAttribute("aria-busy", String(Boolean(this.search)));
   }
 
-  showSelection(rows) {
-    this.chart();
+  showSelection(rows, isByUser) {
+    this.charted.draw();
     this.selection.show(rows);
+    if (isByUser) this.charted.note();
   }
 }

@@ -19,7 +19,7 @@ import { runAddress } from "./run_route.js";
 
 const LOOK_MS = 3000;
 const BUSY = 429; // no process is free for the question
-const MAX_RUNS = 50; // the server's limit
+export const MAX_RUNS = 50; // the server's limit
 const MAX_NAMES = 20; // the server's limit
 const NAMED = 3; // the number of runs whose metrics are read to find the names
 const ALONE = 0.99; // a run whose metric has only one value, so no curve, counts a little less than 1

@@ -49,6 +49,7 @@ export function standard() {
     columns: [...DEFAULT_COLUMNS],
     widths: [],
     charts: [],
+    charted: [], // the ids of the runs that are selected for the charts; empty for the first runs of the list
     dense: false,
   };
 }
@@ -141,7 +142,7 @@ export function toAddress(definition, base = standard()) {
 
 export function fromAddress(query, base = standard()) {
   const definition = structuredClone(base);
-  for (const name of [...LISTS, "columns", "widths", "charts"]) {
+  for (const name of [...LISTS, "columns", "widths", "charts", "charted"]) {
     if (query.has(name)) definition[name] = query.getAll(name).filter(Boolean);
   }
   for (const name of ["query", "text", "group", "subgroup", "sort"]) {

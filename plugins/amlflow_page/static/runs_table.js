@@ -16,7 +16,7 @@ const KEPT = 200; // the focus is kept if at most this many rows are between it 
 export { title };
 
 export class RunsTable {
-  // `on.sort(column)`, `on.select(rows)`, `on.open(row)`, `on.resize(column, width)`,
+  // `on.sort(column)`, `on.select(rows, isByUser)`, `on.open(row)`, `on.resize(column, width)`,
   // `on.move(column, step)`, and `on.read(row, cursor, signal)`, which returns a page of the rows below a row.
   constructor(on) {
     this.on = on;
@@ -308,17 +308,26 @@ export class RunsTable {
 
   select(id, on) {
     this.mark(id, on);
+    this.told(true);
+  }
+
+  // Selects these runs beside those that are selected. They need not be among the rows.
+  choose(rows) {
+    for (const row of rows) {
+      this.selected.set(row.id, row);
+      this.mark(row.id, true);
+    }
     this.told();
   }
 
   selectAll(on) {
     if (!on) this.selected.clear();
     for (const row of this.shownRuns()) this.mark(row.id, on);
-    this.told();
+    this.told(true);
   }
 
   mark(id, on) {
-    const row = this.find(id);
+    const row = this.find(id) ?? this.selected.get(id);
     on && row ? this.selected.set(id, row) : this.selected.delete(id);
     const element = this.elements.get(id);
     const box = element?.querySelector("input");
@@ -327,13 +336,13 @@ export class RunsTable {
     box.checked = on;
   }
 
-  told() {
+  told(isByUser = false) {
     if (this.all) {
       const shown = this.shownRuns();
       this.all.checked = shown.length > 0 && shown.every((row) => this.selected.has(row.id));
       this.all.indeterminate = this.selected.size > 0 && !this.all.checked;
     }
-    this.on.select(this.chosen());
+    this.on.select(this.chosen(), isByUser);
   }
 
   focus() {

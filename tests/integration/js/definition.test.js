@@ -13,6 +13,7 @@ const CHOSEN = {
   children: true,
   sort: "tag:quality",
   columns: ["status", "property:author"],
+  charted: ["run 1", "run 2"],
 };
 
 test("the address of the standard definition is empty", () => {

@@ -47,6 +47,20 @@ test("a click on a heading sorts, and a second one the other way round", () => {
   assert.deepEqual(calls.sort.slice(2), ["-created", "-name"]);
 });
 
+test("runs that are not in the list can be selected, and are ticked when they come", () => {
+  const { made } = table();
+  const byUser = [];
+  made.on.select = (rows, isByUser) => byUser.push([rows.length, isByUser]);
+  made.add([row("a")]);
+  made.choose([row("a"), row("b")]);
+  assert.deepEqual(byUser.at(-1), [2, false]);
+  made.add([row("b"), row("c")]);
+  const ticked = [...made.body.children].map((each) => each.querySelector("input").checked);
+  assert.deepEqual(ticked, [true, true, false]);
+  made.select("c", true);
+  assert.deepEqual(byUser.at(-1), [3, true]);
+});
+
 test("a run that comes twice is shown once", () => {
   const { made } = table();
   made.add([row("a"), row("b")]);

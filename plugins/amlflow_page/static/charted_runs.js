@@ -1,0 +1,84 @@
+// The charts of All runs, and which runs they are of: the selected ones, or the first of the list. The selected runs are
+// part of what is shown, so that a link and a view show the charts of the same runs.
+
+import { post } from "./api.js";
+import { Charts, MAX_RUNS } from "./charts.js";
+import { button, say } from "./dom.js";
+
+const FIRST = 10; // runs that are shown without a selection
+
+export class ChartedRuns {
+  // `list` is All runs.
+  constructor(list) {
+    this.list = list;
+    this.charts = new Charts((charts) => {
+      list.shown.charts = charts;
+      list.keep();
+      list.show();
+    });
+    this.element = this.charts.element;
+    this.element.hidden = true;
+    const toggle = () => {
+      this.open(this.element.hidden);
+      this.note();
+    };
+    this.button = button("Charts", toggle, {
+      symbol: "chart",
+      "aria-expanded": "false",
+      "aria-keyshortcuts": "c",
+    });
+  }
+
+  // Shows the charts of the definition.
+  show() {
+    const { charts, charted } = this.list.shown;
+    this.charts.setCharts(charts);
+    if (charts.length || charted.length) this.open(true);
+  }
+
+  open(isOpen) {
+    this.element.hidden = !isOpen;
+    this.button.setAttribute("aria-expanded", String(isOpen));
+    if (isOpen) this.draw();
+    else this.charts.stop();
+  }
+
+  draw() {
+    const { list } = this;
+    if (this.element.hidden || list.isStale || this.selecting) return;
+    const selected = list.table.chosen();
+    const runs = selected.length ? selected : list.table.shownRuns().slice(0, FIRST);
+    const what = selected.length
+      ? "Of the selected runs."
+      : `Of the first ${runs.length === 1 ? "run" : `${runs.length} runs`}; select some for others.`;
+    this.charts.setRuns(runs, what);
+  }
+
+  // Selects the runs of the definition. Those that are deleted, or that the user may not see, are left out.
+  async select() {
+    const ids = this.list.shown.charted;
+    this.selecting = ids.length ? ids : null;
+    if (!ids.length) return;
+    let runs = [];
+    try {
+      ({ runs } = await post("runs/states", { run_ids: ids }));
+    } catch (failure) {
+      say(`The runs of the charts could not be read. ${failure.message}`, true);
+    }
+    if (this.selecting !== ids) return; // other runs are shown meanwhile
+    this.selecting = null;
+    if (ids === this.list.shown.charted) this.list.table.choose(runs);
+    this.draw();
+  }
+
+  // Takes the selected runs into the definition, if their charts are shown.
+  note() {
+    const { list } = this;
+    const chosen = this.element.hidden ? [] : list.table.chosen();
+    const ids = chosen.slice(0, MAX_RUNS).map((row) => row.id);
+    if (JSON.stringify(ids) === JSON.stringify(list.shown.charted)) return;
+    list.shown.charted = ids;
+    list.keep();
+    list.showHeading();
+  }
+}
