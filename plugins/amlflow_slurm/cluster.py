@@ -101,8 +101,10 @@ class SlurmCluster(ClusterBase):
         """
         name = f"{_CHECK}{secrets.token_hex(8)}"
         own = [f"--job-name={name}", "--hold", "--output=/dev/null"]
-        run_command(["sbatch", *self._options(work), *own], "#!/bin/sh\n")
-        run_command(["scancel", f"--name={name}", f"--user={user_name()}"])
+        try:
+            run_command(["sbatch", *self._options(work), *own], "#!/bin/sh\n")
+        finally:  # Slurm may have the job although its answer is lost
+            run_command(["scancel", f"--name={name}", f"--user={user_name()}"])
 
     def submit(self, works: Sequence[ClusterWork]) -> None:
         """Submit works. Similar works become an array, which needs only one call of sbatch."""

@@ -30,8 +30,8 @@ _OF_A_JOB = ("SLURM_", "PMI_", "PMIX_", "PMI2_", "OMPI_COMM_WORLD_", "OMPI_UNIVE
 _KEPT = ("SLURM_CONF",)
 _DEFAULTS = ("SQUEUE_", "SCANCEL_", "SINFO_", "SCONTROL_")
 """Variables of the user for these commands. They could leave out jobs, as SQUEUE_PARTITION does."""
-_SBATCH_DEFAULTS = ("SBATCH_ARRAY_INX", "SBATCH_WAIT")
-"""Variables with which sbatch would submit several jobs, or wait for their ends.
+_SBATCH_DEFAULTS = ("SBATCH_ARRAY_INX", "SBATCH_CLUSTERS", "SBATCH_WAIT")
+"""Variables with which sbatch would submit several jobs, or to another cluster, or wait.
 
 Other variables of the user for sbatch have an effect.
 """

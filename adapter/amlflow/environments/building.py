@@ -18,7 +18,13 @@ from amlflow.environments.bundled import add_bundled
 from amlflow.environments.conda import find_conda, identity_of, make_with_conda
 from amlflow.environments.errors import EnvironmentBuildException, MissingPackages
 from amlflow.environments.failures import advise_on_python, failure_of
-from amlflow.environments.installing import Installer, Target, freeze, remove_secrets
+from amlflow.environments.installing import (
+    Installer,
+    Target,
+    freeze,
+    packages_folder_of,
+    remove_secrets,
+)
 from amlflow.environments.keys import Python, key_of
 from amlflow.environments.plan import Plan, plan_of
 from amlflow.environments.pythons import Interpreter, choose
@@ -55,8 +61,7 @@ class BuiltEnvironment:
     @property
     def packages_folder(self) -> Path:
         """The folder from which ``python`` imports the packages."""
-        [site] = (self.python.parent.parent / "lib").glob("python3.*/site-packages")
-        return site
+        return packages_folder_of(self.python.parent.parent)
 
     def variables(self) -> dict[str, str]:
         """The environment variables for a script in the environment. Raises OSError."""
@@ -293,7 +298,7 @@ class _Build:
         target = Target(installing=python, resolving=python, python=self._python.text, older=older)
         installer = Installer(self._plan, target, self._path, self._log, self._cancelled)
         self._warnings += installer.install(relaxing=self._specification.relax)
-        [site] = (self._path / "lib").glob("python*/site-packages")
+        site = packages_folder_of(self._path)
         (site / "amlflow_room.pth").write_text(_PTH, encoding="utf-8")
         remove_secrets(site)
         add_bundled(self._python.path, self._python.minor, self._path, site)

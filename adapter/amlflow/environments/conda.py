@@ -25,6 +25,7 @@ from amlflow.environments.installing import (
     Target,
     freeze,
     index_lines,
+    packages_folder_of,
     remove_secrets,
 )
 from amlflow.environments.keys import Surroundings
@@ -217,7 +218,7 @@ def _python_of(specification: Specification) -> tuple[str, list[str]]:
 def _write_note(
     path: Path, python: Path, specification: Specification, warnings: list[str]
 ) -> None:
-    [site] = (python.parent.parent / "lib").glob("python3.*/site-packages")
+    site = packages_folder_of(python.parent.parent)
     (site / "amlflow_room.pth").write_text(_PTH, encoding="utf-8")
     remove_secrets(site)
     _remove_secrets_of_conda(python.parent.parent)

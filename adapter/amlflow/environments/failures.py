@@ -51,7 +51,8 @@ def failure_of(
     sentences = [f"The environment could not be made: {reason}."]
     without_wheel = package or find_without_wheel(output)
     if without_wheel is not None:
-        is_pinned = without_wheel.partition("==")[0] in pinned
+        name = without_wheel.partition("==")[0]
+        is_pinned = name in pinned if name else bool(pinned)
         sentences.append(_advise_on_version(is_pinned, relaxing, python.rpartition(".")[0]))
         sentences += [older] if older else []
     message = " ".join(sentences)

@@ -188,14 +188,17 @@ class Installer:
     def _note_wheels(self, failed: Mapping[str, str]) -> None:
         installed = find_installed(self._uv.output)
         for name, package in sorted(failed.items()):  # uv builds several at once
-            if name in installed:
-                note = (
-                    f"{package} could not be built from its source for Python "
-                    f"{self._target.python}. {name}=={installed[name]}, which has a wheel, is "
-                    "installed instead."
-                )
-                self._say(note)
-                self._notes.append(note)
+            instead = (
+                f"{name}=={installed[name]}, which has a wheel, is installed instead."
+                if name in installed
+                else "It is not installed: other packages are in versions that do not require it."
+            )
+            note = (
+                f"{package} could not be built from its source for Python {self._target.python}. "
+                f"{instead}"
+            )
+            self._say(note)
+            self._notes.append(note)
 
     def _run_install(
         self, requirements: Path, *more: str, offline: bool = False, legacy: bool = False
@@ -238,6 +241,14 @@ def index_lines(lines: Lines) -> list[str]:
         *(f"--find-links {address}" for address in lines.links),
         *(["--no-index"] if lines.no_index else []),
     ]
+
+
+def packages_folder_of(prefix: Path) -> Path:
+    """Return the folder from which the Python of an environment imports the packages."""
+    # conda-forge's Python has a link from lib/python3.1, for old versions of conda.
+    found = (prefix / "lib").glob("python3.*/site-packages")
+    [site] = [path for path in found if not path.parent.is_symlink()]
+    return site
 
 
 def remove_secrets(site: Path) -> None:

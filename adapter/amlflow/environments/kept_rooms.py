@@ -1,7 +1,8 @@
 """The rooms on this machine, and the copies of its Python: list, last use, remove.
 
 A room's time is when it was last used. A room that was used in the last day stays, since a run that
-waits may need it.
+waits may need it. While a script runs, its agent sets the time of its room again: the script may be
+on another machine, or in a container, whose processes this user may not look at.
 """
 
 from __future__ import annotations
@@ -9,15 +10,20 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import threading
 import time
 import uuid
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from amlflow.environments import kept
+from amlflow.environments.made_once import note_use
 
 MIN_UNUSED_S = 86_400.0
 """Seconds for which a room is kept after its last use."""
+NOTE_S = MIN_UNUSED_S / 24
+"""Seconds between two notes of the use of a room by a script that runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +60,30 @@ def remove_unused_rooms(older_than_s: float) -> list[str]:
     used = _texts_of_processes() if unused else []
     removed = []
     for room in unused:
-        if any(text.startswith(str(room.path)) for text in used) or not _remove(room):
+        # The name is a digest. The path can be written in several ways, and stand within a text.
+        if any(room.key in text for text in used) or not _remove(room):
             continue
         removed += [] if room.key.startswith(".") else [room.key]
     return removed
+
+
+@contextlib.contextmanager
+def keep_in_use(rooms: Sequence[Path]) -> Iterator[None]:
+    """Keep rooms, or copies of Python, from being removed."""
+    ended = threading.Event()
+
+    def note() -> None:
+        while not ended.wait(NOTE_S):
+            for room in rooms:
+                note_use(room)
+
+    thread = threading.Thread(target=note, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _list() -> list[KeptRoom]:
@@ -77,9 +103,10 @@ def _remove(room: KeptRoom) -> bool:
         os.rename(room.path, hidden)  # from now on, no process finds it
     except OSError:  # another process was faster, or this user may not remove it
         return False
-    if hidden.stat().st_mtime != room.last_used:
-        os.rename(hidden, room.path)  # a process found it just before the rename
-        return False
+    if hidden.stat().st_mtime != room.last_used:  # a process found it just before the rename
+        with contextlib.suppress(OSError):  # another process has made the same room again
+            os.rename(hidden, room.path)
+            return False
     shutil.rmtree(hidden, ignore_errors=True)
     return True
 

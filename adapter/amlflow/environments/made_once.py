@@ -19,13 +19,13 @@ def make_once(folder: Path, fill: Callable[[Path], object]) -> Path:
     Raises:
         OSError: the folder cannot be made. The exceptions of ``fill`` are raised, too.
     """
-    if _note_use(folder):
+    if note_use(folder):
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
     try:
         fill(staging)
-        _note_use(staging)  # a copied folder has the time of its original
+        note_use(staging)  # a copied folder has the time of its original
         with contextlib.suppress(OSError):  # another process has just made the same folder
             os.rename(staging, folder)
     finally:
@@ -33,7 +33,7 @@ def make_once(folder: Path, fill: Callable[[Path], object]) -> Path:
     return folder
 
 
-def _note_use(folder: Path) -> bool:
+def note_use(folder: Path) -> bool:
     """Set the time of a folder's last use. Returns whether the folder is there."""
     try:
         os.utime(folder)

@@ -55,6 +55,8 @@ if "r-nowhere" in text:
     print("Solving\\n\\nPackagesNotFoundError: not there:\\n  - r-nowhere")
     sys.exit(1)
 venv.create(prefix, symlinks=True)
+# As conda-forge's Python, for old versions of conda.
+(prefix / "lib" / "python3.1").symlink_to("python%d.%d" % sys.version_info[:2])
 (prefix / "conda-meta").mkdir()
 meta = {{"name": "r-base", "version": "4.3.1", "build": "h1",
         "url": "https://me:secret@a.example/t/secret/noarch/r-base.conda"}}

@@ -209,6 +209,19 @@ def test_what_cannot_be_built_is_installed_from_the_newest_wheel(links: Path, ke
     assert len(relaxed.warnings) == 2
 
 
+def test_a_warning_says_that_another_package_is_older_for_what_cannot_be_built(
+    links: Path, kept: Path
+) -> None:
+    wheels.write_broken_source(links, "amlflow-built", "2.0")
+    wheels.write_tiny(links, "amlflow-more", "1.0")
+    wheels.write_tiny(links, "amlflow-more", "2.0", ["amlflow-built"])
+    environment = ensured(f"--find-links {links}", "amlflow-more")
+    assert environment.packages == ["amlflow-more==1.0"]
+    [warning] = environment.warnings
+    assert warning.startswith("amlflow-built==2.0 could not be built from its source for Python")
+    assert warning.endswith("not installed: other packages are in versions that do not require it.")
+
+
 def test_what_cannot_be_built_and_has_no_wheel_is_named(links: Path, kept: Path) -> None:
     wheels.write_broken_source(links, "amlflow-built", "2.0")
     wheels.write_tiny(links, "amlflow-more", "1.0", ["amlflow-built"])

@@ -185,11 +185,29 @@ def test_a_command_that_does_not_end(
         cluster.look([NAME])
 
 
+def test_a_job_that_only_checks_is_cancelled_if_the_answer_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: Cluster
+) -> None:
+    refusal = "echo 'allocation failure: Requested node configuration is not available' >&2"
+    lost = "echo 'Socket timed out on send/recv operation' >&2"
+    script = f'case "$1" in --test-only) {refusal};; *) {lost};; esac; exit 1'
+    sbatch = fake(tmp_path, monkeypatch, "sbatch", script)
+    fake(tmp_path, monkeypatch, "sinfo", "echo 1")
+    scancel = fake(tmp_path, monkeypatch, "scancel", "true")
+    with pytest.raises(Unavailable, match="Socket timed out"):
+        cluster.check(ClusterWork(name=NAME, python="p", arguments=[]), "https://mlflow.example")
+    check = sbatch.read_text().splitlines()[-1]
+    [name] = [word for word in check.split() if word.startswith("--job-name=")]
+    assert "--hold" in check
+    assert scancel.read_text().split()[0] == f"--name={name.removeprefix('--job-name=')}"
+
+
 def test_what_a_user_has_set_for_the_commands_hides_no_jobs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: Cluster
 ) -> None:
     for name in ("SQUEUE_PARTITION", "SCANCEL_INTERACTIVE", "SBATCH_WAIT", "SBATCH_ACCOUNT"):
         monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("SBATCH_CLUSTERS", "other")
     for program in ("squeue", "sbatch"):
         fake(tmp_path, monkeypatch, program, "env | grep -E '^(SQUEUE|SCANCEL|SBATCH)' > $0.env")
     cluster.look([NAME], now=True)

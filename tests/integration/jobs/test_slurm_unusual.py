@@ -99,6 +99,9 @@ def test_a_job_waits_for_nodes_that_are_drained(slurm_experiment: Any) -> None:
         names = slurm_says("squeue", "--noheader", "--states=PENDING", "--format=%j").split()
         assert cluster_name_of(run._record) in names
         assert not any(name.startswith("amlflow-check") for name in names)
+        declare("partition: main\n  options: [--nodelist=n1]")
+        named = submit(slurm_experiment, "print(1)", target="own")
+        assert named.get_status() == "Queued"
         declare("partition: main\n  cpus: 5")
         with pytest.raises(ComputeTargetException, match="Requested node configuration is not"):
             submit(slurm_experiment, "print(1)", target="own")

@@ -48,6 +48,12 @@ def test_the_setting_is_not_named_for_what_is_not_pinned() -> None:
     assert "Name other versions of the packages that require it." in message
 
 
+def test_the_setting_is_named_if_it_is_unknown_which_package_has_no_wheel() -> None:
+    output = ["error: there are no usable wheels"]
+    assert SETTING in message_of(output, "torch")
+    assert SETTING not in message_of(output)
+
+
 def test_the_user_learns_of_another_python_last() -> None:
     assert message_of(NO_WHEEL, "torch", older="Or name another.").endswith(" Or name another.")
     assert "another" not in message_of(["error: something else"], older="Or name another.")

@@ -110,7 +110,7 @@ def test_a_full_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert failure.message.endswith("could not be made: the disk is full.")
 
     def make_empty(_: object, *arguments: object, **__: object) -> int:
-        Path(str(arguments[-1]), "lib", "python3", "site-packages").mkdir(parents=True)
+        Path(str(arguments[-1]), "lib", "python3.11", "site-packages").mkdir(parents=True)
         Path(str(arguments[-1]), "bin").mkdir()
         return 0
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from amlflow.environments import kept, kept_rooms
 from amlflow.environments.made_once import make_once
+from helpers.submitted_jobs import until
 
 DAY_S = 86_400.0
 
@@ -59,6 +60,51 @@ def test_one_of_a_process_stays(rooms: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(kept_rooms, "_texts_of_processes", lambda: ["python", str(room)])
     assert kept_rooms.remove_unused_rooms(0) == []
     assert room.is_dir()
+
+
+@pytest.mark.parametrize("text", ["/packages:{}/x", "--mount=src={},dst=/x"])
+def test_one_within_a_word_of_a_process_stays(
+    rooms: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """It may have another path there, such as one without links."""
+    make(rooms, "0123456789abcdef")
+    used = text.format("/other/path/0123456789abcdef")
+    monkeypatch.setattr(kept_rooms, "_texts_of_processes", lambda: [used])
+    assert kept_rooms.remove_unused_rooms(0) == []
+
+
+def test_one_of_a_script_on_another_machine_stays(
+    rooms: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = make(rooms, "old")
+    monkeypatch.setattr(kept_rooms, "NOTE_S", 0.01)
+    with kept_rooms.keep_in_use([room]):
+        until(lambda: room.stat().st_mtime > time.time() - DAY_S)
+    assert kept_rooms.remove_unused_rooms(0) == []
+
+
+def test_one_that_is_taken_and_made_again_while_it_is_removed(
+    rooms: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = make(rooms, "old")
+    rename = os.rename
+
+    def rename_late(source: Path, target: Path) -> None:
+        if target != room:
+            os.utime(room)  # another process has found it
+            rename(source, target)
+            make(rooms, "old", 0)  # and a third one has not
+        else:
+            rename(source, target)
+
+    monkeypatch.setattr(kept_rooms, "_texts_of_processes", list)
+    unused = kept_rooms._list()
+    with monkeypatch.context() as patched:
+        patched.setattr(kept_rooms, "_list", lambda: unused)
+        patched.setattr(kept_rooms.os, "rename", rename_late)
+        kept_rooms.remove_unused_rooms(0)
+    assert (room / "file").exists()
+    assert os.listdir(rooms) == ["old"]
 
 
 def test_finding_one_is_a_use(rooms: Path) -> None:

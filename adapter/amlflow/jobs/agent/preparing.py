@@ -38,6 +38,6 @@ def prepare_work(
     if has_none and images_of(compute) is None:
         return Preparation(job.work(folder), {}, [])
     # Most scripts need no environment, and start sooner if this is not imported for them.
-    from amlflow.jobs.agent.making import make_environment
+    from amlflow.jobs.agent.script_environment import make_environment
 
     return make_environment(job, folder, compute, cancelled, stack)

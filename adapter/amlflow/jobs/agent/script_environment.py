@@ -16,6 +16,7 @@ from amlflow.environments.container_room import room_for_container
 from amlflow.environments.dockerfile import Dockerfile, ensure_built
 from amlflow.environments.errors import EnvironmentBuildException
 from amlflow.environments.in_images import ImageEnvironment, ensure_in_image
+from amlflow.environments.kept_rooms import keep_in_use
 from amlflow.environments.room import ROOM
 from amlflow.environments.specification import Specification
 from amlflow.exceptions import UserErrorException
@@ -52,10 +53,10 @@ def make_environment(
     if images is not None:
         return _prepare_container(job, folder, work, images, cancelled, stack)
     if job.specification is None:
+        room = job.room or ""
+        variables = {ROOM: room, AGENT_PYTHON: sys.executable}
         return Preparation(
-            _relay(job, folder, work, {ROOM: job.room or "", AGENT_PYTHON: sys.executable}, stack),
-            {},
-            [],
+            _relay(job, folder, work, variables, [Path(room)] if room else [], stack), {}, []
         )
     with _naming_log(folder):
         environment = ensure(
@@ -65,7 +66,7 @@ def make_environment(
     if environment.key:
         work = dataclasses.replace(work, python=str(environment.python))
         variables = {**environment.variables(), AGENT_PYTHON: sys.executable}
-        work = _relay(job, folder, work, variables, stack)
+        work = _relay(job, folder, work, variables, [Path(variables[ROOM])], stack)
         work, unserved = _serve_client(job, work, environment.packages_folder, stack)
         warnings = [*warnings, *unserved]
     notes = _record(job, folder, environment.key, environment.packages)
@@ -103,7 +104,7 @@ def _prepare_container(
         variables = {ROOM: str(room.path)}
         if room.python is not None:
             variables[AGENT_PYTHON] = str(room.python)
-        work = _relay(job, folder, work, variables, stack)
+        work = _relay(job, folder, work, variables, room.folders, stack)
         work = dataclasses.replace(work, needs=[*work.needs, *room.folders, folder.relay])
     notes = _record(job, folder, environment.key, environment.packages)
     return Preparation(work, notes, environment.warnings)
@@ -129,13 +130,18 @@ def _relay(
     folder: JobFolder,
     work: Work,
     variables: Mapping[str, str],
+    rooms: Sequence[Path],
     stack: contextlib.ExitStack,
 ) -> Work:
-    """Return the work with variables by which the script's calls come to this process."""
+    """Return the work with variables by which the script's calls come to this process.
+
+    ``rooms`` are the folders from which the script imports amlflow.
+    """
     uri = job.tracking_uri
     relay = RelayServer(folder.relay, uri, lambda: open_unjournaled(uri))
     relay.start()
     stack.callback(relay.stop)
+    stack.enter_context(keep_in_use(rooms))
     own = {**variables, VARIABLE: str(relay.path)}
     return dataclasses.replace(work, environment={**own, **work.environment})
 
