@@ -205,7 +205,9 @@ class Routes:
         for run_id in some_texts_of(body, "run_ids", MAX_RUNS):
             if self._access.may_read(run_id):
                 with contextlib.suppress(RunNotFound):
-                    records.append(server_workspace.runs().look_at(run_id))
+                    record = server_workspace.runs().look_at(run_id)
+                    if not record.deleted:
+                        records.append(record)
         rows = [all_runs.row(documents, record) for record in records]
         if body.get("tree") is True:
             all_runs.add_children(tracker, self._access, records, rows)

@@ -55,6 +55,7 @@ def test_whoever_may_edit_the_experiment_cancels_its_runs(studio: Server, experi
     MlflowClient().delete_run(run.id)
     seen = studio.get("runs/get", WRITER, run_id=run.id).json()
     assert (seen["deleted"], seen["may_cancel"]) == (True, False)
+    assert studio.post("runs/states", WRITER, run_ids=[run.id]).json() == {"runs": []}
 
 
 def test_of_several_runs_those_are_cancelled_that_may_be(

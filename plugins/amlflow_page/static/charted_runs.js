@@ -1,11 +1,12 @@
 // The charts of All runs, and which runs they are of: the selected ones, or the first of the list. The selected runs are
 // part of what is shown, so that a link and a view show the charts of the same runs.
 
-import { post } from "./api.js";
+import { isAway, post } from "./api.js";
 import { Charts, MAX_RUNS } from "./charts.js";
 import { button, say } from "./dom.js";
 
 const FIRST = 10; // runs that are shown without a selection
+const AGAIN_MS = 3000;
 
 export class ChartedRuns {
   // `list` is All runs.
@@ -45,7 +46,7 @@ export class ChartedRuns {
 
   draw() {
     const { list } = this;
-    if (this.element.hidden || list.isStale || this.selecting) return;
+    if (this.element.hidden || list.isStale || this.isSelecting(list.shown.charted)) return;
     const selected = list.table.chosen();
     const runs = selected.length ? selected : list.table.shownRuns().slice(0, FIRST);
     const what = selected.length
@@ -54,21 +55,34 @@ export class ChartedRuns {
     this.charts.setRuns(runs, what);
   }
 
-  // Selects the runs of the definition. Those that are deleted, or that the user may not see, are left out.
+  // Selects the runs of the definition. Those that are deleted, or that the user may not see, are left out. If the server
+  // is away, it is tried again: meanwhile, no other runs are shown in their place.
   async select() {
     const ids = this.list.shown.charted;
     this.selecting = ids.length ? ids : null;
-    if (!ids.length) return;
-    let runs = [];
-    try {
-      ({ runs } = await post("runs/states", { run_ids: ids }));
-    } catch (failure) {
-      say(`The runs of the charts could not be read. ${failure.message}`, true);
+    let runs = null;
+    while (!runs) {
+      if (!this.isSelecting(ids)) return; // other runs are shown meanwhile
+      try {
+        const answer = await post("runs/states", { run_ids: ids.slice(0, MAX_RUNS) });
+        runs = answer.runs ?? [];
+      } catch (failure) {
+        if (isAway(failure)) await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+        else {
+          say(`The runs of the charts could not be read. ${failure.message}`, true);
+          runs = [];
+        }
+      }
     }
-    if (this.selecting !== ids) return; // other runs are shown meanwhile
+    if (!this.isSelecting(ids)) return;
     this.selecting = null;
-    if (ids === this.list.shown.charted) this.list.table.choose(runs);
+    this.list.table.choose(runs);
     this.draw();
+  }
+
+  // Returns whether these runs are being read, and are still those of the definition.
+  isSelecting(ids) {
+    return this.selecting === ids && ids === this.list.shown.charted;
   }
 
   // Takes the selected runs into the definition, if their charts are shown.
