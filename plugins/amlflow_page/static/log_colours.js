@@ -52,7 +52,8 @@ export function makeReadable(element) {
   if (background) {
     style.color = css(readable(text ?? moreReadable(background), background));
   } else if (text) {
-    style.color = ""; // beside a named background, log.css chooses the colour of the text
+    style.color = "";
+    if (element.matches("[class*='-bg']")) return; // on a named background, log.css chooses the colour of the text
     for (const [theme, behind] of Object.entries(BACKGROUNDS))
       style.setProperty(`--on-${theme}`, css(readable(text, behind)));
     element.classList.add("ansi-mixed-fg");

@@ -1,7 +1,7 @@
 // Shows a log's lines in blocks. Only visible blocks have line numbers and colours.
 
 import { h } from "./dom.js";
-import { cleaned, Painter, plain } from "./log_text.js";
+import { cleaned, endOf, Painter, plain } from "./log_text.js";
 
 const BLOCK = 500; // lines of a block, which is laid out and painted only if it is visible
 const LINE = 18; // the height of a line in pixels, the same as in studio.css
@@ -74,7 +74,7 @@ export class LogLines {
   write(text) {
     const parts = `${this.line}${text}`.split("\n");
     this.line = parts.pop();
-    const end = this.line.search(/\r*$/); // the next piece may begin with the line's end
+    const end = endOf(this.line); // the next piece may begin with the line's end
     this.line = this.line.slice(this.line.slice(0, end).lastIndexOf("\r") + 1);
     this.append(parts.map(cleaned));
     this.last.textContent = plain(cleaned(this.line));

@@ -14,10 +14,18 @@ const ESCAPE = /\x1b/g;
 const FAINT = "opacity:var(--faint)"; // in log.css: with ansi_up's 0.7, a faint colour cannot be read
 const STATE = ["bold", "faint", "italic", "underline", "fg", "bg"];
 
+// Returns where a line ends without the carriage returns at its end. A regular expression would take seconds if the
+// line has many of them elsewhere.
+export function endOf(line) {
+  let end = line.length;
+  while (line[end - 1] === "\r") end--;
+  return end;
+}
+
 // Returns a line without invisible characters and what a carriage return or backspaces replace. Colours are kept.
 // `plain_text` in amlflow's terminal_texts.py does the same.
 export function cleaned(line) {
-  const text = line.replace(/\r+$/, "");
+  const text = line.slice(0, endOf(line));
   return erased(
     text
       .slice(text.lastIndexOf("\r") + 1)
@@ -36,7 +44,7 @@ function erased(text) {
     if (part === "\b") {
       parts[index] = "";
       if (shown.length) parts[shown.pop()] = "";
-    } else if (part.length === 1 || !part.startsWith("\x1b")) shown.push(index);
+    } else if (!part.startsWith("\x1b")) shown.push(index);
   });
   return parts.join("");
 }

@@ -60,6 +60,11 @@ test("a text that has the colour of its background can be read", () => {
   assert.ok(contrast(numbers(style.color), [90, 90, 90]) >= 4.5);
 });
 
+test("on a named background, the style sheet chooses the colour of the text", () => {
+  const { classList, style } = painted(`${ESC}[41;38;5;208mtext`);
+  assert.deepEqual([[...classList], style.color], [["ansi-red-bg"], ""]);
+});
+
 test("bold text without a colour keeps its style", () => {
   const element = document.createElement("span");
   element.setAttribute("style", "font-weight:bold");

@@ -59,6 +59,15 @@ test("what a line shows is what Python's plain_text says", async () => {
   }
 });
 
+test("a line with many carriage returns takes a moment", () => {
+  const line = `${"\r".repeat(100_000)}x`;
+  const before = process.cpuUsage();
+  assert.equal(cleaned(line), "x");
+  assert.equal(written(line, "\n"), "x\n");
+  const { user } = process.cpuUsage(before);
+  assert.ok(user < 2_000_000, `${user} µs`); // it takes some ms; if the time grew with the square, some 10 s
+});
+
 test("colours are shown, and go on from line to line", () => {
   const red = painted(`${ESC}[31mred${ESC}[0m`).firstChild;
   assert.equal(red.className, "ansi-red-fg");
