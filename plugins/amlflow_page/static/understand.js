@@ -11,7 +11,6 @@ const COMPARISON = /^((?:"[^"]*"?|[^"])*?)(<=|>=|!=|==|=|<|>)(.*)$/s; // not wit
 const OPERATORS = { "=": "==" }; // as JMESPath writes them
 const KEY = /^(-?)([A-Za-z_]+):(.*)$/s;
 const BEGINS_WITH_OPERATOR = /^(?:[<>=]|!=)/;
-const ENDS_WITH_OPERATOR = /[<>=]$/;
 const LOGIC = ["AND", "OR", "NOT"];
 
 // Returns the words of a text. A part of a word may be in double quotes: tag:"a b"=c. Blanks after a key and around an
@@ -22,8 +21,9 @@ function words(text) {
     const [, , key, rest] = KEY.exec(found.at(-1) ?? "") ?? [];
     const isKey = key && KEYS.includes(key.toLowerCase());
     const isEntry = isKey && key.toLowerCase() in KEYED;
-    if (isKey && (!rest || (isEntry && (BEGINS_WITH_OPERATOR.test(word) || ENDS_WITH_OPERATOR.test(rest)))))
-      found.push(found.pop() + word);
+    const [, , operator, value] = COMPARISON.exec(rest ?? "") ?? [];
+    const goesOn = isEntry && (operator ? !value : BEGINS_WITH_OPERATOR.test(word));
+    if (isKey && (!rest || goesOn)) found.push(found.pop() + word);
     else found.push(word);
   }
   return found;

@@ -44,6 +44,8 @@ for (const [text, expected] of [
   ["metric:loss<= 0.1 metric:acc >0.9", "[?metrics.loss <= `0.1` && metrics.acc > `0.9`]"],
   ["metric:loss==-inf", "[?metrics.loss == `-Infinity`]"],
   ["tag:a=“c d”", "[?tags.a == 'c d']"],
+  ["param:hash=YWJj= cuda", "[?params.hash == 'YWJj=']"],
+  ["tag:a=b =c", "[?tags.a == 'b']"],
 ]) {
   test(`${text} is ${expected}`, () => assert.equal(query(text), expected));
 }
