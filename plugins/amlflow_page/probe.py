@@ -41,7 +41,7 @@ def doubt_of_studio(address: str) -> str | None:
         answer = opener.open(f"{address}{STUDIO}", timeout=TIMEOUT_S)
     except urllib.error.HTTPError as error:
         answer = error
-    except (OSError, HTTPException) as error:
+    except (OSError, HTTPException, ValueError) as error:  # the last for a wrong host's name
         cause = getattr(error, "reason", error)
         why = getattr(cause, "strerror", None) or cause
         raise UserErrorException(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from pathlib import Path
 
@@ -131,4 +132,11 @@ def test_a_server_that_does_not_answer_is_an_error(
         with pytest.raises(UserErrorException, match=rf"No server answers at {uri} \(Remote end"):
             ui(no_browser=True)
     with pytest.raises(UserErrorException, match=r"\(Connection refused\)\. Start it, or correct"):
+        ui(no_browser=True)
+
+
+@pytest.mark.parametrize("host", ["[::1", "a..b"])
+def test_a_wrong_host_is_an_error(host: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{host}")
+    with pytest.raises(UserErrorException, match=re.escape(host)):
         ui(no_browser=True)
