@@ -151,7 +151,7 @@ ROUTES: dict[str, Any] = {
     "runs/log": {"run_id": RUN, "name": "user_logs/std_log.txt"},
     "runs/log/find": {"run_id": RUN, "name": "user_logs/std_log.txt", "text": "a", "offset": "0"},
     "runs/difference": {"left": RUN, "right": OTHER},
-    "query/check": {"query": "[?a]"},
+    "query/check": {"query": "[?a]"}, "query/unknown": {"query": "[?tags.a && metrics.b > `0`]"},
     "keys": {}, "experiments": {}, "views": {}, "person": {},
     "views/get": {"id": "nope"},
     "views/history": {"id": "nope"},
