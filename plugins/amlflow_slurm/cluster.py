@@ -43,6 +43,8 @@ _NO_NODES = "Requested node configuration is not available"
 """Slurm's message if no node has what a job asks for, or if those that have it are away."""
 _CHECK = "amlflow-check-"
 """The beginning of the name of a job that only checks. Names of runs' jobs have no hyphen."""
+_NO_SIGNALS = "trap '' USR1 USR2"
+"""Ignores the signals that the agent passes on. Until it does, they would end it."""
 MAX_VARIABLE = 128 << 10
 """How many bytes an environment variable may have with its name: the Linux kernel's limit."""
 MAX_IDS = 500
@@ -195,7 +197,7 @@ class SlurmCluster(ClusterBase):
             *([] if cpus is None else [f"--cpus-per-task={cpus}"]),
             "sh",
             "-c",
-            f'export {PROCESS}=$SLURM_PROCID; exec "$@"',
+            f'{_NO_SIGNALS}; export {PROCESS}=$SLURM_PROCID; exec "$@"',
             "sh",
         ]
 
@@ -261,6 +263,7 @@ def _script(settings: SlurmSettings, works: Sequence[ClusterWork]) -> str:
     lines = [
         "#!/bin/bash",
         *([names_line(works)] if is_array else []),
+        _NO_SIGNALS,
         *(f"module load {shlex.quote(module)}" for module in settings.modules),
         f"export {ATTEMPT}=$(( ${{SLURM_RESTART_COUNT:-0}} + 1 ))",
         *(own_lines(works) if is_array else []),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import stat
+import subprocess
+import sys
 import uuid
 from pathlib import Path
 
@@ -200,6 +203,22 @@ def test_a_job_that_only_checks_is_cancelled_if_the_answer_is_lost(
     [name] = [word for word in check.split() if word.startswith("--job-name=")]
     assert "--hold" in check
     assert scancel.read_text().split()[0] == f"--name={name.removeprefix('--job-name=')}"
+
+
+def test_a_signal_for_the_script_does_not_end_an_agent_that_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: Cluster
+) -> None:
+    """As with ``--signal=B:USR1@120`` and a time of two minutes."""
+    fake(tmp_path, monkeypatch, "sbatch", "cat > $0.script")
+    code = "import signal; print(*map(signal.getsignal, (signal.SIGUSR1, signal.SIGUSR2)))"
+    cluster.submit([ClusterWork(name=NAME, python=sys.executable, arguments=["-c", code])])
+    spread = list(cluster.spread(1, 1))
+    for command in (
+        ["bash", str(tmp_path / "bin" / "sbatch.script")],
+        [*spread[spread.index("sh") :], sys.executable, "-c", code],
+    ):
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert said == f"{signal.SIG_IGN} {signal.SIG_IGN}\n"
 
 
 def test_what_a_user_has_set_for_the_commands_hides_no_jobs(
