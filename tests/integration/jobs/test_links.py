@@ -87,11 +87,11 @@ def test_a_link_that_is_put_there_while_the_agent_sends(experiment: Any, secrets
     seen = set()
 
     def over() -> bool:
-        names = run.get_file_names()
-        if "logs/swapped" in names:
+        has_ended = run.get_status() == "Completed"  # before the names: the file may come last
+        if "logs/swapped" in run.get_file_names():
             run.download_file("logs/swapped", "seen")
             seen.add(Path("seen").read_text())
-        return run.get_status() == "Completed"
+        return has_ended
 
     until(over)
     assert seen
