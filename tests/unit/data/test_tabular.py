@@ -103,7 +103,11 @@ def test_a_declared_type_is_that_of_the_text(write: Write) -> None:
     assert frame["n"].fillna(-1).tolist() == [7.0, -1.0]
 
 
-@pytest.mark.parametrize("text", ["x\ny", "x\n,\ny", "z" * 3000], ids=["break", "breaks", "long"])
+@pytest.mark.parametrize(
+    "text",
+    ["x\ny", "x\n,\ny", "z" * 3000, "x\n1," + "y" * 40],
+    ids=["break", "breaks", "long", "both parts are rows"],
+)
 @pytest.mark.parametrize("block", [50, 77, 1000])
 def test_a_row_is_read_whole_wherever_a_block_ends(
     write: Write, monkeypatch: pytest.MonkeyPatch, text: str, block: int
