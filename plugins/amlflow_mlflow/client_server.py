@@ -22,7 +22,7 @@ from pathlib import Path
 
 from amlflow.exceptions import UserErrorException
 from amlflow.parts import install_command
-from amlflow.spec import ClientServer, redacted
+from amlflow.spec import JOB, ClientServer, redacted
 
 from amlflow_mlflow.schemes import sqlite_path
 from amlflow_mlflow.sqlite.database import Database, is_plain
@@ -60,9 +60,10 @@ def newest_revision(mlflow: Path) -> str | None:
     revisions: set[str] = set()
     older: set[str] = set()
     for path in (mlflow / "store" / "db_migrations" / "versions").glob("*.py"):
-        for is_older, revision in _REVISION.findall(path.read_text("utf-8")):
+        for is_older, revision in _REVISION.findall(path.read_text("utf-8", "replace")):
             (older if is_older else revisions).add(revision)
-    return next(iter(revisions - older), None)
+    newest = revisions - older
+    return newest.pop() if len(newest) == 1 else None
 
 
 def _check_server(uri: str, revision: str) -> None:
@@ -90,6 +91,7 @@ class _Server:
     def __init__(self, uri: str) -> None:
         self._uri, self._token = uri, secrets.token_urlsafe(32)
         self._listening = socket.create_server((HOST, 0))
+        self._port = self._listening.getsockname()[1]
         self._stopped, self._stop = socket.socketpair()
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._start, name="client-server", daemon=True)
@@ -97,7 +99,7 @@ class _Server:
 
     @property
     def address(self) -> str:
-        return f"http://{HOST}:{self._listening.getsockname()[1]}"
+        return f"http://{HOST}:{self._port}"
 
     @property
     def variables(self) -> Mapping[str, str]:
@@ -125,18 +127,23 @@ class _Server:
         if self._stopped in wait([self._listening, self._stopped]):
             return
         handle = self._listening.fileno()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "amlflow_mlflow.client_server_process", str(handle)],
-            # The process ends with the agent, whose end closes this pipe.
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            pass_fds=[handle],
-            env={
-                **os.environ,
-                TOKEN: self._token,
-                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-                "MLFLOW_LOGGING_LEVEL": "WARNING",
-                "AMLFLOW_SERVED_DATABASE": self._uri,
-                "AMLFLOW_SERVED_ARTIFACTS": str(sqlite_path(self._uri).parent / "mlruns"),
-            },
-        )
+        # Only the process keeps the socket, so that a client does not wait if the process fails.
+        with self._listening:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "amlflow_mlflow.client_server_process", str(handle)],
+                cwd=os.sep,  # so that no module of the user's folder is imported
+                # The process ends with the agent, whose end closes this pipe.
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[handle],
+                env={
+                    **os.environ,
+                    # Not the script's: a script that is told to end may log before it does.
+                    JOB: f"{os.environ.get(JOB, '')}-client-server",
+                    TOKEN: self._token,
+                    "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                    "MLFLOW_LOGGING_LEVEL": "WARNING",
+                    "AMLFLOW_SERVED_DATABASE": self._uri,
+                    "AMLFLOW_SERVED_ARTIFACTS": str(sqlite_path(self._uri).parent / "mlruns"),
+                },
+            )

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
 import mlflow
+import psutil
 import pytest
 from amlflow import plugins
 from amlflow.exceptions import UserErrorException
+from amlflow.jobs.agent import making
+from amlflow.spec import JOB, Unavailable
+from amlflow_local.tree import members
 from amlflow_mlflow import client_server
 from helpers import wheels
-from helpers.submitted_jobs import submit, wait_for_end
+from helpers.submitted_jobs import submit, until, wait_for_end
 from helpers.tiny_environments import environment_of, write_index
 
+SERVING = ["-m", "amlflow_mlflow.client_server_process"]
 CLIENT = """
 import json, os, urllib.request
 def post(call, token=None, **content):
@@ -64,8 +71,55 @@ def test_a_script_logs_with_a_client_that_cannot_open_the_database(
     assert wait_for_end(run) == "Completed", run.get_details()["error"]
     assert run.get_metrics() == {"ours": 1, "theirs": 2, "refused": 401}
     place = urlsplit(run.get_tags()["address"])
-    with socket.socket() as probe:  # nothing listens after the run
-        assert probe.connect_ex((place.hostname, place.port)) != 0
+    assert not answers(place.hostname, place.port)  # after the run
+
+
+def test_the_process_of_the_server_is_not_the_scripts(
+    sqlite_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(JOB, "served")
+    server = plugins.open_client_server(sqlite_uri, write_packages(tmp_path, ("a1", "None")))
+    assert server is not None
+    place = urlsplit(server.address)
+    try:
+        with socket.create_connection((place.hostname, place.port)):
+            process = until(serving)
+        assert process.cwd() == "/"  # so that no module of the user's folder is imported
+        # A script that is told to end may still log.
+        assert process not in members("served")
+        process.kill()
+        # Then a client does not wait for an answer.
+        until(lambda: not answers(place.hostname, place.port))
+    finally:
+        server.stop()
+    assert not process.is_running()
+
+
+def serving() -> psutil.Process | None:
+    """Return this process's child that serves a client."""
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.ZombieProcess):
+            if child.cmdline()[1:3] == SERVING:
+                return child
+    return None
+
+
+def answers(host: str | None, port: int | None) -> bool:
+    """Whether something listens at a port."""
+    with socket.socket() as probe:
+        return probe.connect_ex((host, port)) == 0
+
+
+def test_a_busy_tracker_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    def open_busy(uri: str, packages: Path) -> None:
+        raise Unavailable("The database is busy.")
+
+    monkeypatch.setattr(making, "open_client_server", open_busy)
+    job: Any = SimpleNamespace(tracking_uri="sqlite:////x.db")
+    work: Any = object()
+    with contextlib.ExitStack() as stack:
+        served = making._serve_client(job, work, Path("packages"), stack)
+    assert served == (work, ["The database is busy."])
 
 
 def test_a_client_of_the_databases_schema_opens_it_itself(sqlite_uri: str, tmp_path: Path) -> None:
@@ -78,6 +132,11 @@ def test_a_client_of_the_databases_schema_opens_it_itself(sqlite_uri: str, tmp_p
 def test_the_newest_migration_is_the_schema(tmp_path: Path) -> None:
     folder = write_packages(tmp_path, ("b2", '"a1"'), ("a1", "None"), ("c3", "'b2'"))
     assert client_server.newest_revision(folder / "mlflow") == "c3"
+    versions = folder / "mlflow" / "store" / "db_migrations" / "versions"
+    (versions / "d4.py").write_bytes(b"# \xe9\nrevision = 'd4'\ndown_revision = 'c3'\n")
+    assert client_server.newest_revision(folder / "mlflow") == "d4"
+    (versions / "e5.py").write_text("revision = 'e5'\ndown_revision = 'c3'\n")
+    assert client_server.newest_revision(folder / "mlflow") is None  # it has no single newest
 
 
 def test_a_client_that_cannot_be_served_is_a_warning(

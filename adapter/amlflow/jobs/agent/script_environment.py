@@ -19,7 +19,7 @@ from amlflow.environments.in_images import ImageEnvironment, ensure_in_image
 from amlflow.environments.kept_rooms import keep_in_use
 from amlflow.environments.room import ROOM
 from amlflow.environments.specification import Specification
-from amlflow.exceptions import UserErrorException
+from amlflow.exceptions import AzureMLException
 from amlflow.jobs.agent.preparation import Preparation
 from amlflow.jobs.job import AGENT_PYTHON, Job, JobFolder
 from amlflow.jobs.launch import images_of
@@ -156,7 +156,7 @@ def _serve_client(
     uri = job.tracking_uri
     try:
         server = open_client_server(uri, packages)
-    except (UserErrorException, OSError) as failure:
+    except (AzureMLException, OSError) as failure:  # such as a busy tracker
         return work, [str(getattr(failure, "message", failure))]
     if server is None:
         return work, []
