@@ -229,7 +229,7 @@ def test_the_rest_goes_on_beside_faulty_plugins(shell: Shell, faulty: dict[str, 
 @pytest.mark.parametrize(
     ("opened", "named"),
     [
-        ("open_tracker('ledger:/both')", ["'ledger'", "'same'", "both take"]),
+        ("open_tracker('{uri}')", ["'ledger'", "'same'", "both take"]),
         ("open_tracker('half:x')", ["'lacks'", "find_runs"]),
         ("open_compute('half', {})", ["'lacks'", "max_runs, check, start, clean"]),
         ("open_tracker('gopher:x')", ["breaks does not load", "library of its own is missing"]),
@@ -238,7 +238,8 @@ def test_the_rest_goes_on_beside_faulty_plugins(shell: Shell, faulty: dict[str, 
 def test_a_faulty_plugin_is_named(
     shell: Shell, faulty: dict[str, str], opened: str, named: list[str]
 ) -> None:
-    done = shell.done("python", "-c", f"from amlflow.plugins import *; {opened}", **faulty)
+    code = f"from amlflow.plugins import *; {opened.replace('{uri}', shell.uri)}"
+    done = shell.done("python", "-c", code, **faulty)
     assert done.returncode == 1
     for piece in named:
         assert piece in done.stderr
