@@ -14,7 +14,7 @@ import psutil
 import pytest
 from amlflow import plugins
 from amlflow.exceptions import UserErrorException
-from amlflow.jobs.agent import making
+from amlflow.jobs.agent import script_environment
 from amlflow.spec import JOB, Unavailable
 from amlflow_local.tree import members
 from amlflow_mlflow import client_server
@@ -114,11 +114,11 @@ def test_a_busy_tracker_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     def open_busy(uri: str, packages: Path) -> None:
         raise Unavailable("The database is busy.")
 
-    monkeypatch.setattr(making, "open_client_server", open_busy)
+    monkeypatch.setattr(script_environment, "open_client_server", open_busy)
     job: Any = SimpleNamespace(tracking_uri="sqlite:////x.db")
     work: Any = object()
     with contextlib.ExitStack() as stack:
-        served = making._serve_client(job, work, Path("packages"), stack)
+        served = script_environment._serve_client(job, work, Path("packages"), stack)
     assert served == (work, ["The database is busy."])
 
 
