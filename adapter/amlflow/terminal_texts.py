@@ -29,7 +29,7 @@ _STRING = re.compile(r"\x1b[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\|$)", re.MULTILIN
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[()*+][A-Za-z0-9]|[@-OQ-WYZ\\<=>c78])?")
 _REPLACED = re.compile(r"^[^\n]*\r(?=[^\r\n])|\r+$", re.MULTILINE)
 """What a carriage return replaces in a line, and carriage returns at its end."""
-_UNSEEN = re.compile(r"[\x00-\x07\x0b\x0c\x0e-\x1f\x7f]")
+_UNSEEN = re.compile(r"[\x00-\x07\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]")
 _ERASED = re.compile(r"^.*\x08.*$", re.MULTILINE)
 
 
@@ -42,8 +42,10 @@ def plain_text(text: str) -> str:
     if "\r" in text:
         text = _REPLACED.sub("", text)
     if "\x1b" in text:
-        text = _SEQUENCE.sub("", _STRING.sub("", text))
-    text = _UNSEEN.sub("", text)
+        text = _STRING.sub("", text)
+    text = _UNSEEN.sub("", text)  # a terminal takes them out of a sequence, too
+    if "\x1b" in text:
+        text = _SEQUENCE.sub("", text)
     return _ERASED.sub(lambda line: _erase(line[0]), text) if "\x08" in text else text
 
 

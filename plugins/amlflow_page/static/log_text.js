@@ -5,11 +5,10 @@ import { AnsiUp } from "./vendor/ansi_up.js";
 
 // biome-ignore-start lint/suspicious/noControlCharactersInRegex: terminal sequences consist of them.
 const TITLES_AND_LINKS = /\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\|$)/g;
-const OTHER_SEQUENCES = /\x1b(?:[()*+][A-Za-z0-9]|[@-OQ-WYZ\\<=>c78])/g;
 const COLOURS_AND_MOVES = /\x1b\[[0-9;:<=>?]*[ -/]*[@-~]/g;
+const SEQUENCES = /\x1b(?:(\[[0-9;:<=>?]*[ -/]*[@-~])|[()*+][A-Za-z0-9]|[@-OQ-WYZ\\<=>c78])?/g;
 const PARTS = /\x1b\[[0-9;:<=>?]*[ -/]*[@-~]|./gsu;
 const UNSEEN = /[\x00-\x07\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]/g;
-const ESCAPE = /\x1b/g;
 // biome-ignore-end lint/suspicious/noControlCharactersInRegex: as above.
 const FAINT = "opacity:var(--faint)"; // in log.css: with ansi_up's 0.7, a faint colour cannot be read
 const STATE = ["bold", "faint", "italic", "underline", "fg", "bg"];
@@ -30,8 +29,8 @@ export function cleaned(line) {
     text
       .slice(text.lastIndexOf("\r") + 1)
       .replace(TITLES_AND_LINKS, "")
-      .replace(OTHER_SEQUENCES, "")
-      .replace(UNSEEN, ""),
+      .replace(UNSEEN, "")
+      .replace(SEQUENCES, (_, colourOrMove) => (colourOrMove ? `\x1b${colourOrMove}` : "")),
   );
 }
 
@@ -51,7 +50,7 @@ function erased(text) {
 
 // Returns the plain text of a cleaned line.
 export function plain(line) {
-  return line.includes("\x1b") ? line.replace(COLOURS_AND_MOVES, "").replace(ESCAPE, "") : line;
+  return line.includes("\x1b") ? line.replace(COLOURS_AND_MOVES, "") : line;
 }
 
 // Paints lines in their colours. A colour continues on the next line.
