@@ -124,18 +124,21 @@ export class QueryBox {
   async doubt(text, query) {
     const told = this.message.firstChild;
     if (!KEYED.test(query)) return;
+    // Many runs are read for an answer, and the same text is shown again whenever something else has changed.
+    if (this.doubted?.text !== text) this.doubted = { text, answer: get("query/unknown", { query }) };
+    const { doubted } = this;
     try {
-      const { doubts } = await get("query/unknown", { query });
+      const { doubts } = await doubted.answer;
       if (doubts?.length && told === this.message.firstChild && text === this.box.value)
         this.message.append(h("span", { class: "amlflow-doubt" }, ` ${doubts.join(" ")}`));
     } catch {
-      // The search itself will show what is wrong.
+      if (this.doubted === doubted) this.doubted = null; // the search itself will show what is wrong
     }
   }
 
   async apply() {
     const text = this.box.value.trim();
-    this.failed = null;
+    this.failed = this.doubted = null;
     if (text && !(await this.check())) return;
     this.applied = text;
     if (text) remember(text);

@@ -108,6 +108,9 @@ for (const [text, query] of [
     box.box.value = text;
     await box.check();
     while (!box.message.textContent.endsWith(" No run has it.")) await new Promise((next) => setTimeout(next, 1));
+    assert.deepEqual(asked, [query]);
+    await box.apply(); // there may be new runs
+    while (!box.message.textContent.endsWith(" No run has it.")) await new Promise((next) => setTimeout(next, 1));
     assert.deepEqual(asked, [query, query]);
     assert.equal(box.message.querySelectorAll(".amlflow-doubt").length, 1);
     box.set("status:failed");
