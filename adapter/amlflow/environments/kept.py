@@ -227,7 +227,8 @@ def is_used(environment: KeptEnvironment) -> bool:
         variables = process.info["environ"] or {}
         if any(word.startswith(begin) for word in words[:2]):
             return True
-        if variables.get("VIRTUAL_ENV", "").startswith(str(environment.path)):
+        prefixes = [variables.get(name, "") for name in ("VIRTUAL_ENV", "CONDA_PREFIX")]
+        if any(prefix.startswith(str(environment.path)) for prefix in prefixes):
             return True
     return False
 

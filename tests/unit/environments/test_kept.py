@@ -8,6 +8,7 @@ import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -55,6 +56,19 @@ def test_one_that_is_taken_while_it_is_removed_stays(
     assert not kept.remove(environment.key)
     assert [each.key for each in kept.list_environments()] == [environment.key]
     assert not list(folder.glob(".making-*"))
+
+
+@pytest.mark.parametrize("variable", ["VIRTUAL_ENV", "CONDA_PREFIX"])
+def test_one_of_a_command_that_is_not_python_stays(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    environment = make(folder)
+    variables = {variable: f"{environment.path}/.pixi/envs/default"}
+    process = SimpleNamespace(info={"cmdline": ["sh", "-c", "train"], "environ": variables})
+    monkeypatch.setattr("psutil.process_iter", lambda _: [process])
+    assert not kept.remove(environment.key)
+    process.info["environ"] = {}
+    assert kept.remove(environment.key)
 
 
 def test_one_that_is_removed_while_it_is_taken_is_made_again(
