@@ -19,7 +19,7 @@ _FULL = re.compile(
     r"No space left on device|os error 28|Errno 28|Disk quota exceeded", re.IGNORECASE
 )
 _NO_WHEEL = re.compile(
-    r"(?:([A-Za-z0-9][\w.-]*)(?:==\S+)? has )?"
+    r"(?:([A-Za-z0-9][\w.-]*)(?:[=<>!~]\S+)? ha(?:s|ve) )?"
     r"(?:no wheels with a matching|no usable wheels|no source distribution)"
 )
 _INSTALLED = re.compile(r"\s*\+ (\S+)==(\S+)")

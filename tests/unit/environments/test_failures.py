@@ -8,6 +8,7 @@ import pytest
 from amlflow.environments.failures import advise_on_image, advise_on_python, failure_of
 from amlflow.environments.plan import plan_of
 from amlflow.environments.pythons import choose
+from amlflow.environments.reasons import find_without_wheel
 from amlflow.environments.specification import Specification
 
 NO_WHEEL = [
@@ -52,6 +53,17 @@ def test_the_setting_is_named_if_it_is_unknown_which_package_has_no_wheel() -> N
     output = ["error: there are no usable wheels"]
     assert SETTING in message_of(output, "torch")
     assert SETTING not in message_of(output)
+
+
+@pytest.mark.parametrize(
+    ("subject", "package"),
+    [("all versions of cu-py have", "cu-py"), ("cu-py==1.0 has", "cu-py"),
+     ("only cu-py>=1.0,<2 has", "cu-py"), ("there are", "")],
+)  # fmt: skip
+def test_which_package_has_no_wheel(subject: str, package: str) -> None:
+    output = ["error: No solution found", f"  cause: Because {subject} no wheels with a matching"]
+    assert find_without_wheel(output) == package
+    assert find_without_wheel(["error: something else"]) is None
 
 
 def test_the_user_learns_of_another_python_last() -> None:
