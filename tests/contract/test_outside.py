@@ -229,7 +229,7 @@ def test_the_rest_goes_on_beside_faulty_plugins(shell: Shell, faulty: dict[str, 
 @pytest.mark.parametrize(
     ("opened", "named"),
     [
-        ("open_tracker('{uri}')", ["'ledger'", "'same'", "both take"]),
+        ("open_tracker('{uri}/both')", ["'ledger'", "'same'", "both take"]),
         ("open_tracker('half:x')", ["'lacks'", "find_runs"]),
         ("open_compute('half', {})", ["'lacks'", "max_runs, check, start, clean"]),
         ("open_tracker('gopher:x')", ["breaks does not load", "library of its own is missing"]),

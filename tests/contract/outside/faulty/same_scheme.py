@@ -1,3 +1,5 @@
+import re
+
 from amlflow.spec import hookimpl
 from amlflow.testing.memory import MemoryTracker
 
@@ -6,4 +8,4 @@ amlflow_spec = 1
 
 @hookimpl
 def amlflow_tracker(uri):
-    return MemoryTracker(uri) if uri.startswith("ledger:/both") else None
+    return MemoryTracker(uri) if re.fullmatch("ledger:.*/both", uri) else None
