@@ -124,6 +124,8 @@ def test_keys_that_runs_do_not_have(tracker: MemoryTracker) -> None:
     assert tag.endswith("do not have the tag 'stge'; did you mean 'stage'?")
     for query in ("", "[?", "[?name=='a']", "[?tags.stage]"):
         assert doubts(query) == []
+    assert doubts("[?tags.image]")[0].endswith("the tag 'image'.")
+    assert len(doubts("[?" + " && ".join(f"tags.t{number}" for number in range(9)) + "]")) == 5
 
 
 def test_a_query_is_given_up_after_some_time() -> None:

@@ -228,6 +228,11 @@ def _remove_local(key: str) -> None:
         is_removed = remove_image(images, by_key[key])
     elif key in [local.key for local in kept.list_environments()]:
         is_removed = kept.remove(key)
+    elif key in [room.key for room in list_rooms()]:
+        raise UserErrorException(
+            f"{key!r} is amlflow's own files for scripts, and not an environment. "
+            "`amlflow environment prune` removes them if no script uses them."
+        )
     else:
         raise Missing(
             f"This machine has no environment {key!r}. `amlflow environment list` lists its "

@@ -20,6 +20,10 @@ logger = logging.getLogger("amlflow")
 
 MAX_READ = 500
 """The most runs that are read."""
+MAX_DOUBTS = 5
+"""The most keys of one query that are named. To find the nearest key of each takes long."""
+CUTOFF = 0.7
+"""How alike two keys must be, from 0 to 1."""
 _NAMES = {"tags": "tag", "properties": "property", "params": "param", "metrics": "metric"}
 """The fields with keys, and what an entry of each is called."""
 
@@ -56,22 +60,30 @@ class KnownKeys:
 
     def _near(self, field: str, key: str) -> str:
         """Return ``; did you mean …?``, or a full stop."""
-        keys = sorted(self.by_field[field])
-        near = [each for each in keys if each.casefold() == key.casefold()]
+        folded = {each.casefold(): each for each in sorted(self.by_field[field])}
         others = [other for other, known in self.by_field.items() if key in known]
-        if not near and others:
+        if key.casefold() not in folded and others:
             return f"; did you mean the {_NAMES[others[0]]} {key!r}?"
-        near = near or difflib.get_close_matches(key, keys, n=1)
-        return f"; did you mean {near[0]!r}?" if near else "."
+        near = difflib.get_close_matches(key.casefold(), folded, n=1, cutoff=CUTOFF)
+        return f"; did you mean {folded[near[0]]!r}?" if near else "."
 
 
 def doubts(expression: Expression, tracker: Tracker, experiments: Mapping[str, str]) -> list[str]:
-    """Return sentences about keys in an expression that the newest runs do not have."""
+    """Return sentences about keys in an expression that the newest runs do not have.
+
+    There are at most :data:`MAX_DOUBTS`.
+    """
     keys = expression.use.keys
     if not keys:
         return []
     known = KnownKeys.read(tracker, experiments)
-    return list(filter(None, dict.fromkeys(known.doubt(*key) for key in keys)))
+    sentences = dict[str, None]()
+    for field, key in keys:
+        if len(sentences) == MAX_DOUBTS:
+            break
+        if doubt := known.doubt(field, key):
+            sentences[doubt] = None
+    return list(sentences)
 
 
 def warn(

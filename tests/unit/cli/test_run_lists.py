@@ -122,6 +122,7 @@ KEYS = [
     ("[?metrics_min.LOSS]", "the metric 'LOSS'; did you mean 'loss'?"),
     ("[?tags.stge=='prod']", "the tag 'stge'; did you mean 'stage'?"),
     ("[?contains(keys(tags), 'stge')]", "the tag 'stge'; did you mean 'stage'?"),
+    ("[?tags.STGE]", "the tag 'STGE'; did you mean 'stage'?"),
     ("[?params.loss]", "the param 'loss'; did you mean the metric 'loss'?"),
     ('[].properties."nothing like it"', "the property 'nothing like it'."),
     ("length([?tags.stge])", "the tag 'stge'"),

@@ -7,8 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
+from amlflow.cli import environments
 from amlflow.environments import kept, kept_rooms
 from amlflow.environments.made_once import make_once
+from amlflow.exceptions import UserErrorException
 from helpers.submitted_jobs import until
 
 DAY_S = 86_400.0
@@ -43,6 +45,14 @@ def test_rooms_are_listed_with_their_size_and_last_use(rooms: Path) -> None:
     assert (new.key, old.key) == ("new", "old")
     assert old.disk_bytes() >= 5000
     assert 39 * DAY_S < time.time() - old.last_used < 41 * DAY_S
+
+
+def test_one_is_not_removed_by_its_key(rooms: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environments, "find_images", lambda: None)
+    make(rooms, "old")
+    with pytest.raises(UserErrorException, match="'old' is amlflow's own files"):
+        environments.remove(any_environment=None, environment_version=None, hash_="old")
+    assert os.listdir(rooms) == ["old"]
 
 
 def test_only_those_that_were_not_used_are_removed(rooms: Path) -> None:
