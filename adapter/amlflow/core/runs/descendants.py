@@ -24,9 +24,11 @@ def descendants(
 
     A run is below another one if its parents lead there. The root that a run names only limits what
     is read: the runs with the ancestor's root, and those without one, since other clients of the
-    tracker nest runs without naming a root. If a child of the ancestor, or the parent of a run that
-    was read, is not among these, somebody has changed a root. Then all nested runs of the
-    experiment are read. So the number of searches does not grow with the number of runs.
+    tracker nest runs without naming a root. Anybody who may edit a run can change its root. So if a
+    child of the ancestor, or the parent of a run with the ancestor's root, is not among these, all
+    nested runs of the experiment are read. The number of searches does not grow with the number of
+    runs. A run that is not a child, and below which no run has the ancestor's root, is not found
+    after its root was changed.
     """
     root_id = ancestor.root_id if ancestor.parent_id else ancestor.id
     runs = {run.id: run for run in _nested(tracker, ancestor, Condition("root_id", Op.LACKS))}
