@@ -50,7 +50,7 @@ test("the runs of the definition are selected, and charts of others are not draw
 
 test("while the server is away, it is tried again and other runs are not drawn", async (t) => {
   const { setTimeout } = globalThis;
-  globalThis.setTimeout = (act, time) => setTimeout(act, time === 3000 ? 0 : time);
+  globalThis.setTimeout = (act, time, ...rest) => setTimeout(act, time === 3000 ? 0 : time, ...rest);
   t.after(() => Object.assign(globalThis, { setTimeout }));
   const server = await answering(t, { status: 503, content: "{}" });
   const page = list(["a"]);
@@ -64,7 +64,7 @@ test("while the server is away, it is tried again and other runs are not drawn",
 
 test("if the runs cannot be read, charts of the first runs are drawn", async (t) => {
   const { setTimeout } = globalThis;
-  globalThis.setTimeout = (act, time) => setTimeout(act, time).unref(); // the message stays for long
+  globalThis.setTimeout = (act, time, ...rest) => setTimeout(act, time, ...rest).unref(); // the message stays for long
   t.after(() => Object.assign(globalThis, { setTimeout }));
   await answering(t, { status: 400, content: '{"message": "no"}' });
   const { charted, drawn } = charting(list(["a"]));
