@@ -15,6 +15,7 @@ import pytest
 from azureml.core import Run, ScriptRunConfig
 from helpers.slurm_faults import (
     ATTEMPTS,
+    BEGIN,
     Daemons,
     attempts,
     check_nothing_is_left,
@@ -118,17 +119,9 @@ def test_a_node_that_dies(
     )
 
 
-FROZEN = """
-import os, pathlib, time
-from azureml.core import Run
-
-attempt = int(os.environ["AMLFLOW_ATTEMPT"])
-run = Run.get_context()
-for value in range(20):
-    run.log("value", 100 * attempt + value)
-run.flush()
-open({note!r}, "a").write(f"{{attempt}} {{os.getpid()}}\\n")
-while attempt == 1 and not os.path.exists({gate!r}):
+FROZEN = (
+    BEGIN
+    + """while attempt == 1 and not os.path.exists({gate!r}):
     time.sleep(0.01)
 for value in range(20, 40):
     run.log("value", 100 * attempt + value)
@@ -136,6 +129,7 @@ run.tag("by", str(attempt))
 pathlib.Path(f"outputs/of_{{attempt}}.txt").write_text("end")
 print("the end of attempt", attempt, flush=True)
 """
+)
 """A script whose first attempt logs again, and ends, when the gate opens."""
 
 

@@ -27,8 +27,8 @@ tight:
   partition: main
   memory: 200
 """
-ATTEMPTS = """
-import os, time
+BEGIN = """
+import os, pathlib, time
 from azureml.core import Run
 
 attempt = int(os.environ["AMLFLOW_ATTEMPT"])
@@ -37,11 +37,15 @@ for value in range(20):
     run.log("value", 100 * attempt + value)
 run.flush()
 open({note!r}, "a").write(f"{{attempt}} {{os.getpid()}}\\n")
-print("attempt", attempt, flush=True)
+"""
+"""The begin of a script that logs, and notes that it runs."""
+ATTEMPTS = (
+    BEGIN
+    + """print("attempt", attempt, flush=True)
 time.sleep(600 if attempt < {last} else 0)
 """
+)
 """A script that logs, notes that it runs, and sleeps if this is not the last of its attempts."""
-
 
 GATED = """
 import os, pathlib, time
