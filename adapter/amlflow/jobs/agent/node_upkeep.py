@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from amlflow.exceptions import AzureMLException
 from amlflow.jobs.agent.node_job import adapt_to_node, make_working_folder
-from amlflow.jobs.agent.preparation import Preparation
+from amlflow.jobs.agent.prepared_work import PreparedWork
 from amlflow.jobs.agent.preparing import prepare_work
 from amlflow.jobs.agent.report import POLL_INTERVAL_S, Report
 from amlflow.jobs.agent.supervise import open_data
@@ -38,11 +38,11 @@ class NodeReport(Report):
             self._look.wait(POLL_INTERVAL_S)
             self._look.clear()
 
-    def note_preparation(self, preparation: Preparation) -> None:
+    def note_prepared(self, prepared: PreparedWork) -> None:
         """Store the notes and warnings of preparing in the run."""
-        change = RunChange(system=preparation.notes)
-        if preparation.warnings:
-            change = with_warnings(change, preparation.warnings)
+        change = RunChange(system=prepared.notes)
+        if prepared.warnings:
+            change = with_warnings(change, prepared.warnings)
         if change.system:
             self.note(change)
 
@@ -77,10 +77,10 @@ class Upkeep:
             reporter = threading.Thread(target=self._report.follow, daemon=True)
             reporter.start()
             try:
-                preparation = prepare_work(job, folder, compute, is_to_end, stack)
+                prepared = prepare_work(job, folder, compute, is_to_end, stack)
                 if self._is_first:  # for all nodes, since they have the same environment
-                    self._report.note_preparation(preparation)
-                work, data = preparation.work, open_data(job, folder)
+                    self._report.note_prepared(prepared)
+                work, data = prepared.work, open_data(job, folder)
                 if data is not None:
                     work = data.provide(work, is_to_end)
                 yield work

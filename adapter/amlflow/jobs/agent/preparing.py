@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
-from amlflow.jobs.agent.preparation import Preparation
+from amlflow.jobs.agent.prepared_work import PreparedWork
 from amlflow.jobs.job import Job, JobFolder
 from amlflow.jobs.launch import images_of, runs_here
 from amlflow.spec import Compute
@@ -24,7 +24,7 @@ def prepare_work(
     compute: Compute,
     cancelled: Callable[[], bool],
     stack: contextlib.ExitStack,
-) -> Preparation:
+) -> PreparedWork:
     """Return the work of a job, and make its environment if it has one.
 
     What the script needs while it runs is added to ``stack``.
@@ -36,7 +36,7 @@ def prepare_work(
     """
     has_none = not runs_here(compute) or (job.specification is None and job.room is None)
     if has_none and images_of(compute) is None:
-        return Preparation(job.work(folder), {}, [])
+        return PreparedWork(job.work(folder), {}, [])
     # Most scripts need no environment, and start sooner if this is not imported for them.
     from amlflow.jobs.agent.script_environment import make_environment
 

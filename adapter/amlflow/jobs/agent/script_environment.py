@@ -20,7 +20,7 @@ from amlflow.environments.kept_rooms import keep_in_use
 from amlflow.environments.room import ROOM
 from amlflow.environments.specification import Specification
 from amlflow.exceptions import AzureMLException
-from amlflow.jobs.agent.preparation import Preparation
+from amlflow.jobs.agent.prepared_work import PreparedWork
 from amlflow.jobs.job import AGENT_PYTHON, Job, JobFolder
 from amlflow.jobs.launch import images_of
 from amlflow.jobs.run_notes import ENVIRONMENT
@@ -37,7 +37,7 @@ def make_environment(
     compute: Compute,
     cancelled: Callable[[], bool],
     stack: contextlib.ExitStack,
-) -> Preparation:
+) -> PreparedWork:
     """Make the environment of a job, or find it, and return the work that runs in it.
 
     ``job`` has an environment, or ``compute`` runs containers. A script in such an environment does
@@ -55,7 +55,7 @@ def make_environment(
     if job.specification is None:
         room = job.room or ""
         variables = {ROOM: room, AGENT_PYTHON: sys.executable}
-        return Preparation(
+        return PreparedWork(
             _relay(job, folder, work, variables, [Path(room)] if room else [], stack), {}, []
         )
     with _naming_log(folder):
@@ -70,7 +70,7 @@ def make_environment(
         work, unserved = _serve_client(job, work, environment.packages_folder, stack)
         warnings = [*warnings, *unserved]
     notes = _record(job, folder, environment.key, environment.packages)
-    return Preparation(work, notes, warnings)
+    return PreparedWork(work, notes, warnings)
 
 
 @contextlib.contextmanager
@@ -91,11 +91,11 @@ def _prepare_container(
     images: Images,
     cancelled: Callable[[], bool],
     stack: contextlib.ExitStack,
-) -> Preparation:
+) -> PreparedWork:
     """Prepare the work of a job in a container. Make its image if there is none."""
     environment = _make_image(job, folder, work, images, cancelled)
     if environment is None:
-        return Preparation(work, {}, [])
+        return PreparedWork(work, {}, [])
     work = dataclasses.replace(
         work, image=environment.image, python=environment.python or work.python
     )
@@ -107,7 +107,7 @@ def _prepare_container(
         work = _relay(job, folder, work, variables, room.folders, stack)
         work = dataclasses.replace(work, needs=[*work.needs, *room.folders, folder.relay])
     notes = _record(job, folder, environment.key, environment.packages)
-    return Preparation(work, notes, environment.warnings)
+    return PreparedWork(work, notes, environment.warnings)
 
 
 def _make_image(

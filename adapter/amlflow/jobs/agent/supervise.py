@@ -162,13 +162,9 @@ class Agent:
             if data is not None or needs_preparation(self._job, compute):  # may take minutes
                 self._report.preparing()
                 reporting.enter_context(self._reporting())
-            preparation = prepare_work(self._job, self._folder, compute, self._is_to_end, reporting)
-            work = (
-                preparation.work
-                if data is None
-                else data.provide(preparation.work, self._is_to_end)
-            )
-            self._report.running(preparation.notes, preparation.warnings)
+            prepared = prepare_work(self._job, self._folder, compute, self._is_to_end, reporting)
+            work = prepared.work if data is None else data.provide(prepared.work, self._is_to_end)
+            self._report.running(prepared.notes, prepared.warnings)
             request = self._requested_end()
             if request is not None:
                 return request

@@ -8,7 +8,7 @@ from amlflow.spec import Work
 
 
 @dataclass(frozen=True, slots=True)
-class Preparation:
+class PreparedWork:
     """The work, which can start now, with the notes and warnings for the run."""
 
     work: Work
