@@ -230,14 +230,14 @@ def test_models_are_mlflows(twins: tuple[Twin, Twin]) -> None:
         for name in ("first", "größe", "first"):
             assert registry.ensure_model(name) == {}
         for tags in ({}, {"a": "1", "b": "x" * 6000}):
-            registry.create_version("first", "/root/model", run_id, tags, "text")
-        registry.create_version("größe", "/root/it's", "it's", {}, None)
+            registry.create_version("first", "/elsewhere/model", run_id, tags, "text")
+        registry.create_version("größe", "/elsewhere/it's", "it's", {}, None)
         registry.describe_version("first", 1, "other")
         registry.set_version_tag("first", 2, "a", "2")
         registry.delete_version_tag("first", 2, "b")
-        registry.create_version("first", "/root/model", run_id, {}, None)
+        registry.create_version("first", "/elsewhere/model", run_id, {}, None)
         registry.delete_version("first", 3)
-        assert registry.version_location("first", 2) == "/root/model"
+        assert registry.version_location("first", 2) == "/elsewhere/model"
     own, mlflow = twins
     assert own.rows() == mlflow.rows()
     order = ["creation_timestamp DESC", "name ASC", "version_number DESC"]
