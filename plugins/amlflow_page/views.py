@@ -173,7 +173,9 @@ class Views:
         """Save the changed parts of a view as its next version, and return the view.
 
         ``version`` is the version that the user opened. A part of :data:`PARTS` is changed if the
-        request has it with another value than this version. All other parts stay as they are now.
+        request has it with another value than this version. All other parts stay as they are now,
+        and so do fields of the definition that the request lacks: a page of an older release,
+        which was left open, does not know them.
 
         Raises:
             ViewChanged: somebody else has changed one of the same parts.
@@ -181,7 +183,10 @@ class Views:
             WrongRequest: the request is not well-formed, or the view has too many versions.
         """
         opened = self.get(view_id, version)
-        wanted = check_request({**opened, **request})
+        merged = {**opened, **request}
+        if isinstance(merged["definition"], dict):
+            merged["definition"] = {**opened["definition"], **merged["definition"]}
+        wanted = check_request(merged)
         changed = {part: wanted[part] for part in PARTS if wanted[part] != opened[part]}
         for _ in range(TRIES):
             current, number = self._changeable(view_id, "change")

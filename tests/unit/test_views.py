@@ -82,6 +82,13 @@ def test_an_older_version_is_brought_back_as_a_new_one(view: dict[str, Any], ada
     assert ada.get(view["id"])["notes"] == "# Why"
 
 
+def test_a_page_of_an_older_release_keeps_the_fields_that_it_does_not_know(ada: Views):
+    definition = {"text": "oak", "newer": ["a"], "dense": True}
+    view = ada.create({"name": "a", "definition": definition})
+    ada.save(view["id"], 1, {"definition": {"text": "elm", "dense": False}})
+    assert ada.get(view["id"])["definition"] == {"text": "elm", "newer": ["a"], "dense": False}
+
+
 def test_two_people_change_different_parts_and_both_are_kept(
     view: dict[str, Any], ada: Views, ben: Views
 ):

@@ -54,7 +54,7 @@ export class AllRuns {
       },
       editNotes: () => this.board.notes.edit(),
       draft: () => this.board.notes.draft(),
-      forgetDraft: () => this.board.notes.forget(),
+      moveDraft: (notes, id) => this.board.notes.moveDraft(notes, id),
     });
     this.board = new Board(this);
     this.query = new QueryBox((text) => {

@@ -19,8 +19,10 @@ export class ChartedRuns {
     });
     this.element = this.charts.element;
     this.element.hidden = true;
+    this.isClosed = false; // by the user, although the definition has charts
     const toggle = () => {
-      this.open(this.element.hidden);
+      this.isClosed = !this.element.hidden;
+      this.open(!this.isClosed);
       this.note();
     };
     this.button = button("Charts", toggle, {
@@ -34,7 +36,7 @@ export class ChartedRuns {
   show() {
     const { charts, charted } = this.list.shown;
     this.charts.setCharts(charts);
-    if (charts.length || charted.length) this.open(true);
+    if (!this.isClosed && (charts.length || charted.length)) this.open(true);
   }
 
   open(isOpen) {
@@ -59,6 +61,7 @@ export class ChartedRuns {
   // is away, it is tried again: meanwhile, no other runs are shown in their place.
   async select() {
     const ids = this.list.shown.charted;
+    this.isClosed = false;
     this.selecting = ids.length ? ids : null;
     let runs = null;
     while (!runs) {
@@ -85,11 +88,16 @@ export class ChartedRuns {
     return this.selecting === ids && ids === this.list.shown.charted;
   }
 
-  // Takes the selected runs into the definition, if their charts are shown.
+  // Takes the selected runs into the definition, if their charts are shown. Charts that are closed do not change what a
+  // view has.
   note() {
     const { list } = this;
-    const chosen = this.element.hidden ? [] : list.table.chosen();
-    const ids = chosen.slice(0, MAX_RUNS).map((row) => row.id);
+    const selected = () =>
+      list.table
+        .chosen()
+        .map((row) => row.id)
+        .slice(0, MAX_RUNS);
+    const ids = this.element.hidden ? (list.views.base()?.charted ?? []) : selected();
     if (JSON.stringify(ids) === JSON.stringify(list.shown.charted)) return;
     list.shown.charted = ids;
     list.keep();

@@ -86,9 +86,12 @@ export class Notes {
     return this.drafts.get(this.view?.id);
   }
 
-  forget() {
+  // The shown view's draft was saved as `notes` in the view `id`. What was typed meanwhile is a draft of that view.
+  moveDraft(notes, id) {
+    const draft = this.draft();
     this.drafts.delete(this.view?.id);
     this.editing = null;
+    if (draft !== undefined && draft !== notes) this.drafts.set(id, draft);
   }
 
   leave() {
@@ -99,10 +102,11 @@ export class Notes {
 
   async finish() {
     const { editing } = this;
-    const theirs = await this.save(this.box.value);
+    const notes = this.box.value;
+    const theirs = await this.save(notes);
     if (theirs === undefined || editing !== this.editing) return; // saving failed, and the message was shown
-    if (theirs === null) this.leave();
-    else this.tellConflict(theirs);
+    if (theirs) this.tellConflict(theirs);
+    else if (this.box.value === notes) this.leave(); // else the user has typed more meanwhile
   }
 
   // Shows the other person's notes beside the user's. If the user saves again, the user's notes are the newest version.

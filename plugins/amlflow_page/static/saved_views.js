@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { copy } from "./clipboard.js";
-import { completed, same } from "./definition.js";
+import { completed, same, standard } from "./definition.js";
 import { showDialog } from "./dialogs.js";
 import { ask, h, menu, say } from "./dom.js";
 import { ALL_RUNS } from "./run_route.js";
@@ -15,7 +15,8 @@ const NONE = "all"; // in the address: All runs without a view, although one is 
 export class SavedViews {
   // `page.definition()` returns what is shown, and `page.toSave()` the same with charts that the user has not chosen.
   // `page.opened(view, isStep)` shows a view. `page.kept()` shows that everything is saved. `page.editNotes()` lets the
-  // user edit the notes. `page.draft()` returns the notes that are not saved yet, and `page.forgetDraft()` discards them.
+  // user edit the notes. `page.draft()` returns the notes that are not saved yet, and `page.moveDraft(notes, id)`
+  // says that they were saved in another view.
   constructor(page) {
     this.page = page;
     this.current = null;
@@ -144,7 +145,7 @@ export class SavedViews {
     try {
       const definition = this.page.toSave();
       const { view } = await post("views/create", { name, definition, notes, open: open.checked });
-      this.page.forgetDraft();
+      this.page.moveDraft(notes, view.id);
       this.current = { ...view, newest: view.version };
       say(`Saved as “${view.name}”.`);
       this.page.kept();
@@ -253,7 +254,9 @@ export class SavedViews {
 
   // Saves the open older version as the newest one.
   bringBack() {
-    const { name, definition, notes, newest } = this.current;
+    const { name, notes, newest } = this.current;
+    // The server keeps the newest version's value of a field that is not sent, and an older version may lack some.
+    const definition = { ...standard(), ...this.current.definition };
     this.current = { ...this.current, version: newest };
     return this.save({ name, definition, notes }, (theirs) => {
       this.current = { ...theirs, newest: theirs.version };

@@ -125,15 +125,18 @@ function takeEntry(add, key, value) {
   return null;
 }
 
+// Returns whether a text begins with a day that exists. JavaScript takes 31 February for 3 March.
+function hasDay(text) {
+  const [day] = /^\d{4}-\d\d-\d\d(?!\d)/.exec(text) ?? [];
+  const time = new Date(`${day}T00:00Z`);
+  return Boolean(day) && !Number.isNaN(time.getTime()) && time.toISOString().startsWith(day);
+}
+
 // Returns a time as text. With `isEnd`, a date means its end.
 function moment(text, now, isEnd) {
-  if (isEnd && /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text))) return `${text}T23:59:59.999999Z`;
+  if (isEnd && text.length === 10 && hasDay(text)) return `${text}T23:59:59.999999Z`;
   const [, count, unit] = /^(\d+(?:\.\d+)?)([mhdw])$/.exec(text) ?? [];
-  const time = count
-    ? new Date(now - count * UNITS[unit] * 1000)
-    : /^\d{4}-\d\d-\d\d/.test(text)
-      ? new Date(text)
-      : null;
+  const time = count ? new Date(now - count * UNITS[unit] * 1000) : hasDay(text) ? new Date(text) : null;
   return time && !Number.isNaN(time.getTime()) ? time.toISOString() : null;
 }
 

@@ -2,9 +2,13 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { document, event, localStorage, serve, studio } from "./page.js";
 
+globalThis.window = document.defaultView; // DOMPurify looks for it
+
 const { defaultView, noteVisit, readPerson, seenUntil, setDefaultView } = await studio("seen");
 const { changeText } = await studio("board");
-const { groups } = await studio("saved_views");
+const { standard } = await studio("definition");
+const { Notes } = await studio("notes");
+const { groups, SavedViews } = await studio("saved_views");
 const { findPictures, plainLine } = await studio("markdown");
 const { absolute, form, setForm, timeElement, timeText } = await studio("times");
 
@@ -137,4 +141,56 @@ test("a picture is a run's file, by the file's address or in the run's own descr
   assert.equal(shown("outputs/a.png", "abc"), file);
   assert.equal(shown("https://example.com/a.png", null), "https://example.com/a.png");
   assert.equal(shown("outputs/a.png", null), "before the loss");
+});
+
+// Returns notes of the view "a" in which "two" was typed, and `type(text)`.
+function typing(save) {
+  const notes = new Notes(save);
+  notes.show({ id: "a", notes: "one", version: 1 }, true);
+  notes.edit();
+  const type = (text) => {
+    notes.box.value = text;
+    notes.box.dispatchEvent(event("input"));
+  };
+  type("two");
+  return { notes, type };
+}
+
+test("what is typed while the notes are being saved stays in the box", async () => {
+  let saved;
+  const { notes, type } = typing(() => new Promise((done) => (saved = done)));
+  let finished = notes.finish();
+  type("two three");
+  saved(null);
+  await finished;
+  assert.deepEqual([notes.draft(), notes.element.contains(notes.box)], ["two three", true]);
+  finished = notes.finish();
+  saved(null);
+  await finished;
+  assert.deepEqual([notes.draft(), notes.element.contains(notes.box)], [undefined, false]);
+});
+
+test("what is typed while a copy of the view is being saved is a draft of the copy", () => {
+  const { notes, type } = typing();
+  type("two three");
+  notes.moveDraft("two", "b");
+  assert.equal(notes.draft(), undefined);
+  notes.show({ id: "b", notes: "two", version: 1 }, true);
+  assert.deepEqual([notes.draft(), notes.box.value], ["two three", "two three"]);
+  notes.moveDraft("two three", "c");
+  notes.show({ id: "c", notes: "two three", version: 1 }, true);
+  assert.equal(notes.draft(), undefined);
+});
+
+test("an older version is brought back with all of its fields, also those that it lacks", async (t) => {
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout = (act, time, ...rest) => setTimeout(act, time, ...rest).unref(); // the message stays for long
+  t.after(() => Object.assign(globalThis, { setTimeout }));
+  const { requests, close } = await serve(() => ({ content: JSON.stringify({ view: { id: "v", version: 3 } }) }));
+  t.after(close);
+  const views = new SavedViews({ definition: standard, opened() {}, kept() {} });
+  views.current = { id: "v", version: 1, newest: 2, name: "a", notes: "", definition: { text: "oak", newer: 1 } };
+  await views.bringBack();
+  const { definition, version } = JSON.parse(requests[0].body);
+  assert.deepEqual([definition, version], [{ ...standard(), text: "oak", newer: 1 }, 2]);
 });

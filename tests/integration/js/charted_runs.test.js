@@ -5,9 +5,10 @@ import { document, serve, studio } from "./page.js";
 const { ChartedRuns } = await studio("charted_runs");
 
 // Makes the part of All runs that the charts use.
-function list(charted) {
+function list(charted, view = undefined) {
   const chosen = [];
   return {
+    views: { base: () => view },
     shown: { charts: [], charted },
     table: { chosen: () => chosen, shownRuns: () => [{ id: "first" }], choose: (rows) => chosen.push(...rows) },
     keep() {},
@@ -95,4 +96,28 @@ test("a hand-written address with many runs shows as many as charts can have", a
   const { charted, drawn } = charting(list(Array.from({ length: 300 }, (_, index) => String(index))));
   await Promise.all([charted.select(), charted.show()]);
   assert.equal(drawn[0].length, 50);
+});
+
+test("closing the charts changes nothing of a view, and they stay closed until it is opened again", async (t) => {
+  await answering(t);
+  const page = list(["a", "b"], { charted: ["a", "b"] });
+  const { charted } = charting(page);
+  await Promise.all([charted.select(), charted.show()]);
+  charted.button.click();
+  charted.show();
+  assert.deepEqual([charted.element.hidden, page.shown.charted], [true, ["a", "b"]]);
+  charted.button.click();
+  assert.deepEqual([charted.element.hidden, page.shown.charted], [false, ["a", "b"]]);
+  charted.button.click();
+  await Promise.all([charted.select(), charted.show()]);
+  assert.equal(charted.element.hidden, false);
+});
+
+test("without a view, the address forgets the runs of charts that are closed", async (t) => {
+  await answering(t);
+  const page = list(["a"]);
+  const { charted } = charting(page);
+  await Promise.all([charted.select(), charted.show()]);
+  charted.button.click();
+  assert.deepEqual(page.shown.charted, []);
 });

@@ -10,6 +10,7 @@ for (const name of ["document", "location", "localStorage", "history", "CSS", "I
   Object.defineProperty(globalThis, name, { value: page[name], configurable: true, writable: true });
 }
 
+globalThis.addEventListener ??= (...listener) => page.addEventListener(...listener);
 globalThis.requestAnimationFrame = (act) => page.requestAnimationFrame(act);
 
 export const { document, location, localStorage } = page;

@@ -66,7 +66,16 @@ test("words are looked for, also with a key that there is not, and it is said", 
   assert.equal(understand('"two words"').text, "two words");
 });
 
-for (const text of ["status:fine", "since:soon", "metric:loss<low", "since:2026-99-99"]) {
+for (const text of [
+  "status:fine",
+  "since:soon",
+  "metric:loss<low",
+  "since:2026-99-99",
+  "since:2026-02-31",
+  "until:2026-02-31",
+  "since:2026-02-31T10:00Z",
+  "since:2026-01-311",
+]) {
   test(`${text} is refused in a sentence`, () => assert.match(understand(text, NOW).error, /“.*” is not a/));
 }
 
