@@ -26,6 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 from amlflow.environments.building import BuiltEnvironment, ensure
 from amlflow.environments.specification import Specification
 from amlflow.environments.uv import find_uv
+from helpers.tiny_environments import only_links
 from helpers.wheels import write_tiny
 
 ROUNDS = 9
@@ -58,8 +59,8 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="amlflow-environments-"))
     environments, cache, wheels = folder / "environments", folder / "cache", folder / "wheels"
     os.environ.update(
-        AMLFLOW_ENVIRONMENTS=str(environments), UV_CACHE_DIR=str(cache), UV_NO_INDEX="1",
-        UV_FIND_LINKS=str(wheels),
+        AMLFLOW_ENVIRONMENTS=str(environments), UV_CACHE_DIR=str(cache),
+        **only_links(wheels),
     )  # fmt: skip
     names = [f"amlflow-tiny-{number}" for number in range(PACKAGES)]
     for name in names:

@@ -15,14 +15,14 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import psutil
 import pytest
 from amlflow.environments import kept
 from amlflow.environments.building import BuiltEnvironment, ensure
 from amlflow.environments.errors import EnvironmentBuildException
 from amlflow.environments.specification import Specification
-from helpers.submitted_jobs import until
+from helpers.submitted_jobs import find_children, until
 from helpers.tiny_environments import write_index
+from helpers.tls_servers import serve
 
 BUILDER = """
 import io, json, sys
@@ -74,16 +74,12 @@ class Gate(http.server.BaseHTTPRequestHandler):
 def test_a_killed_maker_leaves_no_hindrance(
     links: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("UV_NO_INDEX")
     monkeypatch.setenv("UV_HTTP_TIMEOUT", "60")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Gate) as server:
-        threading.Thread(target=server.serve_forever).start()
-        index = f"http://127.0.0.1:{server.server_port}/simple"
-        lines = [f"-i {index}", f"--find-links {links}", "amlflow-tiny"]
+    with serve(Gate, None) as address:
+        lines = [f"-i {address}/simple", f"--find-links {links}", "amlflow-tiny"]
         maker = subprocess.Popen([sys.executable, "-c", BUILDER, json.dumps(lines)])
         try:
-            uv = until(lambda: [child for child in psutil.Process(maker.pid).children()
-                                if "install" in child.cmdline()])  # fmt: skip
+            uv = until(lambda: find_children(maker.pid, "install"))
         finally:
             maker.kill()
             maker.wait()
@@ -93,7 +89,6 @@ def test_a_killed_maker_leaves_no_hindrance(
         [left] = folder.glob(".making-*")
         assert (left / "bin" / "python").exists()
         environment = made(*lines)
-        server.shutdown()
     assert (environment.is_new, environment.packages) == (True, ["amlflow-tiny==2.0"])
     assert sorted(path.name for path in folder.iterdir()) == [".locks", environment.key]
 
@@ -107,7 +102,6 @@ def test_an_index_that_does_not_answer_is_named_within_seconds(silent: str) -> N
 
 
 def test_without_the_index_the_cache_is_enough(links: Path, folder: Path, monkeypatch) -> None:
-    monkeypatch.delenv("UV_NO_INDEX")
     for package in ("amlflow-tiny", "amlflow-other"):
         page = links / "simple" / package
         page.mkdir(parents=True)
@@ -116,11 +110,9 @@ def test_without_the_index_the_cache_is_enough(links: Path, folder: Path, monkey
             "".join(f'<a href="/{name}">{name}</a>' for name in names)
         )
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(links))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever).start()
-        index = f"http://127.0.0.1:{server.server_port}/simple"
+    with serve(handler, None) as address:
+        index = f"{address}/simple"
         first = made(f"-i {index}", "amlflow-tiny==1.0")
-        server.shutdown()
     monkeypatch.setattr(kept, "JUST_USED_S", 0)
     assert kept.remove(first.key)
     again = made(f"-i {index}", "amlflow-tiny==1.0")

@@ -18,6 +18,7 @@ from blocks import PAGES, PROJECT, block
 from helpers import servers
 from helpers.consoles import Console, run_block
 from helpers.submitted_jobs import until
+from helpers.tiny_environments import NO_INDEX, only_links
 from helpers.wheels import SOURCES as PACKED
 from helpers.wheels import copy_project, lend_packages, make_environment, write_tiny
 from masks import masked
@@ -108,8 +109,7 @@ def test_environments_are_registered_and_runs_tell_which_they_had(
     surroundings = {
         "AMLFLOW_JOBS": str(tmp_path / "jobs"),
         "AMLFLOW_ENVIRONMENTS": str(tmp_path / "environments"),
-        "UV_NO_INDEX": "1",
-        "UV_FIND_LINKS": str(tmp_path / "wheels"),
+        **only_links(tmp_path / "wheels"),
     }
     done = run("-c", block("register-environment"), folder=project, **surroundings)
     assert done.stdout.splitlines() == ["1", "1", "2", "2 1"]
@@ -125,7 +125,7 @@ def test_a_script_runs_with_the_packages_of_its_environment(project: Path, tmp_p
     done = run(
         "-c", block("environment"), folder=project,
         AMLFLOW_JOBS=str(tmp_path / "jobs"), AMLFLOW_ENVIRONMENTS=str(tmp_path / "environments"),
-        UV_NO_INDEX="1", UV_FIND_LINKS=str(tmp_path / "wheels"),
+        **only_links(tmp_path / "wheels"),
     )  # fmt: skip
     assert "{'packages': 'tabulate'}" in done.stdout
 
@@ -138,7 +138,7 @@ def test_packages_are_added_to_an_image(
     done = run(
         "-c", block("image-environment"), folder=project,
         AMLFLOW_JOBS=str(tmp_path / "jobs"), AMLFLOW_ENVIRONMENTS=str(tmp_path / "environments"),
-        UV_NO_INDEX="1", UV_FIND_LINKS=str(tmp_path / "wheels"), DOCKER_HOST=docker_host,
+        DOCKER_HOST=docker_host, **only_links(tmp_path / "wheels"),
     )  # fmt: skip
     assert "{'packages': 'tabulate'}" in done.stdout
 
@@ -147,7 +147,7 @@ def test_a_private_wheel_is_in_the_environment(project: Path, tmp_path: Path) ->
     write_tiny(project / "dist", "own-tools", "1.0")
     done = run(
         "-c", block("private-wheel"), folder=project,
-        AMLFLOW_ENVIRONMENTS=str(tmp_path / "environments"), UV_NO_INDEX="1",
+        AMLFLOW_ENVIRONMENTS=str(tmp_path / "environments"), **NO_INDEX,
     )  # fmt: skip
     assert "own-tools==1.0 (from file:" in done.stdout
     assert "Image Build Status: Succeeded" in done.stdout

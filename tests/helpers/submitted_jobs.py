@@ -53,6 +53,15 @@ def until(holds: Callable[[], Any], seconds: float = SOON, what: str = "") -> An
         time.sleep(0.05)
 
 
+def find_children(parent: int, word: str) -> list[psutil.Process]:
+    """Return the children of a process with this word in their command."""
+    found = []
+    for child in psutil.Process(parent).children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+            found += [child] if word in child.cmdline() else []
+    return found
+
+
 def wait_for_end(run: Any, seconds: float = SOON) -> str:
     """Wait until the run has ended, and return its status."""
     until(lambda: run.get_status() in ("Completed", "Failed", "Canceled"), seconds, "the end")

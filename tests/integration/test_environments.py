@@ -11,6 +11,7 @@ from azureml.core import Environment, Experiment, Workspace
 from azureml.core.conda_dependencies import CondaDependencies
 from azureml.exceptions import AzureMLException, UserErrorException
 from helpers import wheels
+from helpers.tiny_environments import only_links, set_variables
 
 
 @pytest.fixture(params=["sqlite_uri", "trackio_uri"])
@@ -68,8 +69,7 @@ def test_a_build_makes_what_scripts_run_with(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     wheels.write_tiny(tmp_path / "wheels", "amlflow-tiny", "1.0")
-    monkeypatch.setenv("UV_NO_INDEX", "1")
-    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path / "wheels"))
+    set_variables(monkeypatch, only_links(tmp_path / "wheels"))
     workspace = Workspace.from_config()
     environment = Environment("tiny")
     environment.python.conda_dependencies = CondaDependencies.create(pip_packages=["amlflow-tiny"])
@@ -117,8 +117,7 @@ def test_a_build_of_an_image_without_a_daemon(
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing")
     workspace = Workspace.from_config()
     wheels.write_tiny(tmp_path / "wheels", "amlflow-tiny", "1.0")
-    monkeypatch.setenv("UV_NO_INDEX", "1")
-    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path / "wheels"))
+    set_variables(monkeypatch, only_links(tmp_path / "wheels"))
     environment = Environment("tiny")
     environment.docker.base_image = "debian:12"
     build = environment.build(workspace).wait_for_completion(False)

@@ -60,7 +60,8 @@ class Installer:
     ) -> None:
         self._plan, self._target, self._folder = plan, target, folder
         self._log, self._cancelled = log, cancelled
-        self._uv = Uv(log, cancelled)
+        self._names_index = plan.lines.index is not None
+        self._uv = Uv(log, cancelled, names_index=self._names_index)
         self._relaxing = False
         self._notes: list[str] = []
 
@@ -139,7 +140,7 @@ class Installer:
             "one-requirement", [*index_lines(self._plan.lines), requirement]
         )
         resolved = self._folder / "amlflow-resolved.txt"
-        quiet = Uv(io.StringIO(), self._cancelled)
+        quiet = Uv(io.StringIO(), self._cancelled, names_index=self._names_index)
         code = quiet.run(
             "pip", "compile", "--quiet", "--config-file", _CONFIGURATION, "--no-deps",
             "--only-binary", ":all:", "--resolution", strategy, *self._target.resolving,

@@ -72,7 +72,7 @@ def key_of(
         "prereleases": lines.prereleases,
         "options": sorted(lines.options),
         "relax": relax,
-        "machine": index_variables(environ),
+        "machine": index_variables(environ, names_index=lines.index is not None),
     }
     text = without_secrets(json.dumps(content, sort_keys=True))
     return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]

@@ -9,6 +9,7 @@ import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
@@ -34,14 +35,19 @@ _WIDTH = "9999"
 """Where uv breaks lines. Its reasons are read, so they must not be broken."""
 
 
-def index_variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the settings of indexes in the environment variables, by uv's names."""
+def index_variables(environ: Mapping[str, str], *, names_index: bool = False) -> dict[str, str]:
+    """Return the settings of indexes in the environment variables, by uv's names.
+
+    ``names_index`` says that the definition names an index. It replaces that of the variables.
+    """
     values = {
         name: next((environ[key] for key in (name, *others) if environ.get(key)), "")
         for name, others in _FROM_PIP.items()
     }
     # pip separates addresses by spaces; uv takes a comma between paths.
     values["UV_FIND_LINKS"] = ",".join(values["UV_FIND_LINKS"].split())
+    if names_index:
+        del values["UV_DEFAULT_INDEX"]
     return {name: value for name, value in values.items() if value}
 
 
@@ -51,10 +57,14 @@ class Uv:
     Args:
         log: The output of uv is written to it, without secrets.
         cancelled: Called several times a second. If it returns True, the command is ended.
+        names_index: Whether the definition names an index. uv would prefer that of the environment
+            variables.
     """
 
-    def __init__(self, log: TextIO, cancelled: Callable[[], bool]) -> None:
-        self._log, self._cancelled = log, cancelled
+    def __init__(
+        self, log: TextIO, cancelled: Callable[[], bool], *, names_index: bool = False
+    ) -> None:
+        self._log, self._cancelled, self._names_index = log, cancelled, names_index
         self.output: list[str] = []
         """The last lines of the last command."""
 
@@ -71,7 +81,7 @@ class Uv:
         command += ["--offline"] if offline else []
         try:
             process = subprocess.Popen(
-                command, cwd=folder, env=_environ(os.environ), stdin=subprocess.DEVNULL,
+                command, cwd=folder, env=self._environ(os.environ), stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
                 text=True, encoding="utf-8", errors="replace",
             )  # fmt: skip
@@ -85,6 +95,18 @@ class Uv:
     def command(self, *arguments: str) -> list[str]:
         """Return the words of a command: the program, common options, and the arguments."""
         return [find_uv(), *arguments, "--color", "never", "--no-progress"]
+
+    def _environ(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Return uv's environment variables: no active environment, and pip's indexes as uv's."""
+        own = {
+            key: value
+            for key, value in environ.items()
+            if key not in ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "UV_PYTHON")
+        }
+        for name in chain.from_iterable((name, *others[:-1]) for name, others in _FROM_PIP.items()):
+            own.pop(name, None)
+        indexes = index_variables(environ, names_index=self._names_index)
+        return {**_DEFAULTS, **own, **indexes, "COLUMNS": _WIDTH}
 
     def _follow(self, process: subprocess.Popen[str]) -> int:
         lines: deque[str] = deque(maxlen=LAST_LINES)
@@ -131,19 +153,6 @@ def find_uv() -> str:
             "An environment with packages needs uv, which is not installed here: "
             f"{install_command('local')}."
         ) from error
-
-
-def _environ(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return uv's environment variables: no active environment, and pip's indexes as uv's."""
-    own = {
-        key: value
-        for key, value in environ.items()
-        if key not in ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "UV_PYTHON")
-    }
-    for names in _FROM_PIP.values():
-        for name in names[:-1]:
-            own.pop(name, None)
-    return {**_DEFAULTS, **own, **index_variables(environ), "COLUMNS": _WIDTH}
 
 
 def _end(process: subprocess.Popen[str]) -> None:

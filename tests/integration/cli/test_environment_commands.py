@@ -14,6 +14,7 @@ from azureml.core import Environment, Experiment, Workspace
 from azureml.core.conda_dependencies import CondaDependencies
 from helpers import wheels
 from helpers.submitted_jobs import submit, wait_for_end
+from helpers.tiny_environments import only_links, set_variables
 
 
 @pytest.fixture
@@ -21,9 +22,8 @@ def workspace(store: str, jobs: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     """A workspace with the environment "tiny", whose package is in a folder of wheels."""
     for version in ("1.0", "2.0"):
         wheels.write_tiny(tmp_path / "wheels", "amlflow-tiny", version)
-    monkeypatch.setenv("UV_NO_INDEX", "1")
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing")  # images are not the tests' own
-    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path / "wheels"))
+    set_variables(monkeypatch, only_links(tmp_path / "wheels"))
     workspace = Workspace.from_config()
     tiny_environment("1.0").register(workspace)
     return workspace
@@ -135,7 +135,7 @@ def test_submit_script_runs_with_the_packages_of_its_run_configuration(
 ) -> None:
     """The guide's line, as after ``folder attach`` and a package more in the file that it made."""
     wheels.write_tiny(tmp_path / "wheels", "amlflow-tiny", "1.0")
-    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path / "wheels"))
+    set_variables(monkeypatch, only_links(tmp_path / "wheels"))
     (folder / "train.py").write_text(
         "import sys\nfrom azureml.core import Run\n"
         "try:\n    import amlflow_tiny\nexcept ImportError:\n    sys.exit('it is not there')\n"

@@ -37,7 +37,7 @@ from azureml.core import Environment, Run
 from azureml.core.environment import DockerBuildContext
 from docker.errors import APIError
 from helpers import wheels
-from helpers.submitted_jobs import error_of, log_of, submit, until, wait_for_end
+from helpers.submitted_jobs import error_of, find_children, log_of, submit, until, wait_for_end
 from helpers.tiny_environments import environment_of, write_index
 
 
@@ -306,11 +306,9 @@ def test_processes_make_one_image_after_one_that_was_killed(
             return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
 
         with monkeypatch.context() as away:
-            away.delenv("UV_NO_INDEX")
             away.setenv("UV_DEFAULT_INDEX", index)
             killed = start()
-            until(lambda: [child for child in psutil.Process(killed.pid).children()
-                           if "install" in child.cmdline()])  # fmt: skip
+            until(lambda: find_children(killed.pid, "install"))
             for process in [*psutil.Process(killed.pid).children(), killed]:
                 process.kill()
             killed.communicate()

@@ -152,6 +152,22 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "environments"
 
 
+def test_no_index_of_the_web_is_asked(links: Path, kept: Path) -> None:
+    """Otherwise the tests would wait for it, and pass or fail with it."""
+    with pytest.raises(EnvironmentBuildException, match="sampleproject was not found in the pack"):
+        ensured(f"--find-links {links}", "sampleproject")
+
+
+def test_the_index_of_a_definition_replaces_that_of_the_variables(links: Path, kept: Path) -> None:
+    page = links / "simple" / "amlflow-tiny"
+    page.mkdir(parents=True)
+    [wheel] = links.glob("*-1.0-*.whl")
+    (page / "index.html").write_text(f'<a href="{wheel.as_uri()}">{wheel.name}</a>')
+    lines = (f"-i {(links / 'simple').as_uri()}", "amlflow-tiny")
+    assert ensured(*lines).packages == ["amlflow-tiny==1.0"]
+    assert ensured(*lines, "amlflow-tiny<2", relax=True).packages == ["amlflow-tiny==1.0"]
+
+
 def test_many_makers_make_one(links: Path, kept: Path) -> None:
     lines = (f"--find-links {links}", "amlflow-tiny==1.0")
     with ThreadPoolExecutor(10) as pool:

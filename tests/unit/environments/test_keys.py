@@ -38,6 +38,16 @@ def test_other_packages_pythons_and_indexes_have_another() -> None:
     assert len(set(keys)) == len(keys)
 
 
+def test_the_definitions_index_replaces_that_of_the_variables() -> None:
+    own = key("numpy", "-i https://a.example")
+    assert (
+        key("numpy", "-i https://a.example", environ={"PIP_INDEX_URL": "https://b.example"}) == own
+    )
+    further = key("numpy", "--extra-index-url https://a.example")
+    variables = {"UV_DEFAULT_INDEX": "https://b.example"}
+    assert key("numpy", "--extra-index-url https://a.example", environ=variables) != further
+
+
 def test_the_password_of_an_index_is_not_part_of_it() -> None:
     with_one = key("numpy", "-i https://name:one@a.example/simple")
     assert with_one == key("numpy", "-i https://name:two@a.example/simple")
