@@ -6,16 +6,46 @@ An agent serves the tracker at this address if that client cannot open it (the h
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 _ADDRESS = "AMLFLOW_CLIENT_ADDRESS"
 _TRACKER = "AMLFLOW_CLIENT_TRACKER"
+_CHANGES = "AMLFLOW_CLIENT_CHANGES"
+"""The variable with what the address has changed: ``{"NAME": [value before or null, value]}``."""
 
 
-def address_variables(address: str, uri: str) -> dict[str, str]:
-    """Return the environment variables of a script for which a tracker is served."""
-    return {VARIABLE: address, _ADDRESS: address, _TRACKER: uri}
+def address_variables(
+    address: str, uri: str, variables: Mapping[str, str], environ: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the environment variables of a script for which a tracker is served.
+
+    ``variables`` are those of the server, and ``environ`` those of the script without it.
+    """
+    changed = {**variables, VARIABLE: address}
+    changes = {name: [environ.get(name), value] for name, value in changed.items()}
+    return {**changed, _ADDRESS: address, _TRACKER: uri, _CHANGES: json.dumps(changes)}
+
+
+def without_address(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of a script as they would be if no tracker were served for it.
+
+    Its server ends with it. A run that the script submits gets a server of its own. What the script
+    itself has set stays.
+    """
+    restored = dict(environ)
+    if _CHANGES not in environ:
+        return restored
+    for name, (before, value) in json.loads(environ[_CHANGES]).items():
+        if restored.get(name) == value:
+            del restored[name]
+            if before is not None:
+                restored[name] = before
+    for name in (_ADDRESS, _TRACKER, _CHANGES):
+        restored.pop(name, None)
+    return restored
 
 
 def tracker_behind(address: str) -> str:

@@ -333,15 +333,22 @@ def open_keeper(uri: str) -> RunKeeper | None:
     return keeper
 
 
-def open_client_server(uri: str, packages: Path) -> ClientServer | None:
+def open_client_server(uri: str, packages: Path, environ: Mapping[str, str]) -> ClientServer | None:
     """Serve a tracker to its own client in a folder of packages; None if the client needs none.
+
+    ``environ`` has the environment variables of the script.
 
     Raises:
         UserErrorException: the client needs a server, and there is none.
     """
     what = f"the client of the tracking URI {spec.redacted(uri)!r}"
     server: ClientServer | None = _call_single(
-        "amlflow_client_server", what, spec.ClientServer, uri=uri, packages=packages
+        "amlflow_client_server",
+        what,
+        spec.ClientServer,
+        uri=uri,
+        packages=packages,
+        environ=environ,
     )
     return server
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,14 +33,22 @@ def amlflow_tracker(uri: str) -> Tracker | None:
 
 @hookimpl
 def amlflow_explain_failure(output: str) -> str | None:
-    """Say what to do if MLflow refuses to continue the script's run in another experiment."""
-    if "active experiment ID does not match environment run ID" not in output:
-        return None
-    return (
-        "The script's run is in the experiment that it was submitted to, and amlflow has MLflow "
-        "continue it. Do not call mlflow.set_experiment() before the first mlflow.start_run(): "
-        "submit to that experiment, with Experiment(workspace, name).submit()."
-    )
+    """Say what to do if MLflow refuses another experiment, or the schema of the database."""
+    if "active experiment ID does not match environment run ID" in output:
+        return (
+            "The script's run is in the experiment that it was submitted to, and amlflow has "
+            "MLflow continue it. Do not call mlflow.set_experiment() before the first "
+            "mlflow.start_run(): submit to that experiment, with "
+            "Experiment(workspace, name).submit()."
+        )
+    if "Detected out-of-date database schema" in output:
+        return (
+            "The mlflow in the script's environment is of another version than the one that made "
+            "the database, and cannot open it. amlflow serves the database to scripts in a "
+            "virtual environment, but not to those in a container. Use an MLflow server as the "
+            "tracker, or the same version of mlflow in the image."
+        )
+    return None
 
 
 @hookimpl
@@ -52,9 +61,11 @@ def amlflow_run_keeper(uri: str) -> RunKeeper | None:
 
 
 @hookimpl
-def amlflow_client_server(uri: str, packages: Path) -> ClientServer | None:
+def amlflow_client_server(
+    uri: str, packages: Path, environ: Mapping[str, str]
+) -> ClientServer | None:
     """Serve an MLflow that has another schema than the database at the URI."""
     # Only an agent needs it.
     from amlflow_mlflow.client_server import serve_client
 
-    return serve_client(uri, packages)
+    return serve_client(uri, packages, environ)

@@ -8,6 +8,7 @@ to a newer server. So the agent offers such a script MLflow's own server on this
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import secrets
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -24,32 +26,74 @@ from amlflow.exceptions import UserErrorException
 from amlflow.parts import install_command
 from amlflow.spec import JOB, ClientServer, redacted
 
-from amlflow_mlflow.schemes import sqlite_path
+from amlflow_mlflow import private
+from amlflow_mlflow.errors import opening_error
+from amlflow_mlflow.own_paths import ARTIFACTS
+from amlflow_mlflow.rest.settings import possible_authorizations
+from amlflow_mlflow.schemes import SQLITE, is_database, sqlite_path
 from amlflow_mlflow.sqlite.database import Database, is_plain
 
 HOST = "127.0.0.1"
 TOKEN = "MLFLOW_TRACKING_TOKEN"  # noqa: S105 - the name of the variable
+AUTHORIZATIONS = "AMLFLOW_SERVED_AUTHORIZATIONS"
+"""The variable with the headers that the process accepts, as JSON."""
+SQLITE_DRIVER = "sqlite3"
+FIRST_EXPERIMENT = "SELECT experiment_id, artifact_location FROM experiments ORDER BY experiment_id"
 END_S = 5
 _REVISION = re.compile(r"^(down_)?revision(?:: *[\w \[\]|]+)? *= *['\"](\w+)['\"]", re.MULTILINE)
 
 
-def serve_client(uri: str, packages: Path) -> ClientServer | None:
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """A database: its schema, the package that opens it, and where files of new experiments go."""
+
+    revision: str
+    driver: str
+    artifacts: str
+
+
+def serve_client(uri: str, packages: Path, environ: Mapping[str, str]) -> ClientServer | None:
     """Start to serve the MLflow in a folder of packages; None if it needs no server.
+
+    ``environ`` has the variables of the script. Credentials in it stay as they are, since they may
+    be those of another server that the script uses: MLflow's client sends them to every server, so
+    this one accepts them.
 
     Raises:
         UserErrorException: it needs one, and MLflow's server is not installed here.
         OSError: this machine has no free port.
     """
-    if not (packages / "mlflow").is_dir() or not is_plain(uri):
+    if not (packages / "mlflow").is_dir():
         return None
-    database = Database(uri, keeps_connections=False)
-    revision = database.revision()
-    if revision is None or (
-        (packages / "sqlalchemy").is_dir() and newest_revision(packages / "mlflow") == revision
+    database = _read_database(uri)
+    if database is None or (
+        (packages / "sqlalchemy").is_dir()
+        and (database.driver == SQLITE_DRIVER or any(packages.glob(f"{database.driver}*")))
+        and newest_revision(packages / "mlflow") == database.revision
     ):
         return None
-    _check_server(uri, revision)
-    return _Server(uri)
+    _check_server(uri, database.revision)
+    return _Server(uri, database.artifacts, environ)
+
+
+def _read_database(uri: str) -> _Served | None:
+    """Read what a client needs to open a database; None for another tracker."""
+    if is_plain(uri):
+        revision = Database(uri, keeps_connections=False).revision()
+        artifacts = str(sqlite_path(uri).with_name(ARTIFACTS))
+        return None if revision is None else _Served(revision, SQLITE_DRIVER, artifacts)
+    if not is_database(uri) or uri.startswith(SQLITE) or private.is_server_process():
+        return None
+    # It takes seconds, and few agents need it.
+    from amlflow_mlflow.opening import probe_database
+
+    try:
+        engine = probe_database(uri)
+        revision = private.schema_version(engine)
+    except Exception as error:  # the database's driver may raise any error
+        raise opening_error(uri, error) from error
+    # MLflow's default for a process in this folder, such as this one.
+    return _Served(revision, engine.dialect.dbapi.__name__, os.path.abspath(ARTIFACTS))
 
 
 def newest_revision(mlflow: Path) -> str | None:
@@ -85,11 +129,13 @@ def _check_server(uri: str, revision: str) -> None:
 class _Server:
     """An :class:`amlflow.spec.ClientServer`. Its process starts when the client first connects.
 
-    Only who has the token can use it: other users of this machine can reach the port, too.
+    Only who has the token or the user's credentials can use it: other users of this machine can
+    reach the port, too.
     """
 
-    def __init__(self, uri: str) -> None:
-        self._uri, self._token = uri, secrets.token_urlsafe(32)
+    def __init__(self, uri: str, artifacts: str, environ: Mapping[str, str]) -> None:
+        self._uri, self._artifacts, self._environ = uri, artifacts, environ
+        self._token = secrets.token_urlsafe(32)
         self._listening = socket.create_server((HOST, 0))
         self._port = self._listening.getsockname()[1]
         self._stopped, self._stop = socket.socketpair()
@@ -103,11 +149,9 @@ class _Server:
 
     @property
     def variables(self) -> Mapping[str, str]:
-        variables = {TOKEN: self._token}
-        # MLflow prefers these two to the token.
-        variables.update(MLFLOW_TRACKING_USERNAME="", MLFLOW_TRACKING_PASSWORD="")
+        variables = {} if self._environ.get(TOKEN) else {TOKEN: self._token}
         for name in ("NO_PROXY", "no_proxy"):  # a proxy would not reach this machine
-            variables[name] = ",".join(filter(None, (os.environ.get(name), HOST)))
+            variables[name] = ",".join(filter(None, (self._environ.get(name), HOST)))
         return variables
 
     def stop(self) -> None:
@@ -140,10 +184,12 @@ class _Server:
                     **os.environ,
                     # Not the script's: a script that is told to end may log before it does.
                     JOB: f"{os.environ.get(JOB, '')}-client-server",
-                    TOKEN: self._token,
+                    AUTHORIZATIONS: json.dumps(
+                        [f"Bearer {self._token}", *possible_authorizations(HOST, self._environ)]
+                    ),
                     "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
                     "MLFLOW_LOGGING_LEVEL": "WARNING",
                     "AMLFLOW_SERVED_DATABASE": self._uri,
-                    "AMLFLOW_SERVED_ARTIFACTS": str(sqlite_path(self._uri).parent / "mlruns"),
+                    "AMLFLOW_SERVED_ARTIFACTS": self._artifacts,
                 },
             )

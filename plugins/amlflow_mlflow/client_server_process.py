@@ -1,4 +1,4 @@
-"""The process of a :mod:`amlflow_mlflow.client_server`: MLflow's server, for a token.
+"""The process of a :mod:`amlflow_mlflow.client_server`: MLflow's server, for one script.
 
     python -m amlflow_mlflow.client_server_process HANDLE
 
@@ -8,13 +8,14 @@ HANDLE is a socket that listens. The process ends when its standard input is clo
 from __future__ import annotations
 
 import hmac
+import json
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from amlflow_mlflow.client_server import HOST, TOKEN
+from amlflow_mlflow.client_server import AUTHORIZATIONS, HOST
 
 App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 """An application of WSGI."""
@@ -36,17 +37,17 @@ def main(handle: int) -> None:
 
     os.environ[BACKEND_STORE_URI_ENV_VAR] = os.environ["AMLFLOW_SERVED_DATABASE"]
     os.environ[ARTIFACT_ROOT_ENV_VAR] = os.environ["AMLFLOW_SERVED_ARTIFACTS"]
-    app = for_token(server.app, os.environ.pop(TOKEN))
+    app = for_headers(server.app, json.loads(os.environ.pop(AUTHORIZATIONS)))
     make_server(HOST, 0, app, threaded=True, request_handler=Quiet, fd=handle).serve_forever()
 
 
-def for_token(app: App, token: str) -> App:
-    """Return an application that answers only requests with the token."""
-    expected = f"Bearer {token}".encode()
+def for_headers(app: App, authorizations: Sequence[str]) -> App:
+    """Return an application that answers only requests with one of the headers."""
+    expected = [header.encode() for header in authorizations]
 
     def answer(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         given = environ.get("HTTP_AUTHORIZATION", "").encode("latin-1")
-        if not hmac.compare_digest(given, expected):
+        if not any(hmac.compare_digest(given, each) for each in expected):
             start("401 Unauthorized", [("Content-Type", "text/plain")])
             return [b"This server is for the script of one run."]
         return app(environ, start)

@@ -54,7 +54,7 @@ def open_database(uri: str) -> Any:
 
 def _open(uri: str) -> Any:
     if is_database(uri):
-        _make_tables(_probe_database(uri))
+        _make_tables(probe_database(uri))
     with _without_migration_log(), translate_errors(uri):
         store = private.get_store(uri, _artifact_root(uri))
     note_engine(store)
@@ -117,7 +117,7 @@ def _artifact_root(uri: str) -> str | None:
     return str(sqlite_path(uri).with_name(ARTIFACTS))
 
 
-def _probe_database(uri: str) -> Any:
+def probe_database(uri: str) -> Any:
     """Check that a database answers, as MLflow would try for almost an hour. Return an engine."""
     # A store of another package needs no database.
     import sqlalchemy

@@ -16,6 +16,7 @@ NAMES = (
     "mlflow.tracking._tracking_service.utils:_get_store",
     "mlflow.store.db.utils:_all_tables_exist",
     "mlflow.store.db.utils:_safe_initialize_tables",
+    "mlflow.store.db.utils:_get_schema_version",
     "mlflow.store.artifact.s3_artifact_repo:S3ArtifactRepository._download_file",
     "mlflow.server.constants:BACKEND_STORE_URI_ENV_VAR=_MLFLOW_SERVER_FILE_STORE",
     "mlflow.server.constants:ARTIFACTS_DESTINATION_ENV_VAR=_MLFLOW_SERVER_ARTIFACT_DESTINATION",
@@ -65,6 +66,14 @@ def make_tables(engine: Any) -> None:
     from mlflow.store.db.utils import _safe_initialize_tables
 
     _safe_initialize_tables(engine)
+
+
+def schema_version(engine: Any) -> str:
+    """Return the revision of MLflow's schema in a database."""
+    # Imported here, since the names above do not need MLflow.
+    from mlflow.store.db.utils import _get_schema_version
+
+    return str(_get_schema_version(engine))
 
 
 def download(repository: Any, remote: str, local: str) -> None:

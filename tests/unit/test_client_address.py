@@ -5,7 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from amlflow.client_address import address_for, address_variables, tracker_behind
+from amlflow.client_address import (
+    address_for,
+    address_variables,
+    tracker_behind,
+    without_address,
+)
 from amlflow.core.project.tracking_uri import resolve_uri
 
 TRACKER, ADDRESS = "sqlite:////project/mlflow.db", "http://127.0.0.1:5001"
@@ -13,7 +18,7 @@ TRACKER, ADDRESS = "sqlite:////project/mlflow.db", "http://127.0.0.1:5001"
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in address_variables(ADDRESS, TRACKER).items():
+    for name, value in address_variables(ADDRESS, TRACKER, {}, {}).items():
         monkeypatch.setenv(name, value)
 
 
@@ -35,3 +40,13 @@ def test_a_uri_that_the_script_sets_counts(monkeypatch: pytest.MonkeyPatch) -> N
 def test_elsewhere_nothing_is_served() -> None:
     assert address_for(TRACKER) == TRACKER
     assert tracker_behind(ADDRESS) == ADDRESS
+
+
+def test_a_run_of_the_script_gets_what_the_user_has_set() -> None:
+    before = {"NO_PROXY": "intranet", "MLFLOW_TRACKING_PASSWORD": "secret"}
+    server = {"MLFLOW_TRACKING_TOKEN": "of the server", "NO_PROXY": "intranet,127.0.0.1"}
+    served = {**before, **address_variables(ADDRESS, TRACKER, server, before)}
+    assert without_address(before) == before
+    assert without_address(served) == before
+    own = {"MLFLOW_TRACKING_TOKEN": "the script's", "MLFLOW_TRACKING_URI": "http://team.example"}
+    assert without_address({**served, **own}) == {**before, **own}

@@ -233,6 +233,8 @@ OWN_FILES = {
     "build.py": "what the process that starts it says",
     "conda.py": "what conda writes into an environment",
     "answers.py": "an answer of the server, not a text of a run",
+    "client_address.py": "what the agent has written into the script's environment",
+    "client_server_process.py": "what the process that starts it says",
     "values.py": "what a script and the process that makes its calls send",
     "surroundings.py": "a setting of the user's own",
     "query_processes.py": "what the page's own query process says, which is JSON of this server",

@@ -60,10 +60,13 @@ class Hooks:
     def amlflow_run_keeper(self, uri: str) -> RunKeeper | None:
         """Open the part of the tracker at this URI that an agent needs, or return None."""
 
-    def amlflow_client_server(self, uri: str, packages: Path) -> ClientServer | None:
+    def amlflow_client_server(
+        self, uri: str, packages: Path, environ: Mapping[str, str]
+    ) -> ClientServer | None:
         """Serve the tracker at this URI to its own client in a folder of packages, or return None.
 
-        An agent asks before it starts a script that has packages of its own. Return None if that
+        An agent asks before it starts a script that has packages of its own. ``environ`` has the
+        script's environment variables, such as credentials of the user. Return None if that
         client can open the tracker itself, or if the folder has none. Raises
         :class:`UserErrorException` if the client cannot open the tracker and cannot be served: the
         script starts nevertheless, and the message becomes a warning of its run.

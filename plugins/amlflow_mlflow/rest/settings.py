@@ -14,6 +14,7 @@ import contextlib
 import functools
 import netrc
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any
@@ -181,16 +182,34 @@ def _authorization(uri: str) -> str | None:
     token = os.environ.get("MLFLOW_TRACKING_TOKEN")
     if token:
         return f"Bearer {_check_header('MLFLOW_TRACKING_TOKEN', token)}"
+    return _netrc_authorization(parts.hostname or "", os.environ)
+
+
+def possible_authorizations(host: str, environ: Mapping[str, str]) -> list[str]:
+    """Return the headers that one or another version of MLflow's client sends to a host.
+
+    Some versions read ``~/.mlflow/credentials``, and some prefer ``~/.netrc``.
+    """
+    found = [_netrc_authorization(host, environ)]
+    for user, password in (_pair_in(environ), _pair(environ)):
+        if user and password:
+            found.append(_basic(user, password))
+    if token := environ.get("MLFLOW_TRACKING_TOKEN"):
+        found.append(f"Bearer {token}")
+    return list(filter(None, found))
+
+
+def _netrc_authorization(host: str, environ: Mapping[str, str]) -> str | None:
     with contextlib.suppress(OSError, netrc.NetrcParseError):
-        entry = netrc.netrc(_netrc_file()).authenticators(parts.hostname or "")
+        entry = netrc.netrc(_netrc_file(environ)).authenticators(host)
         if entry is not None:
             return _basic(entry[0], entry[2] or "")
     return None
 
 
-def _netrc_file() -> str:
+def _netrc_file(environ: Mapping[str, str]) -> str:
     """Return the file that the package requests reads. Its second name is for Windows."""
-    named = os.environ.get("NETRC")
+    named = environ.get("NETRC")
     files = [named] if named else [os.path.expanduser(name) for name in ("~/.netrc", "~/_netrc")]
     return next((file for file in files if os.path.exists(file)), files[0])
 
@@ -199,10 +218,13 @@ def _basic(user: str, password: str) -> str:
     return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
-def _pair() -> tuple[str | None, str | None]:
+def _pair_in(environ: Mapping[str, str]) -> tuple[str | None, str | None]:
+    return environ.get("MLFLOW_TRACKING_USERNAME"), environ.get("MLFLOW_TRACKING_PASSWORD")
+
+
+def _pair(environ: Mapping[str, str] = os.environ) -> tuple[str | None, str | None]:
     """Return user name and password, each from the environment, or else from MLflow's file."""
-    user = os.environ.get("MLFLOW_TRACKING_USERNAME")
-    password = os.environ.get("MLFLOW_TRACKING_PASSWORD")
+    user, password = _pair_in(environ)
     if user and password:
         return user, password
     path = os.path.expanduser("~/.mlflow/credentials")

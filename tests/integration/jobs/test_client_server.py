@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,20 +20,31 @@ from amlflow.spec import JOB, Unavailable
 from amlflow_local.tree import members
 from amlflow_mlflow import client_server
 from helpers import wheels
-from helpers.submitted_jobs import submit, until, wait_for_end
+from helpers.submitted_jobs import new_experiment, submit, until, wait_for_end
 from helpers.tiny_environments import environment_of, write_index
 
 SERVING = ["-m", "amlflow_mlflow.client_server_process"]
 CLIENT = """
-import json, os, urllib.request
-def post(call, token=None, **content):
-    token = os.environ["MLFLOW_TRACKING_TOKEN"] if token is None else token
+import base64, json, os, urllib.request
+def post(call, header=None, **content):
+    header = authorization() if header is None else header
     request = urllib.request.Request(
         os.environ["MLFLOW_TRACKING_URI"] + "/api/2.0/mlflow/" + call, json.dumps(content).encode(),
-        {"Content-Type": "application/json", "Authorization": "Bearer " + token},
+        {"Content-Type": "application/json", "Authorization": header},
     )
     return json.load(urllib.request.urlopen(request))
+def authorization():
+    user, password = map(os.environ.get, ["MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"])
+    if user and password:
+        return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+    return "Bearer " + os.environ["MLFLOW_TRACKING_TOKEN"]
 """
+CREDENTIALS = {
+    "MLFLOW_TRACKING_TOKEN": "users-token",
+    "MLFLOW_TRACKING_USERNAME": "user",
+    "MLFLOW_TRACKING_PASSWORD": "pässword",
+}
+"""Of another server that a script uses, too."""
 SCRIPT = """
 import mlflow, os, urllib.error
 from azureml.core import Run
@@ -43,11 +55,13 @@ assert run.experiment.workspace.get_mlflow_tracking_uri() == address
 run_id = os.environ["MLFLOW_RUN_ID"]
 mlflow.post("runs/log-metric", run_id=run_id, key="theirs", value=2, timestamp=1, step=0)
 try:
-    mlflow.post("runs/log-metric", token="guessed", run_id=run_id, key="x", value=3, timestamp=1)
+    mlflow.post("runs/log-metric", "Bearer guessed", run_id=run_id, key="x", value=3, timestamp=1)
 except urllib.error.HTTPError as error:
     run.log("refused", error.code)
 run.tag("address", address)
+run.set_tags({name: os.environ[name] for name in os.environ if name.startswith("MLFLOW_TRACKING_")})
 """
+PACKAGES = ("mlflow==1.0", "azureml-defaults")
 
 
 def write_packages(folder: Path, *revisions: tuple[str, str]) -> Path:
@@ -61,24 +75,42 @@ def write_packages(folder: Path, *revisions: tuple[str, str]) -> Path:
     return folder
 
 
+@pytest.fixture
+def links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a wheel of an MLflow that opens no database."""
+    folder = write_index(tmp_path / "wheels", monkeypatch)
+    wheels.write_tiny(folder, "mlflow", "1.0", content=CLIENT, is_package=True)
+    return folder
+
+
 def test_a_script_logs_with_a_client_that_cannot_open_the_database(
-    experiment: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    experiment: Any, links: Path
 ) -> None:
-    links = write_index(tmp_path / "wheels", monkeypatch)
-    wheels.write_tiny(links, "mlflow", "1.0", content=CLIENT, is_package=True)
-    environment = environment_of(links, "mlflow==1.0", "azureml-defaults")
-    run = submit(experiment, SCRIPT, environment=environment)
+    run = submit(experiment, SCRIPT, environment=environment_of(links, *PACKAGES))
     assert wait_for_end(run) == "Completed", run.get_details()["error"]
     assert run.get_metrics() == {"ours": 1, "theirs": 2, "refused": 401}
     place = urlsplit(run.get_tags()["address"])
     assert not answers(place.hostname, place.port)  # after the run
 
 
+def test_a_script_with_credentials_of_the_user_logs_to_postgresql(
+    postgres_uri: str, links: Path, folder: Path, jobs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", postgres_uri)
+    environment = environment_of(links, *PACKAGES)
+    environment.environment_variables = CREDENTIALS
+    run = submit(new_experiment(), SCRIPT, environment=environment)
+    assert wait_for_end(run) == "Completed", run.get_details()["error"]
+    assert run.get_metrics() == {"ours": 1, "theirs": 2, "refused": 401}
+    tags = run.get_tags()
+    assert {name: tags[name] for name in CREDENTIALS} == CREDENTIALS
+
+
 def test_the_process_of_the_server_is_not_the_scripts(
     sqlite_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(JOB, "served")
-    server = plugins.open_client_server(sqlite_uri, write_packages(tmp_path, ("a1", "None")))
+    server = plugins.open_client_server(sqlite_uri, write_packages(tmp_path, ("a1", "None")), {})
     assert server is not None
     place = urlsplit(server.address)
     try:
@@ -111,22 +143,28 @@ def answers(host: str | None, port: int | None) -> bool:
 
 
 def test_a_busy_tracker_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    def open_busy(uri: str, packages: Path) -> None:
+    def open_busy(uri: str, packages: Path, environ: Mapping[str, str]) -> None:
         raise Unavailable("The database is busy.")
 
     monkeypatch.setattr(script_environment, "open_client_server", open_busy)
     job: Any = SimpleNamespace(tracking_uri="sqlite:////x.db")
-    work: Any = object()
+    work: Any = SimpleNamespace(environment={})
     with contextlib.ExitStack() as stack:
         served = script_environment._serve_client(job, work, Path("packages"), stack)
     assert served == (work, ["The database is busy."])
 
 
+def test_a_client_in_a_container_is_told_what_to_do() -> None:
+    output = "mlflow.exceptions.MlflowException: Detected out-of-date database schema (found a1"
+    (sentence,) = plugins.explain_failure(output)
+    assert "Use an MLflow server" in sentence
+
+
 def test_a_client_of_the_databases_schema_opens_it_itself(sqlite_uri: str, tmp_path: Path) -> None:
     ours = Path(mlflow.__file__).parents[1]
-    assert plugins.open_client_server(sqlite_uri, ours) is None
-    assert plugins.open_client_server(sqlite_uri, tmp_path) is None  # it has no mlflow
-    assert plugins.open_client_server("http://127.0.0.1:1", ours) is None
+    assert plugins.open_client_server(sqlite_uri, ours, {}) is None
+    assert plugins.open_client_server(sqlite_uri, tmp_path, {}) is None  # it has no mlflow
+    assert plugins.open_client_server("http://127.0.0.1:1", ours, {}) is None
 
 
 def test_the_newest_migration_is_the_schema(tmp_path: Path) -> None:
@@ -145,4 +183,4 @@ def test_a_client_that_cannot_be_served_is_a_warning(
     packages = write_packages(tmp_path / "old", ("a1", "None"))
     monkeypatch.setattr(client_server, "find_spec", lambda name: None)
     with pytest.raises(UserErrorException, match=r'cannot open.*pip install "amlflow\[ui\]"'):
-        plugins.open_client_server(sqlite_uri, packages)
+        plugins.open_client_server(sqlite_uri, packages, {})

@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from amlflow.client_address import without_address
 from amlflow.core.console import warn_once
 from amlflow.core.data.declared import variables as store_variables
 from amlflow.core.project.tracking_uri import local_folders
@@ -212,7 +213,7 @@ def _own_environ() -> dict[str, str]:
     If this process is itself a submitted script, some variables describe only its own run.
     """
     own = (AGENT_PYTHON, SCRIPT_PYTHON, ROOM, VARIABLE, "VIRTUAL_ENV") if ROOM in os.environ else ()
-    inherited = without_notebook(without_place(os.environ))
+    inherited = without_address(without_notebook(without_place(os.environ)))
     return {name: value for name, value in inherited.items() if name not in own}
 
 

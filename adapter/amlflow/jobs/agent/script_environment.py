@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -154,14 +155,15 @@ def _serve_client(
     Return the work with the variables for it, and the warning if it cannot be served.
     """
     uri = job.tracking_uri
+    environ = {**os.environ, **work.environment}
     try:
-        server = open_client_server(uri, packages)
+        server = open_client_server(uri, packages, environ)
     except (AzureMLException, OSError) as failure:  # such as a busy tracker
         return work, [str(getattr(failure, "message", failure))]
     if server is None:
         return work, []
     stack.callback(server.stop)
-    served = {**server.variables, **address_variables(server.address, uri)}
+    served = address_variables(server.address, uri, server.variables, environ)
     return dataclasses.replace(work, environment={**work.environment, **served}), []
 
 
