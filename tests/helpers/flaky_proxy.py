@@ -221,6 +221,7 @@ def start_proxy(uri: str) -> Iterator[tuple[Proxy, str]]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # otherwise each answer waits for 40 ms
 
         def _handle(self) -> None:
             proxy.handle(self)

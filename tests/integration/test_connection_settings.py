@@ -14,11 +14,13 @@ import requests
 import requests_auth_aws_sigv4
 from amlflow.exceptions import AzureMLException, UserErrorException
 from amlflow.spec import Unavailable
+from amlflow_mlflow.rest import settings
 from amlflow_mlflow.stores import open_store
 from helpers.tls_fixtures import SECRET, read_experiment
 from helpers.tls_servers import Heard, mlflow_server
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow.utils.rest_utils import MlflowHostCreds, http_request
 from requests_auth_aws_sigv4 import AWSSigV4
 
 pytestmark = pytest.mark.usefixtures("no_settings")
@@ -52,7 +54,7 @@ def authorization_heard(server: Heard, call: Callable[[], object]) -> str | None
 # Not among them: ~/.netrc beside other credentials. MLflow's client then sends those of ~/.netrc,
 # since the package requests puts them first, and amlflow sends those that were set for MLflow.
 @pytest.mark.parametrize(
-    "settings",
+    "variables",
     [
         {},
         {"USERNAME": "me", "PASSWORD": "p:ü %"},
@@ -87,23 +89,23 @@ def authorization_heard(server: Heard, call: Callable[[], object]) -> str | None
         {"URI": "me:p", "USERNAME": "other", "PASSWORD": "p"},
         {"URI": "me:p", "TOKEN": "abc"},
     ],
-    ids=lambda settings: ",".join(settings) or "none",
+    ids=lambda variables: ",".join(variables) or "none",
 )
 def test_each_setting_is_read_as_mlflows_client_reads_it(
-    settings: dict[str, str | None],
+    variables: dict[str, str | None],
     server: Heard,
     bundle: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    if not {"SERVER_CERT_PATH", "INSECURE_TLS"} & settings.keys():
+    if not {"SERVER_CERT_PATH", "INSECURE_TLS"} & variables.keys():
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
     monkeypatch.setattr(requests_auth_aws_sigv4, "datetime", Clock)
     for name, value in AWS.items():
         monkeypatch.setenv(name, value)
     uri = server.uri
-    for name, value in settings.items():
+    for name, value in variables.items():
         if name in ("NETRC", "_NETRC"):
             file = tmp_path / f".{name.lower()}".replace("._", "_")
             file.write_text("machine 127.0.0.1 login net password rc\n")
@@ -119,7 +121,7 @@ def test_each_setting_is_read_as_mlflows_client_reads_it(
     ours = authorization_heard(server, lambda: read_experiment(uri))
     theirs = authorization_heard(server, lambda: MlflowClient(uri).get_experiment_by_name("x"))
     assert ours == theirs
-    assert (theirs or "").startswith("AWS4-HMAC-SHA256") == (settings.get("AWS_SIGV4") == "true")
+    assert (theirs or "").startswith("AWS4-HMAC-SHA256") == (variables.get("AWS_SIGV4") == "true")
 
 
 @pytest.mark.parametrize(
@@ -149,6 +151,20 @@ def test_a_wrong_value_is_refused_by_its_variables_name_and_without_secrets(
         read_redirected(server)
     assert SECRET not in str(raised.value)
     assert not any("X-Other" in headers for _, headers in server.calls)
+
+
+@pytest.mark.parametrize("name", ["team", " team ", "", "  ", None])
+def test_the_workspace_is_sent_as_mlflows_client_sends_it(
+    name: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_WORKSPACE", raising=False)
+    if name is not None:
+        monkeypatch.setenv("MLFLOW_WORKSPACE", name)
+    with mlflow_server() as server:
+        http_request(MlflowHostCreds(server.uri), "/api/2.0/mlflow/experiments/get", "GET")
+        theirs = server.calls[-1][1].get("X-Mlflow-Workspace")
+        assert settings.headers(server.uri).get("X-MLFLOW-WORKSPACE") == theirs
+    assert theirs == ("team" if name and name.strip() else None)
 
 
 def read_redirected(server: Heard) -> None:

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
-import random
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,13 +18,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 import urllib3
 from amlflow.per_process import PerProcess
 from amlflow.spec import Refused, Unavailable, is_tried_once, redacted
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    MaxRetryError,
-    NewConnectionError,
-    ProtocolError,
-)
+from urllib3.exceptions import HTTPError
 
 from amlflow_mlflow.answers import (
     MAX_ANSWER_BYTES,
@@ -43,14 +35,11 @@ from amlflow_mlflow.answers import (
 from amlflow_mlflow.errors import MlflowError, error_of_answer, translate_errors
 from amlflow_mlflow.rest import settings
 from amlflow_mlflow.rest.pools import certificate_hint, find_proxy, open_pool
+from amlflow_mlflow.rest.repeating import is_dropped, read_pauses, until_reached
 from amlflow_mlflow.server_texts import cause
 
 PROBE_S = 5
-CREATE_S = 120
-"""How long to repeat a call that may have an effect only once, while the server is not reached."""
 CHUNK_BYTES = 256 * 1024
-RETRIED = frozenset({408, 429, 500, 502, 503, 504})
-"""The statuses after which MLflow's client repeats a call."""
 _ONLY_ONCE = ("/api/2.0/mlflow/runs/create", "/api/2.0/mlflow/model-versions/create")
 """The calls that would have an effect twice if they were repeated."""
 
@@ -205,14 +194,14 @@ class Connection:
         """Make one call. It is repeated after a failure if that cannot do harm."""
         send = functools.partial(self._request, method, url, body, headers)
         if only_once and not is_tried_once():
-            return _until_reached(send)
+            return until_reached(send)
         if not only_once and not is_tried_once():
             return send(again=True)
         try:
             return send()
         except HTTPError as error:
             # A server may close a connection that is kept open just as the call is sent.
-            if only_once or not _is_dropped(error):
+            if only_once or not is_dropped(error):
                 raise
             return send()
 
@@ -233,26 +222,12 @@ class Connection:
         signer = settings.signer_name()
         if signer is not None:
             fields = _sign(signer, method, url, body, fields)
-        retries: urllib3.Retry | bool = False
-        if again:
-            how = settings.retries()
-            retries = urllib3.Retry(
-                how.count,
-                redirect=False,
-                status_forcelist=RETRIED,
-                allowed_methods=None,
-                backoff_factor=how.factor,
-                backoff_jitter=how.jitter,
-                raise_on_status=False,
-                # Otherwise urllib3 would wait as long as the server asks, which may be very long.
-                respect_retry_after_header=False,
-            )
         return self._pool().request(
             method,
             url,
             body=body,
             headers=fields,
-            retries=retries,
+            retries=read_pauses() if again else False,
             redirect=False,
             timeout=settings.timeout_s() if seconds is None else seconds,
             preload_content=False,
@@ -330,33 +305,3 @@ def _sign(
     if hasattr(body, "rewind"):
         body.rewind()
     return signed
-
-
-def _until_reached(
-    send: Callable[[], urllib3.BaseHTTPResponse],
-) -> urllib3.BaseHTTPResponse:
-    """Make a call. Repeat it only if the server was not reached, or says that it did nothing."""
-    deadline, pause = time.monotonic() + CREATE_S, 0.5
-    while True:
-        try:
-            response = send()
-        except HTTPError as error:
-            if not _is_unreached(error) or time.monotonic() + pause > deadline:
-                raise
-        else:
-            if response.status not in (429, 503) or time.monotonic() + pause > deadline:
-                return response
-            response.drain_conn()
-        time.sleep(random.uniform(0, pause))  # noqa: S311  (no secret)
-        pause = min(10.0, 2 * pause)
-
-
-def _is_dropped(error: BaseException) -> bool:
-    """Whether the connection was closed, so that a new one may work."""
-    return isinstance(error, ProtocolError)
-
-
-def _is_unreached(error: BaseException) -> bool:
-    """Whether the call did not leave this machine."""
-    reason = error.reason if isinstance(error, MaxRetryError) else error
-    return isinstance(reason, (NewConnectionError, ConnectTimeoutError))

@@ -1,16 +1,13 @@
 """Sends and reads large files directly at the server's object storage, with signed addresses.
 
-The server signs these addresses. Its ``server-info`` says whether it can. These settings of MLflow
-change it:
-``MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD``, ``MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD``,
-``MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE``, ``MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE``. No
-credentials are sent to the storage, as the address contains a signature.
+The server signs these addresses. Its ``server-info`` says whether it can, and MLflow's settings
+whose names contain ``MULTIPART`` change it. No credentials are sent to the storage, as the address
+contains a signature.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
@@ -35,7 +32,6 @@ from amlflow_mlflow.rest.uploads import FilePart
 from amlflow_mlflow.server_texts import clean
 
 ROOT = "/api/2.0/mlflow-artifacts"
-MINIMUM_BYTES, PART_BYTES = 500 * 1024**2, 10 * 1024**2
 THREADS = 8
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]{0,8192}")
@@ -47,11 +43,11 @@ _UNSUPPORTED = "Multipart upload is not supported"
 def put(connection: Connection, root: str, name: str, path: Path) -> bool:
     """Send a file in parts. Returns False if it is small or the server has no such addresses."""
     size = path.stat().st_size
-    if size < _setting("MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE", MINIMUM_BYTES):
+    if size < settings.direct_minimum_bytes():
         return False
-    if not _is_enabled(connection, "UPLOAD", "multipart_uploads_enabled"):
+    if not _is_enabled(settings.sends_directly(), connection, "multipart_uploads_enabled"):
         return False
-    part_bytes = max(1, _setting("MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE", PART_BYTES))
+    part_bytes = settings.part_bytes()
     count = -(-size // part_bytes)
     folder, base = posixpath.split(posixpath.join(root, name))
     try:
@@ -107,13 +103,14 @@ def open_file(
 
     The content of the file is read in the ``with`` block of the answer.
     """
-    if not _is_enabled(connection, "DOWNLOAD", "multipart_downloads_enabled"):
+    chosen = settings.reads_directly()
+    if not _is_enabled(chosen, connection, "multipart_downloads_enabled"):
         return None
     address = quote(posixpath.join(ROOT, "presigned", root, path))
     try:
         answer = connection.send("GET", address)
     except MlflowError:
-        if "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD" in os.environ:  # the server may not have them
+        if chosen:  # by the user, and the server may not have them
             return None
         raise
     except AzureMLException as error:
@@ -212,11 +209,9 @@ def _request(
     return response
 
 
-def _is_enabled(connection: Connection, direction: str, key: str) -> bool:
-    setting = os.environ.get(f"MLFLOW_ENABLE_PROXY_MULTIPART_{direction}")
-    if setting is not None:
-        return setting.lower() in ("true", "1")
-    return connection.info.get(key) is True
+def _is_enabled(chosen: bool | None, connection: Connection, key: str) -> bool:
+    """Whether to use the storage: as the user has chosen, or else as the server says."""
+    return connection.info.get(key) is True if chosen is None else chosen
 
 
 def _address(value: Any) -> str:
@@ -233,8 +228,3 @@ def _headers(message: Mapping[str, Any]) -> dict[str, str]:
         if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
             raise ValueError(name)
     return headers
-
-
-def _setting(name: str, default: int) -> int:
-    value = os.environ.get(name, "")
-    return int(value) if value.isdecimal() else default

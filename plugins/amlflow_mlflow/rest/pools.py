@@ -12,7 +12,8 @@ from urllib.parse import unquote, urlsplit
 import urllib3
 from amlflow.exceptions import UserErrorException
 from amlflow.spec import redacted
-from urllib3.exceptions import MaxRetryError, ProxyError, SSLError
+from urllib3.exceptions import LocationParseError, MaxRetryError, ProxyError, SSLError
+from urllib3.util import Url, parse_url
 
 from amlflow_mlflow.rest import settings
 from amlflow_mlflow.rest.limited_reads import limit_reads
@@ -24,7 +25,7 @@ CONNECTIONS = 16
 def find_proxy(root: str) -> str | None:
     """Find the proxy for a server in the environment or the system's settings. None if none."""
     parts = urlsplit(root)
-    if urllib.request.proxy_bypass(parts.netloc) or _is_in_excluded_network(parts.hostname or ""):
+    if urllib.request.proxy_bypass(parts.netloc) or _is_excluded(parts.netloc, parts.hostname):
         return None
     proxies = urllib.request.getproxies()
     return proxies.get(parts.scheme) or proxies.get("all")
@@ -52,9 +53,10 @@ def _open(tls: settings.Tls, proxy: str | None) -> urllib3.PoolManager:
     if proxy is None:
         return urllib3.PoolManager(**options)
     if "://" not in proxy:
-        proxy = f"http://{proxy}"
+        proxy = f"http://{proxy.removeprefix('//')}"
     if proxy.startswith("socks"):
         return _open_socks_pool(proxy, options)
+    _check_address(proxy)
     auth = urlsplit(proxy)
     headers = {}
     if auth.username is not None:
@@ -86,6 +88,18 @@ def certificate_hint(error: BaseException) -> str | None:
     return None
 
 
+def _check_address(proxy: str) -> None:
+    try:
+        parts = parse_url(proxy)
+    except LocationParseError:
+        parts = Url()
+    if parts.scheme not in ("http", "https") or not parts.host:
+        raise UserErrorException(
+            f"The proxy {redacted(proxy)!r} is not an address such as http://proxy.example:3128; "
+            "correct HTTPS_PROXY, HTTP_PROXY or ALL_PROXY."
+        )
+
+
 def _open_socks_pool(proxy: str, options: dict[str, Any]) -> urllib3.PoolManager:
     try:
         # Few users have such a proxy, and it needs another package.
@@ -97,19 +111,26 @@ def _open_socks_pool(proxy: str, options: dict[str, Any]) -> urllib3.PoolManager
     return SOCKSProxyManager(proxy, **options)
 
 
-def _is_in_excluded_network(host: str) -> bool:
-    """Whether ``NO_PROXY`` has a network of this address, such as ``10.0.0.0/8``."""
+def _is_excluded(address: str, host: str | None) -> bool:
+    """Whether ``NO_PROXY`` has a host or port, its domain, its address or a network of it.
+
+    An empty ``no_proxy`` does not hide ``NO_PROXY``, as for the package requests. That package does
+    not know networks and brackets of IPv6, ``0.0.0.0/0``, nor an address with its port.
+    """
+    excluded = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    if urllib.request.proxy_bypass_environment(address, {"no": excluded}):  # type: ignore[attr-defined]
+        return True
     try:
-        address = ipaddress.ip_address(host)
+        number = ipaddress.ip_address(host or "")
     except ValueError:
         return False
-    excluded = urllib.request.getproxies().get("no", "")
-    return any(_is_within(address, entry.strip()) for entry in excluded.split(","))
+    return any(_is_within(number, entry.strip()) for entry in excluded.split(","))
 
 
 def _is_within(address: ipaddress.IPv4Address | ipaddress.IPv6Address, network: str) -> bool:
+    """Whether an address is in a network, or is the address itself."""
     try:
-        return "/" in network and address in ipaddress.ip_network(network, strict=False)
+        return address in ipaddress.ip_network(network, strict=False)
     except ValueError:
         return False
 

@@ -102,6 +102,31 @@ def retries() -> Retries:
     )
 
 
+def respects_retry_after() -> bool:
+    """Return whether to wait as long as a busy server asks."""
+    return _is_true("MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER", "true")
+
+
+def sends_directly() -> bool | None:
+    """Return whether large files go directly to the storage. None if the server is to say it."""
+    return _is_true_if_set("MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD")
+
+
+def reads_directly() -> bool | None:
+    """Return whether files come directly from the storage. None if the server is to say it."""
+    return _is_true_if_set("MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD")
+
+
+def direct_minimum_bytes() -> int:
+    """Return from which size on a file goes directly to the storage."""
+    return _bytes("MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE", 500 * 1024**2)
+
+
+def part_bytes() -> int:
+    """Return how large the parts are in which a file goes directly to the storage."""
+    return max(1, _bytes("MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE", 10 * 1024**2))
+
+
 def user_name() -> str | None:
     """Return the user name for servers, from the environment or MLflow's file."""
     return _pair()[0]
@@ -283,6 +308,17 @@ def _is_true(name: str, default: str = "false") -> bool:
     if text.lower() not in ("true", "1", "false", "0"):
         raise UserErrorException(f"{name} is {text!r}; it takes true or false.")
     return text.lower() in ("true", "1")
+
+
+def _is_true_if_set(name: str) -> bool | None:
+    return _is_true(name) if os.environ.get(name) else None
+
+
+def _bytes(name: str, default: int) -> int:
+    text = os.environ.get(name) or str(default)
+    if not text.isascii() or not text.isdecimal() or len(text) > 18:
+        raise UserErrorException(f"{name} is {text!r}, which is not a number of bytes.")
+    return int(text)
 
 
 def _number(name: str, default: float) -> float:

@@ -1,0 +1,172 @@
+"""Calls are repeated as MLflow's client repeats them: after the same answers and pauses."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import urllib3.util.retry
+from amlflow.exceptions import AzureMLException, UserErrorException
+from amlflow_mlflow.rest import repeating, settings
+from amlflow_mlflow.stores import open_store
+from helpers.flaky_proxy import Reply, start_proxy
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+pytestmark = pytest.mark.usefixtures("no_settings")
+
+VERSION = Reply(b"3.17.2", "text/html")
+
+
+class Clock:
+    """The module ``time``, in which sleeping takes no time and is written down."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(round(seconds, 3))
+
+    def monotonic(self) -> float:
+        return sum(self.slept)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(time, name)
+
+
+class Half:
+    """The module ``random``, which always returns the middle."""
+
+    @staticmethod
+    def random() -> float:
+        return 0.5
+
+    @staticmethod
+    def uniform(low: float, high: float) -> float:
+        return (low + high) / 2
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    for module in (urllib3.util.retry, repeating):
+        monkeypatch.setattr(module, "time", clock)
+        monkeypatch.setattr(module, "random", Half)
+    return clock
+
+
+Answers = list[tuple[int, str | None]]
+"""The status and Retry-After of each answer. The last one is also that of each later call."""
+
+
+class Busy:
+    """A server that answers as it is told, and how often it was asked."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.uri = ""
+        self._clock = clock
+        self._answers: Answers = []
+        self._asked = 0
+
+    def answer(self, path: str, content: Any) -> Reply:
+        if path.endswith("/version"):
+            return VERSION
+        status, pause = self._answers[min(self._asked, len(self._answers) - 1)]
+        self._asked += 1
+        headers = () if pause is None else (("Retry-After", pause),)
+        return Reply(b'{"error_code": "BUSY", "message": "busy"}', status=status, headers=headers)
+
+    def tries(self, answers: Answers, call: Callable[[str], object]) -> tuple[int, list[float]]:
+        """Make a call to the server. Returns how often it was made, and the pauses between."""
+        self._answers, self._asked = answers, 0
+        self._clock.slept.clear()
+        with contextlib.suppress(AzureMLException, MlflowException):
+            call(self.uri)
+        return self._asked, self._clock.slept.copy()
+
+
+@pytest.fixture
+def busy(clock: Clock) -> Iterator[Busy]:
+    busy = Busy(clock)
+    with start_proxy("http://127.0.0.1:9") as (proxy, busy.uri):
+        proxy.rule = busy.answer
+        yield busy
+
+
+def read_experiment(uri: str) -> object:
+    return open_store(uri).get_experiment_by_name("x")
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"REQUEST_MAX_RETRIES": "0"},
+        {"REQUEST_MAX_RETRIES": "3"},
+        {"REQUEST_MAX_RETRIES": "3", "REQUEST_BACKOFF_FACTOR": "0", "REQUEST_BACKOFF_JITTER": "0"},
+        {"REQUEST_MAX_RETRIES": "3", "REQUEST_BACKOFF_FACTOR": "5"},
+        {"REQUEST_MAX_RETRIES": "3", "REQUEST_BACKOFF_JITTER": "2.5"},
+        {"REQUEST_MAX_RETRIES": "3", "RESPECT_RETRY_AFTER_HEADER": "false"},
+        {"REQUEST_MAX_RETRIES": "2", "RESPECT_RETRY_AFTER_HEADER": "TRUE"},
+    ],
+    ids=lambda variables: ",".join(variables) or "none",
+)
+def test_calls_are_repeated_as_by_mlflows_client(
+    variables: dict[str, str], busy: Busy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"MLFLOW_HTTP_{name}", value)
+    rows: list[Answers] = [
+        [(status, pause)]
+        for status in (400, 404, 408, 413, 429, 500, 501, 502, 503, 504)
+        for pause in (None, "5")
+    ]
+    rows += [[(429, "0")], [(503, "2"), (500, None), (429, "7"), (404, None)]]
+    for row in rows if variables else rows[-1:]:
+        theirs = busy.tries(row, lambda uri: MlflowClient(uri).get_experiment_by_name("x"))
+        assert busy.tries(row, read_experiment) == theirs, row
+
+
+@pytest.mark.parametrize("asked", ["86400", "1e9", "soon", "-1"])
+def test_no_answer_makes_a_call_wait_for_hours(asked: str, busy: Busy) -> None:
+    count, slept = busy.tries([(503, asked)], read_experiment)
+    assert count == 8
+    assert max(slept) <= 120.5
+
+
+def test_a_run_is_created_once_when_the_server_is_not_busy_any_more(busy: Busy) -> None:
+    def create(uri: str) -> object:
+        return open_store(uri).create_run("1", "me", 0, {}, "x")
+
+    assert busy.tries([(429, "5"), (503, None), (400, None)], create) == (3, [5, 0.5])
+    assert busy.tries([(429, "50")], create) == (4, [50, 50, 20])
+    assert busy.tries([(500, "5")], create) == (1, [])
+
+
+def read_all_settings() -> None:
+    settings.respects_retry_after()
+    settings.sends_directly()
+    settings.reads_directly()
+    settings.direct_minimum_bytes()
+    settings.part_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER", "yes"),
+        ("MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD", "on"),
+        ("MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD", "on"),
+        ("MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE", "5MB"),
+        ("MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE", "-1"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_its_variables_name(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UserErrorException, match=f"{name} is '{value}'"):
+        read_all_settings()
