@@ -145,6 +145,8 @@ class StartedProcess:
 
     def end(self, grace: float) -> None:
         end_tree(self._name, grace, self._process.poll, self._terminate() if grace else [])
+        # A process that has just started is not found yet: its environment cannot be read.
+        self._process.kill()
         self._process.wait()
         _reap_orphans(self._process.pid)
         self.ending()

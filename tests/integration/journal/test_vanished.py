@@ -67,7 +67,8 @@ def remove_lock(folder: Path) -> None:
 
 def remove_notes(folder: Path) -> None:
     remove_at_once(folder / "running")
-    (folder / "process.json").unlink()
+    # The process may have noticed the first, and moved to another folder already.
+    (folder / "process.json").unlink(missing_ok=True)
 
 
 DAMAGES = [

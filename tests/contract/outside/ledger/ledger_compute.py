@@ -50,6 +50,8 @@ class ShellWork:
 
     def end(self, grace: float) -> None:
         end_all(self._name, grace)
+        # A process that has just started is not found yet: its environment cannot be read.
+        self._process.kill()
         self._process.wait()
 
 
