@@ -62,9 +62,12 @@ class Snapshots:
         with tempfile.TemporaryDirectory() as staging:
             mark = Path(staging) / STORED
             mark.touch()
-            for name, path in ((ARCHIVE, archive), (STORED, mark)):
+            steps = [{ARCHIVE: archive}, {STORED: mark}]
+            if artifacts.folder is not None:  # files get their names there in the order of the call
+                steps = [{ARCHIVE: archive, STORED: mark}]
+            for files in steps:
                 with translate_errors(self._store.uri, files=f"snapshot {digest}"):
-                    artifacts.put({name: path})
+                    artifacts.put(files)
 
     def get(self, digest: str, destination: Path) -> None:
         """Do what :meth:`amlflow.spec.Tracker.get_snapshot` does."""

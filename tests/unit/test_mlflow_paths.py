@@ -14,6 +14,7 @@ from amlflow_mlflow import local_artifacts
 from amlflow_mlflow.model_location import ModelLocation
 from amlflow_mlflow.own_paths import check_run_folder, path_below, server_paths
 from amlflow_mlflow.schemes import sqlite_path
+from amlflow_mlflow.snapshots import ARCHIVE, Snapshots
 from amlflow_mlflow.sqlite.database import Database
 from amlflow_mlflow.sqlite.revisions import SCHEMA
 from amlflow_mlflow.sqlite.store import SqliteStore
@@ -172,3 +173,29 @@ def test_a_file_system_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(OSError, match="full"):
         local_artifacts.store_files(folder, {"c.txt": tmp_path / "local"}, replace=False)
     assert not (folder / "c.txt").exists()
+
+
+def test_a_snapshot_is_marked_as_stored_only_after_its_archive_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = tmp_path / "local"
+    archive.write_text("content")
+    folder = tmp_path / "snapshots" / "0"
+    named: list[str] = []
+
+    def name_it(copy: str, target: Path) -> None:
+        named.append(target.name)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    store = SqliteStore(Database(f"sqlite:///{tmp_path}/mlflow.db"), SCHEMA)
+    snapshots = Snapshots(store, lambda name: pytest.fail(name))
+    monkeypatch.setattr(snapshots, "_location", str(folder.parent))
+    monkeypatch.setattr(snapshots, "_ensure", lambda name: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", name_it)
+        with pytest.raises(Refused):
+            snapshots.put("0", archive)
+    assert named == [ARCHIVE]
+    assert not snapshots.has("0")
+    snapshots.put("0", archive)
+    assert snapshots.has("0")

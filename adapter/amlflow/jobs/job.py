@@ -178,33 +178,44 @@ class Job:
         )
 
 
+class _Inside:
+    """A path in a job's folder, by its name there."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, folder: JobFolder, kind: type[JobFolder]) -> Path:
+        return folder.path / self._name
+
+
 class JobFolder:
     """The folder of a job and the paths in it."""
+
+    job = _Inside("job.json")
+    snapshot = _Inside("snapshot.zip")
+    work = _Inside("work")
+    log = _Inside("std_log.txt")
+    build_log = _Inside("image_build_log.txt")
+    definition = _Inside("environment.json")
+    packages = _Inside("packages.txt")
+    end = _Inside("end")
+    data = _Inside("data")
+    journal = _Inside("journal")
+    sending = _Inside("sending")
+    relay = _Inside("relay")
+    processes = _Inside("processes")
+    failure = _Inside("processes/failure.json")
+    outcome = _Inside("outcome.json")
+    unsent = _Inside("unsent.json")
+    secret = _Inside("secret")
+    agent_log = _Inside("agent.log")
+    _alive = _Inside("alive")
 
     def __init__(self, name: str, base: Path | None = None) -> None:
         self.name = name
         self.path = (base or jobs_folder()) / name
-        self.job = self.path / "job.json"
-        self.snapshot = self.path / "snapshot.zip"
-        self.work = self.path / "work"
-        self.log = self.path / "std_log.txt"
-        self.build_log = self.path / "image_build_log.txt"
         self.build_log_name = BUILD_LOG
-        """The name of that file in the run."""
-        self.definition = self.path / "environment.json"
-        self.packages = self.path / "packages.txt"
-        self.end = self.path / "end"
-        self.data = self.path / "data"
-        self.journal = self.path / "journal"
-        self.sending = self.path / "sending"
-        self.relay = self.path / "relay"
-        self.processes = self.path / "processes"
-        self.failure = self.processes / "failure.json"
-        self.outcome = self.path / "outcome.json"
-        self.unsent = self.path / "unsent.json"
-        self.secret = self.path / "secret"
-        self.agent_log = self.path / "agent.log"
-        self._alive = self.path / "alive"
+        """The name of the log of making the script's environment, in the run."""
 
     def make(self) -> None:
         """Make the folder. Only this user may read it."""

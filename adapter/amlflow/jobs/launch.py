@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -45,8 +46,13 @@ def launch(folder: JobFolder, lock: int) -> None:
 
 def import_path() -> str | None:
     """Return the folder from which this process imports amlflow; None if amlflow is installed."""
-    folder = str(Path(__file__).resolve().parents[2])
+    folder = _own_folder()
     return folder if folder in sys.path else None
+
+
+@functools.cache
+def _own_folder() -> str:
+    return str(Path(__file__).resolve().parents[2])
 
 
 def importable(environ: Mapping[str, str], folder: str | None) -> dict[str, str]:

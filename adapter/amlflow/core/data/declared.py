@@ -46,12 +46,14 @@ class UnknownDatastore(UserErrorException, KeyError):
 
 def read_all(workspace: WorkspaceBase) -> dict[str, str]:
     """The addresses of all datastores by name."""
-    return {**_own(workspace), **_entries(workspace)}
+    entries, _ = _read_entries(workspace)
+    return {**_own(workspace), **entries}
 
 
 def default_name(workspace: WorkspaceBase) -> str:
     """The name of the default datastore."""
-    return _default(workspace) or BLOB
+    _, default = _read_entries(workspace)
+    return default or BLOB
 
 
 def find(workspace: WorkspaceBase, name: str) -> str:
@@ -69,7 +71,8 @@ def find(workspace: WorkspaceBase, name: str) -> str:
 
 def variables(workspace: WorkspaceBase) -> dict[str, str]:
     """The environment variable that gives a submitted script the same datastores."""
-    content = {"stores": read_all(workspace), DEFAULT: default_name(workspace)}
+    entries, default = _read_entries(workspace)
+    content = {"stores": {**_own(workspace), **entries}, DEFAULT: default or BLOB}
     return {VARIABLE: json.dumps(content)}
 
 
@@ -152,7 +155,8 @@ def detach(workspace: WorkspaceBase, name: str) -> None:
     Raises:
         UserErrorException: no datastore of this name is attached.
     """
-    if _default(workspace) == name:
+    _, default = _read_entries(workspace)
+    if default == name:
         ATTACHED.remove(workspace, DEFAULT)
     if not ATTACHED.remove(workspace, name):
         where = f" It is declared in {FOLDER}/{FILE}." if name in _read_declared() else ""
@@ -210,28 +214,17 @@ def check_address(name: str, address: Any, folder: Path) -> str:
 # reading
 
 
-def _entries(workspace: WorkspaceBase) -> dict[str, str]:
-    attached = {
-        name: str(content["address"])
-        for name, content in ATTACHED.read_all(workspace).items()
-        if name != DEFAULT
-    }
+def _read_entries(workspace: WorkspaceBase) -> tuple[dict[str, str], str | None]:
+    """Return the addresses of attached and declared datastores, and which is named as default."""
+    contents = ATTACHED.read_all(workspace)
+    chosen = contents.pop(DEFAULT, None)
+    attached = {name: str(content["address"]) for name, content in contents.items()}
     from_job = _read_variable()
     if from_job is not None:  # the submitter's, and those that the script attaches itself
-        return {**attached, **from_job["stores"]}
-    declared = {name: value for name, value in _read_declared().items() if name != DEFAULT}
-    return {**attached, **declared}
-
-
-def _default(workspace: WorkspaceBase) -> str | None:
-    from_job = _read_variable()
-    if from_job is not None:
-        return str(from_job[DEFAULT])
-    declared = _read_declared().get(DEFAULT)
-    if declared is not None:
-        return declared
-    content = ATTACHED.read(workspace, DEFAULT)
-    return None if content is None else str(content[DEFAULT])
+        return {**attached, **from_job["stores"]}, str(from_job[DEFAULT])
+    declared = _read_declared()
+    default = declared.pop(DEFAULT, None if chosen is None else str(chosen[DEFAULT]))
+    return {**attached, **declared}, default
 
 
 def _read_variable() -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import os
 import sys
@@ -227,9 +228,14 @@ def _python_here() -> str | None:
     return os.environ.get(SCRIPT_PYTHON, sys.executable) if ROOM in os.environ else None
 
 
+@functools.cache
+def _unchanged_environment() -> Environment:
+    return Environment(DEFAULT_NAME)
+
+
 def _environment_note(environment: Environment, is_made: bool) -> dict[str, Any] | None:
     """Return the run's note of its environment; None for an unchanged default environment."""
-    if environment == Environment(environment.name) and environment.name == DEFAULT_NAME:
+    if environment.name == DEFAULT_NAME and environment == _unchanged_environment():
         return None
     return {
         "name": environment.name,
