@@ -169,10 +169,15 @@ def shared() -> servers.Shared:
 
 
 @pytest.fixture(scope="session")
-def _settings_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def folder_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which each test gets folders of its own."""
+    return tmp_path_factory.getbasetemp()
+
+
+@pytest.fixture(scope="session")
+def _settings_folders(folder_of_tests: Path) -> Iterator[Path]:
     """A new folder for each test. `mktemp` looks through all that there are, which adds up."""
-    base = tmp_path_factory.mktemp("settings")
-    return (base / str(number) for number in itertools.count())
+    return (folder_of_tests / "settings" / str(number) for number in itertools.count())
 
 
 @pytest.fixture(scope="session")
@@ -182,13 +187,11 @@ def _numbers() -> Iterator[int]:
 
 @pytest.fixture
 def tmp_path(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    _numbers: Iterator[int],
+    request: pytest.FixtureRequest, folder_of_tests: Path, _numbers: Iterator[int]
 ) -> Path:
     """A new folder. pytest's own looks through all that there are, and links to the last one."""
     name = re.sub(r"\W", "_", request.node.name)[:30]
-    path = tmp_path_factory.getbasetemp() / f"{name}{next(_numbers)}"
+    path = folder_of_tests / f"{name}{next(_numbers)}"
     path.mkdir(mode=0o700)
     return path
 

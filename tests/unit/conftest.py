@@ -6,8 +6,10 @@ they do not import MLflow, which takes seconds. Put a test that needs more into 
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,10 @@ FORBIDDEN = {
     "socket.connect", "sqlite3.connect", "subprocess.Popen",
 }  # fmt: skip
 """Events that Python's audit hooks are told of."""
+
+MEMORY = Path("/dev/shm")
+SPACE = 2**30
+"""How many bytes must be free there. The tests use a few MB at a time."""
 
 watched: list[str] | None = None
 """What the test that runs now, or the file that is imported now, has done of them."""
@@ -37,6 +43,7 @@ def watch(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(watch)
+os.environ["LANGUAGE"] = "C"  # argparse looks for files with translations for each parser
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +54,27 @@ def _nothing_outside_the_process() -> Iterator[None]:
     yield
     watched = None
     assert done == [], "Such a test belongs in tests/integration."
+
+
+@pytest.fixture(scope="session")
+def folder_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder in memory, if the system has one with enough space.
+
+    On a disk, each of 10,000 folders that are removed waits for a millisecond or two.
+    """
+    if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > SPACE:
+        with tempfile.TemporaryDirectory(prefix="amlflow-unit-", dir=MEMORY) as folder:
+            yield Path(folder)
+    else:
+        yield tmp_path_factory.getbasetemp()
+
+
+@pytest.fixture(autouse=True)
+def _temporary_files(folder_of_tests: Path) -> Iterator[None]:
+    """What the code calls the system's temporary folder is the same one."""
+    before, tempfile.tempdir = tempfile.tempdir, str(folder_of_tests)
+    yield
+    tempfile.tempdir = before
 
 
 @pytest.fixture

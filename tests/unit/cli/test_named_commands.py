@@ -6,21 +6,21 @@ import ast
 import inspect
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
+import pytest
 from amlflow.cli.arguments import ARGUMENTS
 from amlflow.cli.commands import COMMANDS
 from amlflow_page.command import ui
+from helpers.sources import name_of, nodes_of, python_files, text_of
 
-PROJECT = Path(__file__).parents[3]
 COMMAND = re.compile(r"`amlflow ([a-z][^`]*)`")
 GLOBAL = {"--help", "--query", "--output", "-o", "-h", "--debug", "--verbose", "--only-show-errors"}
 
 
 def advised() -> Iterator[tuple[str, str]]:
     """Each command in a text of the sources, with its file. A value in a text is an X."""
-    for path in sorted([*PROJECT.glob("adapter/**/*.py"), *PROJECT.glob("plugins/**/*.py")]):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for path in python_files():
+        for node in nodes_of(path) if "`amlflow" in text_of(path) else []:
             parts = node.values if isinstance(node, ast.JoinedStr) else [node]
             text = "".join(
                 part.value
@@ -29,7 +29,7 @@ def advised() -> Iterator[tuple[str, str]]:
                 for part in parts
             )
             for match in COMMAND.finditer(text):
-                yield " ".join(match[1].split()), str(path.relative_to(PROJECT))
+                yield " ".join(match[1].split()), name_of(path)
 
 
 def flags_of(command: str) -> set[str]:
@@ -39,6 +39,7 @@ def flags_of(command: str) -> set[str]:
     return {flag for name in names for flag in ARGUMENTS[name]["options_list"]}
 
 
+@pytest.mark.xdist_group("sources")  # one process parses all files
 def test_commands_in_messages_exist() -> None:
     known = {*COMMANDS, "ui"}
     found = 0
