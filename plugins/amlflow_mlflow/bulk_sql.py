@@ -28,6 +28,8 @@ from amlflow_mlflow.spelling import (
     ALIAS,
     CLAIM,
     EMPTY,
+    FIRST,
+    FIRST_PROPERTIES,
     PROPERTY,
     ROOT,
     STARTED,
@@ -141,6 +143,8 @@ def keys_of(fields: frozenset[str] | None) -> tuple[Keys, Keys]:
             elif name == "properties":
                 params.names.update([to_key(key, PROPERTY)] if dot else [])
                 params.prefixes.update([] if dot else [PROPERTY])
+                tags.names.update([f"{FIRST}{key}"] if key in FIRST_PROPERTIES else [])
+                tags.prefixes.update([] if dot else [FIRST])
             elif name == "params":
                 params.names.update([key] if dot else [])
                 params.all = params.all or not dot
@@ -278,7 +282,10 @@ class Where:
             if name == "tags":
                 return (value_of("tags", to_key(key)),)
             if name == "properties":
-                return (value_of("params", to_key(key, PROPERTY)),)
+                value = value_of("params", to_key(key, PROPERTY))
+                if key not in FIRST_PROPERTIES:
+                    return (value,)
+                return (f"COALESCE({value}, {value_of('tags', FIRST + key)})",)
             if name == "system":
                 return (value_of("tags", SYSTEM + key),)
         except Refused:  # no run can have such a key
@@ -338,7 +345,7 @@ class Where:
         if field == "system":
             return self._entry("tags", SYSTEM + key, condition, value)
         if field == "properties":
-            return self._entry("params", to_key(key, PROPERTY), condition, value)
+            return self._property(key, condition, value)
         if field == "params" and not key.startswith(PROPERTY) and key != CLAIM:
             return self._entry("params", key, condition, value)
         return None
@@ -374,6 +381,13 @@ class Where:
             return f"({column} IS NULL OR {column} <> {self.bind(value)})"
         comparison = self._compare(column, op, value)
         return None if comparison is None else f"({column} IS NOT NULL AND {comparison})"
+
+    def _property(self, key: str, condition: Condition, value: Any) -> str | None:
+        clause = self._entry("params", to_key(key, PROPERTY), condition, value)
+        if clause is None or key not in FIRST_PROPERTIES:
+            return clause
+        first = self._entry("tags", FIRST + key, condition, value, is_spelled=False)
+        return f"({clause} {'AND' if condition.op in (Op.LACKS, Op.NE) else 'OR'} {first})"
 
     def _entry(
         self, table: str, key: str, condition: Condition, value: Any, is_spelled: bool = True

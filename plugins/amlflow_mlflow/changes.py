@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from amlflow.spec import FINAL, LAUNCHED, PropertyConflict, Refused, RunChange, Status
 
-from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, NAME, to_ms
+from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, NAME, first_properties, to_ms
 from amlflow_mlflow.spelling import (
+    FIRST_PROPERTIES,
     NAME_LIMIT,
     PARAM_LIMIT,
     PROPERTY,
@@ -109,12 +110,21 @@ def to_params(properties: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def check_conflict(params: Mapping[str, str], kept: Mapping[str, str]) -> None:
+def has_first_property(params: Mapping[str, str]) -> bool:
+    """Whether one of the params is a property that may be a tag of the run."""
+    return any(key.removeprefix(PROPERTY) in FIRST_PROPERTIES for key in params)
+
+
+def check_conflict(
+    params: Mapping[str, str], stored_params: Mapping[str, str], tags: Mapping[str, str]
+) -> None:
     """Raise PropertyConflict if the run has another value for one of the params.
 
-    ``params`` was to be stored, and ``kept`` are the run's params. This is needed because MLflow's
-    own error has neither the key nor the values.
+    ``params`` was to be stored. The run has the params and tags that are given. This is needed
+    because MLflow's own error has neither the key nor the values, and knows nothing of tags.
     """
+    first = {f"{PROPERTY}{key}": value for key, value in first_properties(tags).items()}
+    kept = {**first, **stored_params}
     for key, value in params.items():
         if kept.get(key, value) != value:
             raise PropertyConflict(from_key(key[len(PROPERTY) :]), kept[key], value) from None

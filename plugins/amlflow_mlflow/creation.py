@@ -27,8 +27,11 @@ from amlflow_mlflow.points import Points
 from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, PARENT, to_ms, to_run
 from amlflow_mlflow.spelling import (
     ALIAS,
+    FIRST,
+    FIRST_PROPERTIES,
     HELD,
     NAME_LIMIT,
+    PROPERTY,
     ROOT,
     STATUS,
     SYSTEM,
@@ -70,11 +73,16 @@ class Creation:
                     f"{shorten(draft.run_id)!r} cannot be the id of a run: an id has 1 to 256 "
                     "letters, digits, '_', '-' and '.'."
                 )
-        prepared = [
-            (draft, dict(_draft_tags(draft)), to_params(draft.properties)) for draft in drafts
-        ]
+        prepared = [self._prepare(draft) for draft in drafts]
         with self._store.at_once():
             return self._create_all(prepared)
+
+    def _prepare(self, draft: RunDraft) -> Prepared:
+        tags, params = dict(_draft_tags(draft)), to_params(draft.properties)
+        if not self._store.is_atomic:  # otherwise all is stored together
+            for key in FIRST_PROPERTIES & draft.properties.keys():
+                tags[f"{FIRST}{key}"] = params.pop(f"{PROPERTY}{key}")
+        return draft, tags, params
 
     def _create_all(self, prepared: Sequence[Prepared]) -> list[RunRecord]:
         drafts = [draft for draft, _, _ in prepared]
@@ -116,10 +124,9 @@ class Creation:
                 self._claim(draft.run_id, draft.experiment_id, run_id)
             if params:
                 self._store.log_batch(run_id, params=params)
-            if status in FINAL or (status not in MLFLOW_STATUS and status != Status.NOT_STARTED):
-                mlflow = MLFLOW_STATUS.get(status, "SCHEDULED")
-                end_ms = to_ms(draft.created) if status in FINAL else None
-                self._store.update_run_info(run_id, mlflow, end_ms)
+            if status in FINAL:  # MLflow makes each run with its status RUNNING
+                ended_ms = to_ms(draft.created)
+                self._store.update_run_info(run_id, MLFLOW_STATUS[str(status)], ended_ms)
         except BaseException:  # also KeyboardInterrupt
             if not self._store.is_atomic:
                 self._discard(run_id)

@@ -20,7 +20,7 @@ from amlflow_mlflow.metric_numbers import (
 )
 from amlflow_mlflow.records import to_run
 from amlflow_mlflow.run_pages import RunPages
-from amlflow_mlflow.search import UNSORTED
+from amlflow_mlflow.search import is_sorted
 from amlflow_mlflow.spelling import from_key
 from amlflow_mlflow.store import Store
 
@@ -38,7 +38,7 @@ class PagedSearch:
     def find(self, query: RunQuery) -> Iterator[RunRecord]:
         """Find the runs that match a query, in its order."""
         order = query.order
-        if order is not None and order.field in UNSORTED:
+        if order is not None and not is_sorted(order):
             query = dataclasses.replace(query, order=None, limit=0)
             yield from sort_runs(self._find(query, order), order)
         elif order is not None and order.field == "metrics":

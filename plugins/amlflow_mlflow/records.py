@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +21,8 @@ from amlflow.tracker_data import (
 from amlflow_mlflow.spelling import (
     ALIAS,
     CLAIM,
+    FIRST,
+    FIRST_PROPERTIES,
     PROPERTY,
     RESERVED,
     ROOT,
@@ -40,7 +43,6 @@ MLFLOW_STATUS = {
     Status.COMPLETED: "FINISHED",
     Status.FAILED: "FAILED",
     Status.CANCELED: "KILLED",
-    # RUNNING is the status of a new run. As the run starts at once, this saves a call.
     Status.PREPARING: "RUNNING",
     Status.RUNNING: "RUNNING",
     Status.FINALIZING: "RUNNING",
@@ -49,7 +51,8 @@ MLFLOW_STATUS = {
     Status.PAUSING: "RUNNING",
     Status.PAUSED: "RUNNING",
 }
-"""MLflow's own status for each status of v1. For others, it is SCHEDULED."""
+"""MLflow's own status for each status of v1. For others it is RUNNING, which MLflow gives each new
+run: another call for each run of a long list takes as long as its creation."""
 V1_STATUS = {
     "FINISHED": Status.COMPLETED,
     "FAILED": Status.FAILED,
@@ -81,11 +84,7 @@ def to_run(run: Any) -> RunRecord:
         user=tags.get(USER) or run.info.user_id or None,
         description=tags.get(DESCRIPTION),
         tags=_tags(tags),
-        properties={
-            from_key(key[len(PROPERTY) :]): value
-            for key, value in sorted(run.data.params.items())
-            if key.startswith(PROPERTY)
-        },
+        properties=_properties(run.data.params, tags),
         system={key[len(SYSTEM) :]: value for key, value in tags.items() if key.startswith(SYSTEM)},
         params={
             key: value
@@ -93,6 +92,19 @@ def to_run(run: Any) -> RunRecord:
             if not key.startswith(PROPERTY) and key != CLAIM
         },
     )
+
+
+def _properties(params: Mapping[str, str], tags: Mapping[str, str]) -> dict[str, str]:
+    """Return properties, sorted by key."""
+    stored = {key[len(PROPERTY) :]: params[key] for key in params if key.startswith(PROPERTY)}
+    first = first_properties(tags)
+    return {from_key(key): value for key, value in sorted({**first, **stored}.items())}
+
+
+def first_properties(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the properties that are tags, by their keys in MLflow."""
+    names = {key: key[len(FIRST) :] for key in tags if key.startswith(FIRST)}
+    return {name: tags[key] for key, name in names.items() if name in FIRST_PROPERTIES}
 
 
 def status_of(run_id: str, mlflow_status: str, fine: str | None, launched: str | None) -> str:

@@ -96,7 +96,7 @@ class DatabaseKeeper:
         todo = spell(change)
         with self._database.write() as connection:
             run = read_run(connection, run_id, self._database.uri)
-            check_conflict(todo.params, run.data.params)
+            check_conflict(todo.params, run.data.params, run.data.tags)
             add_params(connection, run_id, todo.params)
             set_tags(connection, run_id, todo.tags)
             for key in todo.removed:

@@ -16,7 +16,16 @@ from amlflow.times import EARLIEST, LATEST
 
 from amlflow_mlflow.metric_numbers import LARGEST, to_stored
 from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, PARENT, USER, to_ms
-from amlflow_mlflow.spelling import ALIAS, PROPERTY, ROOT, SYSTEM, TYPE, to_key, to_tag_value
+from amlflow_mlflow.spelling import (
+    ALIAS,
+    FIRST_PROPERTIES,
+    PROPERTY,
+    ROOT,
+    SYSTEM,
+    TYPE,
+    to_key,
+    to_tag_value,
+)
 
 Value = str | datetime | float | None
 """The value with which a condition compares."""
@@ -50,6 +59,12 @@ def to_filter(conditions: Iterable[Condition], *, filters_null: bool = True) -> 
             clause for clause in clauses if clause and (filters_null or not _NULL.search(clause))
         )
     )
+
+
+def is_sorted(order: Order) -> bool:
+    """Whether MLflow's search can sort by the field of an order."""
+    is_first = order.field == "properties" and order.key in FIRST_PROPERTIES  # a tag, or a param
+    return not (order.field in UNSORTED or is_first)
 
 
 def to_order(order: Order | None) -> list[str]:
@@ -94,6 +109,8 @@ def _clause(condition: Condition) -> str | None:
                 return _text(f"tags.`{to_key(key)}`", op, _tag_value(op, key, value))
             if field == "system":
                 return _text(f"tags.`{SYSTEM}{key}`", op, value)
+            if field == "properties" and key in FIRST_PROPERTIES:  # a tag, or a param
+                return None
             if field == "params":  # a key of MLflow's users, so it is not encoded
                 return None if _NO_KEY.search(key) else _text(f"params.`{key}`", op, value)
             return _text(f"params.`{to_key(key, PROPERTY)}`", op, value)

@@ -33,7 +33,7 @@ from amlflow.spec import (
 
 from amlflow_mlflow.archiving import Archive
 from amlflow_mlflow.bulk_reads import Bulk
-from amlflow_mlflow.changes import KILLED, TAGS_AT_ONCE, check_conflict, spell
+from amlflow_mlflow.changes import KILLED, TAGS_AT_ONCE, check_conflict, has_first_property, spell
 from amlflow_mlflow.creation import Creation, is_id, is_own_id
 from amlflow_mlflow.data_inputs import show_inputs
 from amlflow_mlflow.entities import ACTIVE, ALL, Experiment, Run, RunInfo
@@ -341,15 +341,18 @@ class MlflowTracker(TrackerBase):
             self._store.log_batch(run_id, tags=part)
 
     def _log_params(self, run_id: str, params: dict[str, str], tags: dict[str, str]) -> None:
+        if has_first_property(params):  # MLflow would not see a conflict with a tag
+            data = self._store.get_run(run_id).data
+            check_conflict(params, data.params, data.tags)
         for attempt in range(RACES):
             try:
                 self._store.log_batch(run_id, params=params, tags=tags)
             except Refused:
                 # A conflict, or a race for the same key. In a race, the database's error does not
                 # have the other process's value. So read the params.
-                stored_params = self._store.get_run(run_id).data.params
-                check_conflict(params, stored_params)
-                if attempt == RACES - 1 or not any(key in stored_params for key in params):
+                data = self._store.get_run(run_id).data
+                check_conflict(params, data.params, data.tags)
+                if attempt == RACES - 1 or not any(key in data.params for key in params):
                     raise
             else:
                 return

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from amlflow.core.experiment import Experiment
 from amlflow.core.runs.run import Run
+from amlflow.core.runs.starting import draft_run
 from amlflow.core.scripts.script_run_config import ScriptRunConfig
 from amlflow.core.workspace import Workspace
 from amlflow_mlflow.mlflow_store import MlflowStore
@@ -61,6 +62,15 @@ def test_a_run_from_start_to_end(experiment: Experiment, calls: Counter[str]) ->
     run.complete()
     # get_run: somebody else may have ended the run meanwhile, and then it must stay ended.
     assert calls == {"create_run": 1, "log_batch": 1, "get_run": 1, "update_run_info": 1}
+
+
+def test_each_run_of_a_submitted_list_is_one_call(
+    experiment: Experiment, calls: Counter[str]
+) -> None:
+    properties = {"ContentSnapshotId": "0" * 64, "_azureml.ComputeTargetType": "slurm"}
+    drafts = [draft_run(experiment, properties=properties, status="Queued") for _ in range(5)]
+    experiment._tracker.create_runs(drafts)
+    assert calls == {"create_run": 5}
 
 
 def test_an_int_costs_no_more_than_a_float(experiment: Experiment, calls: Counter[str]) -> None:
@@ -218,7 +228,7 @@ def test_a_snapshot_that_is_stored_already_is_not_sent_again(
     second = experiment.start_logging(outputs=False)
     assert first.get_snapshot_id() == second.get_snapshot_id()
     del calls["search_experiments"]  # for paths of this machine
-    assert calls == {"create_run": 1, "log_batch": 1}
+    assert calls == {"create_run": 1}
 
 
 def test_submitting_takes_no_more_calls_than_starting(
@@ -231,7 +241,7 @@ def test_submitting_takes_no_more_calls_than_starting(
     calls.clear()
     run = experiment.submit(config)
     del calls["search_experiments"]  # for paths of this machine
-    assert calls == {"create_run": 1, "log_batch": 1}
+    assert calls == {"create_run": 1}
     run.wait_for_completion()
 
 

@@ -21,6 +21,8 @@ variable ``AMLFLOW_DEFAULT_TARGET`` names the target that replaces each unknown 
 
 from __future__ import annotations
 
+import copy
+import functools
 import os
 import re
 from collections.abc import Mapping
@@ -208,7 +210,7 @@ def read_file(path: Path) -> dict[str, Mapping[str, Any]]:
     import yaml  # takes long to import, and most workspaces declare no target
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}
+        content = copy.deepcopy(_parse(path.read_text(encoding="utf-8-sig"))) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ComputeTargetException(f"{path} is not YAML: {error}") from None
     if not isinstance(content, dict):
@@ -223,3 +225,11 @@ def read_file(path: Path) -> dict[str, Mapping[str, Any]]:
                 "and settings."
             )
     return content
+
+
+@functools.lru_cache(maxsize=4)
+def _parse(text: str) -> Any:
+    """Parse YAML. For a list of scripts, the same text is parsed only once."""
+    import yaml  # takes long to import
+
+    return yaml.safe_load(text)
