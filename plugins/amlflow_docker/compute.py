@@ -154,7 +154,8 @@ class DockerCompute(ComputeBase):
             errors.resolve(),
             *(path.resolve() for path in work.needs),
         }
-        volumes = [f"{path}:{path}" for path in sorted(paths)]
+        read_only = {path.resolve() for path in work.read_only}
+        volumes = [f"{path}:{path}{':ro' if path in read_only else ''}" for path in sorted(paths)]
         options: dict[str, Any] = {"volumes": [*volumes, *settings.volumes]}
         if settings.memory is not None:
             # Without swap. Otherwise a script over the limit would become slow instead of ending.

@@ -17,6 +17,9 @@ from amlflow.environments.container_python import PROGRAM, find_copied_python
 from amlflow.environments.made_once import let_all_read, make_once
 from amlflow.environments.room import find_room
 
+_UNFINISHED = "*.pyc.*"
+"""Bytecode that a process is writing. The rest is copied, since containers cannot write theirs."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerRoom:
@@ -68,7 +71,7 @@ def find_copied_room(folder: Path) -> Path:
     digest = hashlib.sha256("\n".join(_states(room)).encode()).hexdigest()[:16]
 
     def fill(staging: Path) -> None:
-        shutil.copytree(room, staging, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+        shutil.copytree(room, staging, ignore=shutil.ignore_patterns(_UNFINISHED))
         let_all_read(staging, mode=0o644)  # any user of a container must read them
 
     return make_once(folder / f"{room.name}-{digest}", fill)

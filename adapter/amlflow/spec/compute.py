@@ -37,7 +37,8 @@ class Work:
     added to the target's own environment variables and takes precedence. What the work writes to
     standard output and standard error is appended to ``output`` as it is written. Its standard
     input is empty. ``image`` is the container image that was requested. ``needs`` lists further
-    folders of this machine that the script uses by their own paths.
+    folders of this machine that the script uses by their own paths. ``read_only`` names those of
+    them that other scripts use too; a target that can do so keeps the script from writing there.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Work:
     python: str | None = None
     image: str | None = None
     needs: Sequence[Path] = ()
+    read_only: Sequence[Path] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

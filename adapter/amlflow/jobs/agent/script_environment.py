@@ -106,7 +106,10 @@ def _prepare_container(
         if room.python is not None:
             variables[AGENT_PYTHON] = str(room.python)
         work = _relay(job, folder, work, variables, room.folders, stack)
-        work = dataclasses.replace(work, needs=[*work.needs, *room.folders, folder.relay])
+        work = dataclasses.replace(
+            work, needs=[*work.needs, *room.folders, folder.relay],
+            read_only=[*work.read_only, *room.folders],
+        )  # fmt: skip
     notes = _record(job, folder, environment.key, environment.packages)
     return PreparedWork(work, notes, environment.warnings)
 
