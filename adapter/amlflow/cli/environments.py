@@ -43,6 +43,7 @@ from amlflow.exceptions import (
     UserErrorException,
     WrongUsage,
 )
+from amlflow.jobs.finding import texts_of_jobs
 from amlflow.spec import Images, Tracker
 from amlflow.times import to_iso
 from amlflow.whole_files import write_text
@@ -210,7 +211,10 @@ def prune(*, older_than: str, dry_run: bool, **where: Any) -> list[dict[str, Any
     unused |= {room.key: _show_local(room) for room in find_unused_rooms(older_than_s)}
     if dry_run:
         return list(unused.values())
-    keys = [*kept.remove_unused(older_than_s), *remove_unused_rooms(older_than_s)]
+    keys = [
+        *kept.remove_unused(older_than_s, texts_of_jobs),
+        *remove_unused_rooms(older_than_s, texts_of_jobs),
+    ]
     if images is not None:
         keys += [
             image.key
@@ -227,7 +231,7 @@ def _remove_local(key: str) -> None:
     if images is not None and key in by_key:
         is_removed = remove_image(images, by_key[key])
     elif key in [local.key for local in kept.list_environments()]:
-        is_removed = kept.remove(key)
+        is_removed = kept.remove(key, texts_of_jobs)
     elif key in [room.key for room in list_rooms()]:
         raise UserErrorException(
             f"{key!r} is amlflow's own files for scripts, and not an environment. "
@@ -240,8 +244,8 @@ def _remove_local(key: str) -> None:
         )
     if not is_removed:
         raise UserErrorException(
-            f"The environment {key} was not removed: a script runs in it, or started in the last "
-            "minutes."
+            f"The environment {key} was not removed: a script runs in it or waits for it, or "
+            "started in the last minutes."
         )
 
 

@@ -19,7 +19,7 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,8 +190,12 @@ def list_environments() -> list[KeptEnvironment]:
     return sorted(environments, key=lambda environment: -environment.last_used)
 
 
-def remove(key: str) -> bool:
-    """Remove an environment, unless a process uses it. Returns whether it was removed.
+def remove(key: str, texts_of_jobs: Callable[[], Iterable[str]] = tuple) -> bool:
+    """Remove an environment, unless a process or a job uses it. Returns whether it was removed.
+
+    ``texts_of_jobs`` returns texts of jobs that have not ended. A job that a script submitted runs
+    in the script's environment, and may wait until long after the script. A text that contains the
+    key means that its job uses the environment.
 
     Raises:
         EnvironmentBuildException: this user may not remove it.
@@ -199,7 +203,12 @@ def remove(key: str) -> bool:
     folder = environments_folder()
     with hold_lock(key, folder):
         environment = find(key, folder)
-        if environment is None or is_used(environment):
+        # The jobs are read last: a process that ends meanwhile has submitted them before.
+        if (
+            environment is None
+            or is_used(environment)
+            or any(key in text for text in texts_of_jobs())
+        ):
             return False
         hidden = folder / f"{STAGING}{key}-{uuid.uuid4().hex}"
         try:
@@ -233,16 +242,19 @@ def is_used(environment: KeptEnvironment) -> bool:
     return False
 
 
-def remove_unused(older_than_s: float) -> list[str]:
+def remove_unused(
+    older_than_s: float, texts_of_jobs: Callable[[], Iterable[str]] = tuple
+) -> list[str]:
     """Remove environments that were not used for this time, and leftovers of killed processes.
 
-    What this user may not remove is left out. Returns the keys of the removed environments.
+    ``texts_of_jobs`` is that of :func:`remove`. What this user may not remove is left out. Returns
+    the keys of the removed environments.
     """
     limit = time.time() - older_than_s
     removed = []
     for environment in list_environments():
         with contextlib.suppress(EnvironmentBuildException):
-            if environment.last_used <= limit and remove(environment.key):
+            if environment.last_used <= limit and remove(environment.key, texts_of_jobs):
                 removed.append(environment.key)
     folder = environments_folder()
     for path in folder.glob(f"{STAGING}*"):

@@ -1,8 +1,9 @@
 """The rooms on this machine, and the copies of its Python: list, last use, remove.
 
 A room's time is when it was last used. A room that was used in the last day stays, since a run that
-waits may need it. While a script runs, its agent sets the time of its room again: the script may be
-on another machine, or in a container, whose processes this user may not look at.
+is being prepared may need it. The room of a job that waits stays as long as the job. While a script
+runs, its agent sets the time of its room again: the script may be on another machine, or in a
+container, whose processes this user may not look at.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,14 +51,17 @@ def find_unused_rooms(older_than_s: float) -> list[KeptRoom]:
     return [room for room in list_rooms() if room.last_used <= limit]
 
 
-def remove_unused_rooms(older_than_s: float) -> list[str]:
+def remove_unused_rooms(
+    older_than_s: float, texts_of_jobs: Callable[[], Iterable[str]] = tuple
+) -> list[str]:
     """Remove rooms that were not used for this time, and what killed processes have left.
 
-    Returns the keys of the removed rooms.
+    ``texts_of_jobs`` returns texts of jobs that have not ended, as for :func:`kept.remove`. Returns
+    the keys of the removed rooms.
     """
     limit = time.time() - max(older_than_s, MIN_UNUSED_S)
     unused = [room for room in _list() if room.last_used <= limit]
-    used = _texts_of_processes() if unused else []
+    used = [*_texts_of_processes(), *texts_of_jobs()] if unused else []
     removed = []
     for room in unused:
         # The name is a digest. The path can be written in several ways, and stand within a text.

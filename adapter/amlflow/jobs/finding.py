@@ -13,6 +13,7 @@ If it does not hold, this machine knows only the run's heartbeats.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import hmac
@@ -70,6 +71,15 @@ def own_jobs() -> list[JobFolder]:
     base = jobs_folder()
     folders = [JobFolder(name, base) for name in _names(base) if NAME.fullmatch(name)]
     return [folder for folder in folders if _is_own(folder)]
+
+
+def texts_of_jobs() -> list[str]:
+    """The files ``job.json`` of this user's jobs that wait or run on this machine."""
+    texts = []
+    for folder in own_jobs():
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # it has just ended
+            texts.append(folder.job.read_text(encoding="utf-8", errors="replace"))
+    return texts
 
 
 def _names(base: Path) -> list[str]:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from amlflow.cli import main
-from amlflow.environments import kept
+from amlflow.environments import kept, kept_rooms
 from azureml.core import Environment, Experiment, Workspace
 from azureml.core.conda_dependencies import CondaDependencies
 from helpers import wheels
-from helpers.submitted_jobs import submit, wait_for_end
+from helpers.submitted_jobs import submit, until, wait_for_end
 from helpers.tiny_environments import only_links, set_variables
 
 
@@ -102,6 +102,43 @@ def test_the_environment_of_a_run_comes_back(
     assert amlflow("download", "-n", "tiny", "-d", "again", "--overwrite")[0] == 0
     code, registered, _ = amlflow("register", "-d", "again")
     assert (code, registered["version"]) == (0, "1")
+
+
+def test_what_a_job_that_waits_needs_is_kept(
+    workspace: Workspace, experiment: Any, amlflow: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It runs in the environment of the script that submitted it, which may have ended long ago."""
+    Path(".azureml").mkdir(exist_ok=True)
+    Path(".azureml/compute.yaml").write_text("local: {kind: local, max_runs: 1}")
+    wait = """
+        import pathlib, sys, time
+        while not pathlib.Path(sys.argv[1]).exists():
+            time.sleep(0.02)
+    """
+    code = f"""{wait}
+        import amlflow_tiny
+        from azureml.core import Run, ScriptRunConfig
+        if len(sys.argv) == 2:
+            config = ScriptRunConfig(".", "script.py", arguments=[sys.argv[1], "child"])
+            Run.get_context().submit_child(config)
+    """
+    environment = Environment.get(workspace, "tiny")
+    both, last = Path("both").absolute(), Path("last").absolute()
+    parent = submit(experiment, code, environment=environment, arguments=[str(both)])
+    between = submit(experiment, wait, arguments=[str(last)])
+    both.touch()
+    assert wait_for_end(parent) == "Completed", parent.get_details()["error"]
+    monkeypatch.setattr(kept, "JUST_USED_S", 0)
+    monkeypatch.setattr(kept_rooms, "MIN_UNUSED_S", 0)
+    assert amlflow("prune", "--older-than", "0")[:2] == (0, [])
+    [environment_here] = kept.list_environments()
+    code, _, error = amlflow("remove", "--hash", environment_here.key)
+    assert (code, "a script runs in it or waits for it" in error) == (1, True)
+    last.touch()
+    assert wait_for_end(between) == "Completed"
+    [child] = parent.get_children()
+    assert wait_for_end(child) == "Completed", child.get_details()["error"]
+    until(lambda: len(amlflow("prune", "--older-than", "0")[1]) == 2)
 
 
 WRONG = [

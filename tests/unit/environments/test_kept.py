@@ -71,6 +71,14 @@ def test_one_of_a_command_that_is_not_python_stays(
     assert kept.remove(environment.key)
 
 
+def test_one_of_a_job_that_waits_stays(folder: Path) -> None:
+    environment = make(folder)
+    texts = [f'{{"python": "{environment.python}"}}']
+    assert not kept.remove(environment.key, lambda: texts)
+    assert kept.remove_unused(0, lambda: texts) == []
+    assert kept.remove_unused(0, lambda: ['{"python": "other"}']) == [environment.key]
+
+
 def test_one_that_is_removed_while_it_is_taken_is_made_again(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,6 +83,12 @@ def test_one_within_a_word_of_a_process_stays(
     assert kept_rooms.remove_unused_rooms(0) == []
 
 
+def test_one_of_a_job_that_waits_stays(rooms: Path) -> None:
+    room = make(rooms, "0123456789abcdef")
+    assert kept_rooms.remove_unused_rooms(0, lambda: [f'{{"room": "{room}"}}']) == []
+    assert kept_rooms.remove_unused_rooms(0, lambda: ['{"room": "other"}']) == [room.name]
+
+
 def test_one_of_a_script_on_another_machine_stays(
     rooms: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
