@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -74,6 +75,26 @@ def curves(tracker: Tracker, wanted: Wanted) -> list[dict[str, Any]]:
             if group
         ]
     return found
+
+
+def metric_names(tracker: Tracker, request: Mapping[str, Any]) -> list[str]:
+    """Return the names of metrics with numbers that the runs ``run_ids`` have.
+
+    A metric that more runs have comes first. Among equal ones, a metric that has a curve in more
+    runs, so more than one value, comes first. Only the first ``enough`` runs are read, and the
+    others if these have no metrics. Raises :class:`amlflow_page.filters.WrongRequest`.
+    """
+    run_ids = some_texts_of(request, "run_ids", MAX_RUNS)
+    enough = number_of(request, "enough", MAX_RUNS, 1, MAX_RUNS)
+    for some in (run_ids[:enough], run_ids[enough:]):
+        runs, with_curve = Counter[str](), Counter[str]()
+        for run_id in some:
+            values = Counter(point.name for point in tracker.read_points(run_id) if is_number(point))
+            runs.update(values.keys())
+            with_curve.update(name for name, count in values.items() if count > 1)
+        if runs:
+            return sorted(runs, key=lambda name: (-runs[name], -with_curve[name], name))
+    return []
 
 
 def _edge(request: Mapping[str, Any], key: str, default: float) -> float:

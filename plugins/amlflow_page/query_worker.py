@@ -70,6 +70,10 @@ def _curves(store: ServerStore, access: KnownAccess, body: Mapping[str, Any]) ->
     return {"curves": curves.curves(store.tracker, curves.Wanted.from_request(body))}
 
 
+def _metric_names(store: ServerStore, access: KnownAccess, body: Mapping[str, Any]) -> Any:
+    return {"names": curves.metric_names(store.tracker, body)}
+
+
 def _metrics(store: ServerStore, access: KnownAccess, body: Mapping[str, Any]) -> Any:
     return run_details.metrics(store.tracker, store.tracker.get_run(body["run_id"]).id)
 
@@ -86,6 +90,7 @@ QUESTIONS: dict[str, Answering] = {
     "open": _of_tracker(bulk_changes.open_matching),
     "curves": _curves,
     "metrics": _metrics,
+    "metric names": _metric_names,
     "difference": _difference,
 }
 """The questions that may take long."""

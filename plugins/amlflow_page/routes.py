@@ -58,6 +58,7 @@ def add_routes(app: Flask, access: Access) -> None:
         ("/runs/details", ["GET"], routes.details),
         ("/runs/metrics", ["GET"], routes.metrics),
         ("/runs/curves", ["POST"], routes.curves),
+        ("/runs/metrics/names", ["POST"], routes.metric_names),
         ("/runs/files", ["GET"], routes.files),
         ("/runs/failures", ["POST"], routes.failures),
         ("/runs/difference", ["GET"], routes.difference),
@@ -168,6 +169,13 @@ class Routes:
     def metrics(self) -> Any:
         """Return a run's metrics: see :func:`amlflow_page.run_details.metrics`."""
         return self._ask("metrics", {"run_id": self._readable()})
+
+    def metric_names(self) -> Any:
+        """Return ``names`` of metrics: see :func:`amlflow_page.curves.metric_names`."""
+        body = _read_body()
+        for run_id in some_texts_of(body, "run_ids", curves.MAX_RUNS):
+            self._check_readable(run_id)
+        return self._ask("metric names", body)
 
     def curves(self) -> Any:
         """Return curves of metrics: see :func:`amlflow_page.curves.curves`."""

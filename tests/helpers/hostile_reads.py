@@ -159,6 +159,7 @@ ROUTES: dict[str, Any] = {
 """The routes that are read with GET, with their arguments."""
 BODIES: dict[str, Any] = {
     "runs/curves": {"run_ids": [RUN, OTHER], "names": ["m", "loss"]},
+    "runs/metrics/names": {"run_ids": [RUN, OTHER]},
     "runs/failures": {},
     "runs/groups": {"group": "status"},
     "runs/states": {"run_ids": [RUN, OTHER], "tree": True},

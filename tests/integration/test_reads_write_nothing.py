@@ -175,7 +175,8 @@ def test_the_pages_logs_files_and_curves_write_nothing(
         for body in ({"query": "[?status]"}, {"sort": "name", "children": True}):
             assert page.post(f"{BASE}/runs/search", json=body).status_code == 200
         asked = {"run_ids": [run_id, runs.healthy.id], "names": ["loss"]}
-        assert page.post(f"{BASE}/runs/curves", json=asked).status_code == 200
+        for route in ("runs/curves", "runs/metrics/names"):
+            assert page.post(f"{BASE}/{route}", json=asked).status_code == 200
         for route in ("runs/failures", "runs/groups", "runs/open", "views/changes"):
             page.post(f"{BASE}/{route}", json={"run_ids": [run_id], "group": "status"})
         page.get(f"{BASE}/views/get?id=none")

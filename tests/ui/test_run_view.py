@@ -170,7 +170,8 @@ def test_who_may_not_read_a_run_sees_nothing_of_it(page: Page, studio: Server, f
     for path in ("details", "metrics", "files"):
         assert studio.get(f"runs/{path}", DENIED, run_id=failed.id).status_code == 403
     body = {"run_ids": [failed.id], "names": ["loss"]}
-    assert studio.post("runs/curves", DENIED, **body).status_code == 403
+    for route in ("runs/curves", "runs/metrics/names"):
+        assert studio.post(route, DENIED, **body).status_code == 403
     groups = studio.post("runs/failures", DENIED, experiments=[failed.experiment.name]).json()
     assert groups == {"groups": [], "looked_at": 0}
 

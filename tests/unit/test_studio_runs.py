@@ -17,7 +17,7 @@ from amlflow.spec import Kind, Point, RunDraft, RunRecord, Status
 from amlflow.testing.memory import MemoryTracker
 from amlflow_page import all_runs
 from amlflow_page.access import Everybody
-from amlflow_page.curves import MAX_RUNS, Wanted, curves, sample
+from amlflow_page.curves import MAX_RUNS, Wanted, curves, metric_names, sample
 from amlflow_page.failures import MAX_REASON, group, reason
 from amlflow_page.filters import WrongRequest
 from amlflow_page.run_details import MAX_CHILDREN, command, details, metrics
@@ -334,6 +334,25 @@ def test_curves_are_of_the_metrics_that_have_numbers(store: Store) -> None:
     ]
     assert answer[0]["steps"] == [0, 1]
     assert answer[0]["times"] == [START.timestamp(), START.timestamp() + 1]
+
+
+def test_the_metric_that_most_runs_have_is_named_first_and_then_one_with_a_curve(
+    store: Store,
+) -> None:
+    first, second, third = store.run(), store.run(), store.run()
+    store.log(first, "acc", 1.0)
+    store.log(first, "loss", 2.0, 1.0)
+    store.log(first, "note", "a text")
+    store.log(second, "rate", 0.1)
+    for record in (first, second):
+        store.log(record, "zeal", 1.0)
+    ids = [third.id, first.id, second.id]
+    names = ["zeal", "loss", "acc", "rate"]
+    assert metric_names(store.tracker, {"run_ids": ids}) == names
+    # The others are read only if the first ones have none.
+    assert metric_names(store.tracker, {"run_ids": ids[1:], "enough": 1}) == ["loss", "acc", "zeal"]
+    assert metric_names(store.tracker, {"run_ids": ids, "enough": 1}) == names
+    assert metric_names(store.tracker, {"run_ids": ids[:1]}) == []
 
 
 def test_a_part_of_a_curve_has_all_its_points(store: Store) -> None:

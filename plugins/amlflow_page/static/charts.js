@@ -1,6 +1,6 @@
 // Charts of runs: curves of metrics, and scatter and parallel coordinates of params against metrics.
 
-import { get, isAway, post } from "./api.js";
+import { isAway, post } from "./api.js";
 import {
   aligned,
   axisTitle,
@@ -22,7 +22,6 @@ const BUSY = 429; // no process is free for the question
 export const MAX_RUNS = 50; // the server's limit
 const MAX_NAMES = 20; // the server's limit
 const NAMED = 3; // the number of runs whose metrics are read to find the names
-const ALONE = 0.99; // a run whose metric has only one value, so no curve, counts a little less than 1
 const FIRST_NAMED = 10; // like NAMED, while the first charts are still to be chosen by the names
 const LEGEND = 20;
 
@@ -113,25 +112,12 @@ export class Charts {
     } while (isLatest() && (this.hasOpen || this.comesBack));
   }
 
-  // Returns the names of metrics. A metric that more runs have comes first. Among equal ones, a metric with more than
-  // one value comes first. The metrics of all runs are read only if the first runs have none.
+  // Returns the names of metrics. A metric that more runs have comes first.
   async readNames() {
-    const asked = this.charts.length ? NAMED : FIRST_NAMED;
-    const counts = await this.countNames(this.runs.slice(0, asked));
-    if (!counts.size)
-      for (const [name, count] of await this.countNames(this.runs.slice(asked))) counts.set(name, count);
-    return [...counts]
-      .sort(([one, count], [other, otherCount]) => otherCount - count || (one < other ? -1 : 1))
-      .map(([name]) => name);
-  }
-
-  async countNames(runs) {
-    const counts = new Map();
-    const answers = await Promise.all(runs.map((run) => get("runs/metrics", { run_id: run.id })));
-    for (const { metrics } of answers)
-      for (const { name, last, count } of metrics)
-        if (last !== undefined) counts.set(name, (counts.get(name) ?? 0) + (count > 1 ? 1 : ALONE));
-    return counts;
+    if (!this.runs.length) return [];
+    const enough = this.charts.length ? NAMED : FIRST_NAMED;
+    const { names } = await post("runs/metrics/names", { run_ids: this.runs.map((run) => run.id), enough });
+    return names;
   }
 
   learn(metrics) {

@@ -121,7 +121,7 @@ for (const status of [503, 429])
     const server = await serve(() => {
       answers += 1;
       if (answers === 1) return { status, content: JSON.stringify({ message: "The database does not open." }) };
-      return { content: JSON.stringify({ metrics: [] }) };
+      return { content: JSON.stringify({ names: [] }) };
     });
     const charts = new Charts(() => {});
     charts.setRuns([{ id: "a", final: true }]);
@@ -135,3 +135,21 @@ for (const status of [503, 429])
     charts.stop();
     server.close();
   });
+
+test("the names of the metrics of many runs are one request", async (t) => {
+  const { Charts } = await studio("charts");
+  const { requests, close } = await serve(({ url }) => ({
+    content: JSON.stringify(url.endsWith("names") ? { names: ["loss", "acc"] } : { curves: [] }),
+  }));
+  t.after(close);
+  const charts = new Charts(() => {});
+  charts.setRuns(["a", "b", "c", "d", "e", "f"].map((id) => ({ id, final: true })));
+  while (!charts.cards.querySelector("figure")) await new Promise((next) => setTimeout(next, 5));
+  charts.stop();
+  const asked = requests.map(({ url, body }) => [url.split("/").slice(4).join("/"), JSON.parse(body).run_ids.length]);
+  assert.deepEqual(asked, [
+    ["runs/metrics/names", 6],
+    ["runs/curves", 6],
+  ]);
+  assert.equal(charts.charts[0].y, "loss");
+});
