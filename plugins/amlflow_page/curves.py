@@ -89,7 +89,9 @@ def metric_names(tracker: Tracker, request: Mapping[str, Any]) -> list[str]:
     for some in (run_ids[:enough], run_ids[enough:]):
         runs, with_curve = Counter[str](), Counter[str]()
         for run_id in some:
-            values = Counter(point.name for point in tracker.read_points(run_id) if is_number(point))
+            values = Counter(
+                point.name for point in tracker.read_points(run_id) if is_number(point)
+            )
             runs.update(values.keys())
             with_curve.update(name for name, count in values.items() if count > 1)
         if runs:

@@ -1,4 +1,4 @@
-"""Finds a line in a run's log: by a text, by its number, or the first that tells of an error.
+"""Finds lines in a run's log: by a text, by their number, or the first that tells of an error.
 
 The log is read piece by piece, so it may be of any size. What is searched is what the page shows:
 plain text without colours. A search that takes too long stops, and says which line it has reached.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -22,6 +22,8 @@ MAX_WANTED = 1000
 """The most characters of a text that is searched for."""
 MAX_LINE = 1 << 20
 """The most bytes of a line; a longer line counts as several."""
+MAX_HITS = 1000
+"""The most lines of an answer of :func:`find_all`."""
 CONTEXT = 20
 """The number of lines that are shown before a line that was found."""
 TIME_S = 5.0
@@ -90,7 +92,51 @@ def find_line(read: Read, wanted: Wanted, time_s: float = TIME_S) -> dict[str, A
     search took too long, ``stopped`` is the line that it has reached: continue there.
     """
     deadline = time.monotonic() + time_s
-    position, rest, context = wanted.start, b"", [wanted.start]
+    context = wanted.start
+    for block, position in _blocks(read, wanted.start):
+        if time.monotonic() > deadline and position != wanted.start:
+            return _answer(stopped=position)
+        place = _search(block, position, wanted)
+        if place is not None:
+            found = _line_at(block, position, place)
+            before = _some_lines_before(block, position, found) or context
+            return _answer(found=found, next=_line_after(block, position, place), context=before)
+        context = _some_lines_before(block, position, None) or position
+    return _answer()
+
+
+def find_all(read: Read, wanted: Wanted, time_s: float = TIME_S) -> dict[str, Any]:
+    """Return the lines with a text as ``hits``, each with ``offset``, ``line`` and ``context``.
+
+    ``next`` is the line from which to search for further ones: after the last line of the log that
+    is complete, or earlier if the search took too long or there are :data:`MAX_HITS` lines. Only in
+    the first case, ``is_end`` is true.
+    """
+    deadline = time.monotonic() + time_s
+    after = context = wanted.start
+    hits = list[dict[str, Any]]()
+    for block, position in _blocks(read, wanted.start):
+        if time.monotonic() > deadline and position != wanted.start:
+            return {"hits": hits, "next": asdict(position), "is_end": False}
+        after = position
+        for found, after in _lines_with_text(block, position, wanted.text or ""):
+            before = _some_lines_before(block, position, found) or context
+            hits.append({**asdict(found), "context": asdict(before)})
+            if len(hits) == MAX_HITS:
+                return {"hits": hits, "next": asdict(after), "is_end": False}
+        context = _some_lines_before(block, position, None) or position
+        end = _line_at(block, position, len(block))  # a line that goes on is searched again
+        after = max(after, end, key=lambda line: line.offset)
+    return {"hits": hits, "next": asdict(after), "is_end": True}
+
+
+def _blocks(read: Read, start: Line) -> Iterator[tuple[bytes, Line]]:
+    """Yield a log from a line on in blocks of whole lines, each with its first line.
+
+    The last block may end with a line that is not complete, and a block may be a part of a line
+    that is longer than :data:`MAX_LINE`.
+    """
+    position, rest = start, b""
     while True:
         content, size = read(position.offset + len(rest))
         is_last = not content or position.offset + len(rest) + len(content) >= size
@@ -101,19 +147,34 @@ def find_line(read: Read, wanted: Wanted, time_s: float = TIME_S) -> dict[str, A
                 rest = block
                 continue
             block, rest = (block[:end], block[end:]) if end else (block, b"")
-        place = _search(block, position, wanted)
-        if place is not None:
-            found = _line_at(block, position, place)
-            before = _some_lines_before(block, position, found) or context[-1]
-            end = block.find(b"\n", place) + 1 or len(block)
-            after = Line(position.offset + end, found.line + block.count(b"\n", place, end))
-            return _answer(found=found, next=after, context=before)
+        yield block, position
         if is_last:
-            return _answer()
-        context = [_some_lines_before(block, position, None) or position]
+            return
         position = Line(position.offset + len(block), position.line + block.count(b"\n"))
-        if time.monotonic() > deadline:
-            return _answer(stopped=position)
+
+
+def _lines_with_text(block: bytes, position: Line, text: str) -> Iterator[tuple[Line, Line]]:
+    """Yield the lines of a block that have the text, each with the line after it."""
+    shown = plain_text(block.decode("utf-8", "replace")).casefold()
+    at = start = number = 0
+    while (found := shown.find(text, at)) >= 0:
+        for _ in range(shown.count("\n", at, found)):
+            start = block.index(b"\n", start) + 1
+            number += 1
+        line = Line(position.offset + start, position.line + number)
+        at = shown.find("\n", found) + 1
+        if not at:
+            yield line, Line(position.offset + len(block), line.line)
+            return
+        start = block.index(b"\n", start) + 1
+        number += 1
+        yield line, Line(position.offset + start, position.line + number)
+
+
+def _line_after(block: bytes, position: Line, place: int) -> Line:
+    """Return the line after that at an offset in a block, or the block's end."""
+    end = block.find(b"\n", place) + 1 or len(block)
+    return Line(position.offset + end, position.line + block.count(b"\n", 0, end))
 
 
 def _answer(**lines: Line) -> dict[str, Any]:
@@ -169,4 +230,6 @@ def _some_lines_before(block: bytes, position: Line, line: Line | None) -> Line 
             break
     if start == 0 and position.offset > 0 and line is not None:
         return None
-    return _line_at(block, position, start)
+    if line is None:
+        return _line_at(block, position, start)
+    return Line(position.offset + start, line.line - block.count(b"\n", start, end))

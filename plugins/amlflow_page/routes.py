@@ -18,13 +18,14 @@ from amlflow.query.expression import Expression, QueryError
 from amlflow.spec import RunNotFound, RunRecord
 from amlflow.tracker_data import Malformed, is_whole, to_object
 from amlflow.tracker_notes import parse_environment
-from flask import Flask, Response, request
+from flask import Flask, Response, request, stream_with_context
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from amlflow_page import (
     all_runs,
     bulk_changes,
     curves,
+    log_archive,
     log_search,
     logs,
     run_details,
@@ -69,7 +70,9 @@ def add_routes(app: Flask, access: Access) -> None:
         ("/runs/states", ["POST"], routes.states),
         ("/runs/logs", ["GET"], routes.logs),
         ("/runs/log", ["GET"], routes.log),
+        ("/runs/logs/archive", ["GET"], routes.log_archive),
         ("/runs/log/find", ["GET"], routes.find_line),
+        ("/runs/log/hits", ["GET"], routes.find_hits),
         ("/query/check", ["GET"], routes.check),
         ("/query/unknown", ["GET"], routes.unknown_keys),
         ("/keys", ["GET"], routes.keys),
@@ -267,6 +270,16 @@ class Routes:
         """Return the run's log files: see :func:`amlflow_page.logs.log_files`."""
         return {"files": logs.log_files(self._readable())}
 
+    def log_archive(self) -> Any:
+        """Return all logs of the run as a zip file: see :mod:`amlflow_page.log_archive`."""
+        run_id = self._readable()
+        # The request's context ends with this call, and the pieces are read after it.
+        content = stream_with_context(log_archive.archive(run_id))
+        answer = Response(content, mimetype="application/zip")
+        answer.headers["Content-Disposition"] = f'attachment; filename="logs-{run_id}.zip"'
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
     def log(self) -> Any:
         """Return a piece of a log from ``offset`` on, as bytes.
 
@@ -297,6 +310,14 @@ class Routes:
         run_id, name = self._readable(), request.args.get("name", "")
         wanted = log_search.parse_request(request.args)
         return log_search.find_line(lambda offset: logs.piece(run_id, name, offset), wanted)
+
+    def find_hits(self) -> Any:
+        """Return the lines of a log with a text: see :func:`amlflow_page.log_search.find_all`."""
+        run_id, name = self._readable(), request.args.get("name", "")
+        wanted = log_search.parse_request(request.args)
+        if wanted.text is None:
+            raise WrongRequest("'text' is missing: the text to look for.")
+        return log_search.find_all(lambda offset: logs.piece(run_id, name, offset), wanted)
 
     def views(self) -> Any:
         """Return the saved views, and the user's name on a server with users."""

@@ -271,33 +271,6 @@ def test_wrong_requests_are_told_so(studio: Server, wrong: dict[str, Any]):
     assert answer.json()["message"]
 
 
-# --- logs ---------------------------------------------------------------------------------------
-
-
-def test_a_log_is_read_on_from_where_one_was(studio: Server, experiment: Any):
-    from pathlib import Path
-
-    run = experiment.start_logging(snapshot_directory=None)
-    Path("log.txt").write_text("one\ntwö\n", encoding="utf-8")
-    run.upload_file("user_logs/std_log.txt", "log.txt")
-    run.upload_file("outputs/model.bin", "log.txt")
-    assert studio.get("runs/logs", run_id=run.id).json()["files"] == [
-        {"name": "user_logs/std_log.txt", "size": 9}
-    ]
-
-    def read(offset: int, name: str = "user_logs/std_log.txt") -> Any:
-        return studio.get("runs/log", READER, run_id=run.id, name=name, offset=offset)
-
-    assert read(0).content.decode() == "one\ntwö\n"
-    assert read(4).content.decode() == "twö\n"
-    assert (read(9).content, read(9).headers["X-Log-Size"]) == (b"", "9")
-    assert read(-5).content.decode() == "twö\n"
-    assert read(0, "user_logs/none.txt").status_code == 404
-    for outside in ("../../secret", "user_logs/../../x", "outputs/model.bin", "/etc/passwd"):
-        assert read(0, outside).status_code in (400, 404)
-        assert b"root" not in read(0, outside).content
-
-
 # --- views --------------------------------------------------------------------------------------
 
 

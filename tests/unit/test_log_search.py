@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 from amlflow_page.filters import WrongRequest
-from amlflow_page.log_search import CONTEXT, MAX_LINE, Read, find_line, parse_request
+from amlflow_page.log_search import (
+    CONTEXT,
+    MAX_HITS,
+    MAX_LINE,
+    Read,
+    find_all,
+    find_line,
+    parse_request,
+)
 
 LINES = [f"line {number:05}" for number in range(1, 2001)]
 LINES[1499] = "Traceback (most recent call last):"
@@ -141,3 +149,49 @@ def test_a_request_that_is_not_well_formed(query: dict[str, str]):
 
 def test_a_text_is_not_a_pattern():
     assert find(b"aXb\na.b\n", text="a.b")["found"]["line"] == 2
+
+
+def hits(content: bytes, piece: int = 1000, time_s: float = 5, **query: str) -> Any:
+    return find_all(reader(content, piece), parse_request(query), time_s)
+
+
+@pytest.mark.parametrize("piece", [7, 1000, 1 << 20])
+def test_all_lines_with_a_text_are_found_once_each(piece: int):
+    content = LOG + b"line 1 of line 1\n\x1b[1mLI\x1b[0mNE 01\nnone\nline 01 without an end"
+    answer = hits(content, piece, text="LINE 01")
+    assert answer["is_end"] is False
+    found = answer["hits"]
+    while not answer["is_end"]:
+        rest = {key: str(value) for key, value in answer["next"].items()}
+        answer = hits(content, piece, text="LINE 01", **rest)
+        found += answer["hits"]
+    lines = content.decode().split("\n")
+    expected = [
+        number for number, line in enumerate(lines, 1) if "line 01" in line or "NE 01" in line
+    ]
+    assert [hit["line"] for hit in found] == expected
+    for hit in found:
+        assert text_at(hit, content) == lines[hit["line"] - 1]
+        context = hit["context"]
+        assert context["line"] <= hit["line"]
+        assert text_at(context, content) == lines[context["line"] - 1]
+
+
+def test_a_line_that_grows_is_searched_again_and_a_line_that_was_found_is_not():
+    first = hits(b"cuda\nno cu", text="cuda")
+    assert ([hit["line"] for hit in first["hits"]], first["is_end"]) == ([1], True)
+    rest = {key: str(value) for key, value in first["next"].items()}
+    second = hits(b"cuda\nno cuda", text="cuda", **rest)
+    assert [hit["line"] for hit in second["hits"]] == [2]
+    rest = {key: str(value) for key, value in second["next"].items()}
+    third = hits(b"cuda\nno cuda!\ncuda\n", text="cuda", **rest)
+    assert [hit["line"] for hit in third["hits"]] == [3]
+
+
+def test_many_hits_and_a_long_search_come_in_parts():
+    answer = hits(b"a\n" * (MAX_HITS + 1), piece=1 << 20, text="a")
+    assert (len(answer["hits"]), answer["is_end"]) == (MAX_HITS, False)
+    assert answer["next"] == {"offset": 2 * MAX_HITS, "line": MAX_HITS + 1}
+    stopped = hits(LOG, text="cuda", time_s=-1)
+    assert (stopped["hits"], stopped["is_end"]) == ([], False)
+    assert stopped["next"]["offset"] > 0

@@ -49,9 +49,12 @@ async function answered(request) {
   throw new Failure(content.message || `The server answers ${response.status}.`, response.status, content);
 }
 
+export function addressOf(path, query) {
+  return `${BASE}${path}?${new URLSearchParams(query)}`;
+}
+
 export async function get(path, query = {}, signal) {
-  const address = `${BASE}${path}?${new URLSearchParams(query)}`;
-  return (await answered(fetch(address, { headers: headers(), signal }))).json();
+  return (await answered(fetch(addressOf(path, query), { headers: headers(), signal }))).json();
 }
 
 export async function post(path, content, signal) {
@@ -66,8 +69,8 @@ export async function post(path, content, signal) {
 
 // Reads a log from an offset on. Returns the bytes, and the size of the whole file.
 export async function piece(run_id, name, offset, signal) {
-  const query = new URLSearchParams({ run_id, name, offset });
-  const response = await answered(fetch(`${BASE}runs/log?${query}`, { headers: headers(), signal }));
+  const address = addressOf("runs/log", { run_id, name, offset });
+  const response = await answered(fetch(address, { headers: headers(), signal }));
   return {
     bytes: new Uint8Array(await response.arrayBuffer()),
     size: Number(response.headers.get("X-Log-Size")),

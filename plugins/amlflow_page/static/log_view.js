@@ -1,8 +1,9 @@
 // Shows a run's logs. Each time, only what is new is read.
 
-import { get, piece } from "./api.js";
+import { addressOf, get, piece } from "./api.js";
 import { button, h } from "./dom.js";
 import { size } from "./format.js";
+import { LogHits } from "./log_hits.js";
 import { LogLines } from "./log_lines.js";
 import { fileAddress } from "./markdown.js";
 import { runAddress } from "./run_route.js";
@@ -62,6 +63,8 @@ export class LogView {
     });
     this.start = button("Show from the beginning", () => this.open(this.name, START), { hidden: true });
     this.download = h("a", { class: "amlflow-button", download: "" }, "Download");
+    const all = addressOf("runs/logs/archive", { run_id: this.runId });
+    this.downloadAll = h("a", { class: "amlflow-button", download: "", href: all }, "Download all");
     this.box = h("input", {
       type: "search",
       class: "amlflow-input",
@@ -71,7 +74,7 @@ export class LogView {
       onkeydown: (event) => {
         if (event.key !== "Enter") return;
         event.preventDefault();
-        this.findText();
+        this.findText(event.shiftKey ? -1 : 1);
       },
     });
     this.outcome = h("span", { class: "amlflow-hint", role: "status" });
@@ -83,13 +86,15 @@ export class LogView {
         "search",
         {},
         this.box,
-        button("Next", () => this.findText()),
+        button("Previous", () => this.findText(-1)),
+        button("Next", () => this.findText(1)),
       ),
       button("First error", () => this.find({}, "No line tells of an error.")),
       h("label", {}, this.follow, h("span", {}, "Follow")),
       h("label", {}, wrap, h("span", {}, "Wrap lines")),
       this.start,
       this.download,
+      this.downloadAll,
       this.outcome,
     );
     this.element = h(
@@ -117,7 +122,7 @@ export class LogView {
 
   // Opens a file. `from` is the line to begin with; by default, the log begins near its end.
   open(name, from = null) {
-    if (name !== this.name) this.place = this.next = null;
+    if (name !== this.name) this.place = this.hits = null;
     this.name = name;
     this.picker.value = name;
     this.follow.checked = from === null;
@@ -231,12 +236,27 @@ export class LogView {
     else if (this.query.get("error")) this.find({}, "No line tells of an error.");
   }
 
-  findText() {
+  // Shows the next line with the text in the box, or the one before (`step` -1), and counts all of them.
+  async findText(step) {
     const text = this.box.value;
     if (!text) return;
-    const next = (this.searched === text && this.next) || START;
-    this.searched = text;
-    this.find({ text, ...next }, next === START ? "Not in this log." : "No more of it; Next begins at the top.");
+    if (this.hits?.text !== text) this.hits = new LogHits(this.runId, this.name, text);
+    const { hits } = this;
+    const isShown = () => this.hits === hits && !this.stopped;
+    const tell = (what) => {
+      if (isShown()) this.outcome.textContent = what;
+    };
+    tell("Searching…");
+    try {
+      const found = await hits.go(step, (bytes) => tell(`Searched ${size(bytes)}…`));
+      tell(String(hits));
+      if (!found || !isShown()) return;
+      this.place = found;
+      this.show(found, found.context);
+      await hits.count(() => isShown() && this.place === found && tell(String(hits)));
+    } catch (failure) {
+      tell(failure.message);
+    }
   }
 
   // Shows the line that the server finds.
@@ -244,10 +264,9 @@ export class LogView {
     const { name } = this;
     this.outcome.textContent = "Searching…";
     try {
-      const { found, next, context } = await this.ask(wanted);
+      const { found, context } = await this.ask(wanted);
       if (this.name !== name || this.stopped) return;
       this.place = found;
-      this.next = next;
       this.outcome.textContent = found ? `Line ${found.line.toLocaleString("en")}` : none;
       if (found) this.show(found, context);
     } catch (failure) {
@@ -285,7 +304,7 @@ export class LogView {
     const none = final ? "This run has no logs. What a submitted script prints would be here." : "No log yet.";
     this.state.textContent = failure ?? (this.name ? `${size(this.whole)}${final ? "" : ", still running"}` : none);
     this.state.classList.toggle("is-error", Boolean(failure));
-    this.picker.hidden = this.files.length < 2;
+    this.picker.hidden = this.downloadAll.hidden = this.files.length < 2;
     this.controls.hidden = this.text.hidden = !this.name;
   }
 }

@@ -1,0 +1,72 @@
+"""Sends all logs of a run as one zip file, without holding them in memory."""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from amlflow.spec import FileNotInRun
+from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+
+from amlflow_page.logs import CHUNK, log_files, translate_errors
+from amlflow_page.private import artifacts_of
+
+
+class _Outbox(io.RawIOBase):
+    """A file that keeps what is written until it is taken."""
+
+    def __init__(self) -> None:
+        self._content = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: bytes) -> int:  # type: ignore[override]
+        self._content += content
+        return len(content)
+
+    def take(self) -> bytes:
+        content = bytes(self._content)
+        self._content.clear()
+        return content
+
+
+def archive(run_id: str) -> Iterator[bytes]:
+    """Return a zip file with the run's logs, in pieces. Raises :class:`FileNotInRun` without logs.
+
+    The sizes are those at the beginning: what a running script adds meanwhile is left out. If a
+    log cannot be read, the zip file has no end, so that nobody takes it for a whole one.
+    """
+    files = log_files(run_id)
+    if not files:
+        raise FileNotInRun(run_id, "user_logs")
+    return _pieces(run_id, {file["name"]: file["size"] for file in files})
+
+
+def _pieces(run_id: str, sizes: dict[str, int]) -> Iterator[bytes]:
+    outbox = _Outbox()
+    with zipfile.ZipFile(outbox, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as zipped:
+        for name, size in sizes.items():
+            with zipped.open(name, "w", force_zip64=True) as entry:
+                for content in _content(run_id, name, size):
+                    entry.write(content)
+                    yield outbox.take()
+    yield outbox.take()
+
+
+def _content(run_id: str, name: str, size: int) -> Iterator[bytes]:
+    with translate_errors(f"the file {name!r} of run {run_id}"):
+        repository, base = artifacts_of(run_id)
+        with tempfile.TemporaryDirectory() as folder:
+            if isinstance(repository, LocalArtifactRepository):
+                path = Path(repository.artifact_dir, base, name)
+            else:
+                path = Path(repository.download_artifacts(posixpath.join(base, name), folder))
+            with path.open("rb") as file:
+                while size > 0 and (content := file.read(min(size, CHUNK))):
+                    size -= len(content)
+                    yield content
