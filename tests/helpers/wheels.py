@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import platform
 import shutil
 import site
 import subprocess
@@ -123,13 +125,31 @@ def write_tiny(
 
 def write_broken_source(folder: Path, name: str, version: str) -> Path:
     """Write a source archive that cannot be built. Returns its path."""
+    return _write_source(folder, name, version, 'raise SystemError("needs another Python")\n')
+
+
+def write_compiled_source(folder: Path, name: str, version: str) -> Path:
+    """Write a source archive whose wheel is for this machine only. Returns its path."""
+    wheel = write_tiny(folder / "built", name, version, tag=f"py3-none-linux_{platform.machine()}")
+    code = (
+        "import base64, pathlib\n"
+        "def build_wheel(folder, *_):\n"
+        f"    content = base64.b64decode({base64.b64encode(wheel.read_bytes())!r})\n"
+        f"    pathlib.Path(folder, {wheel.name!r}).write_bytes(content)\n"
+        f"    return {wheel.name!r}\n"
+    )
+    return _write_source(folder, name, version, code)
+
+
+def _write_source(folder: Path, name: str, version: str, backend: str) -> Path:
+    """Write a source archive that is built by the code ``backend``. Returns its path."""
     archive = folder / f"{name.replace('-', '_')}-{version}.tar.gz"
     files = {
         "PKG-INFO": f"Metadata-Version: 2.2\nName: {name}\nVersion: {version}\n",
-        "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "broken"\n'
+        "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\n'
         'backend-path = ["."]\n'
         f'[project]\nname = "{name}"\nversion = "{version}"\n',
-        "broken.py": 'raise SystemError("needs another Python")\n',
+        "backend.py": backend,
     }
     with tarfile.open(archive, "w:gz") as tar:
         for file, text in files.items():

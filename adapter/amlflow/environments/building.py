@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -70,9 +70,25 @@ class BuiltEnvironment:
         folder = self.python.parent
         room = find_room(kept.rooms_folder(), self.version)
         path = os.pathsep.join([str(folder), os.environ.get("PATH", os.defpath)])
-        is_condas = Path(folder.parent, "conda-meta").is_dir()
-        prefix = "CONDA_PREFIX" if is_condas else "VIRTUAL_ENV"
-        return {ROOM: str(room), prefix: str(folder.parent), "PATH": path}
+        return {ROOM: str(room), "PATH": path, **variables_of_prefix(folder.parent, os.environ)}
+
+
+def variables_of_prefix(prefix: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables by which programs know that a virtual or a conda environment is active.
+
+    ``environ`` are the variables to which they are added. Those that name another environment are
+    empty. It is an empty dictionary for a Python that is not in an environment.
+    """
+    if Path(prefix, "conda-meta").is_dir():
+        own = {"CONDA_PREFIX": str(prefix), "CONDA_DEFAULT_ENV": str(prefix)}
+    elif Path(prefix, "pyvenv.cfg").is_file():
+        own = {"VIRTUAL_ENV": str(prefix)}
+    else:
+        return {}
+    # pip and uv of a script would install into the environment that VIRTUAL_ENV names, and Python
+    # would import from PYTHONHOME.
+    others = {name: "" for name in ("VIRTUAL_ENV", "PYTHONHOME") if environ.get(name)}
+    return {**others, **own}
 
 
 def needs_environment(specification: Specification) -> bool:
@@ -258,13 +274,8 @@ class _Build:
             folder = self._folder / self._key
             shutil.rmtree(folder, ignore_errors=True)  # without a note, it is not complete
             os.rename(self._path, folder)
-        except PermissionError as error:
-            raise kept.not_writable(self._folder, error) from error
         except OSError as error:
-            raise EnvironmentBuildException(
-                f"The environment could not be written to {str(self._folder)!r}: "
-                f"{error.strerror or error}."
-            ) from error
+            raise kept.failure_of_files(self._folder, error) from error
         finally:
             shutil.rmtree(self._path, ignore_errors=True)
         environment = kept.find(self._key, self._folder)

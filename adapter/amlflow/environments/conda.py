@@ -83,11 +83,7 @@ def make_with_conda(
         _write_note(path, python, specification, notes)
     except OSError as error:
         shutil.rmtree(path, ignore_errors=True)
-        if isinstance(error, PermissionError):
-            raise kept.not_writable(folder, error) from error
-        raise EnvironmentBuildException(
-            f"The environment could not be written to {str(folder)!r}: {error.strerror or error}."
-        ) from error
+        raise kept.failure_of_files(folder, error) from error
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise

@@ -227,10 +227,7 @@ class _Build:
             self._check_cancelled()
             image = self._images.add(self._base, key, staging / "root", self._variables, labels)
         except OSError as error:
-            raise EnvironmentBuildException(
-                f"The environment could not be written to {str(folder)!r}: "
-                f"{error.strerror or error}."
-            ) from error
+            raise kept.failure_of_files(folder, error) from error
         finally:
             shutil.rmtree(staging, ignore_errors=True)
         if content["key"]:
@@ -299,11 +296,14 @@ class _Build:
             f"version = {python.version}\n",
             encoding="utf-8",
         )
+        if install:
+            self._install_packages(home, site, staging, python)
         (site / "amlflow_layer.pth").write_text(
             _PTH.format(folders=list(python.folders), room=ROOM), encoding="utf-8"
         )
-        if not install:
-            return []
+        return freeze(site) if install else []
+
+    def _install_packages(self, home: Path, site: Path, staging: Path, python: ImagePython) -> None:
         self._say(f"Adding packages to the image {self._image} for its Python {python.version}.")
         self._warn_of_python(python)
         for line in [*self._warnings, *self._plan.notes]:
@@ -313,7 +313,6 @@ class _Build:
         self._install(site, staging, python)
         remove_secrets(site)
         _move_programs(site / "bin", home / "bin")
-        return freeze(site)
 
     def _warn_of_python(self, python: ImagePython) -> None:
         version_text = self._specification.python
@@ -351,15 +350,23 @@ class _Build:
             older=advise_on_image(python.version),
         )  # fmt: skip
         installer = Installer(plan, target, staging, self._log, self._cancelled)
-        self._warnings += installer.install(relaxing=self._specification.relax)
-        (site / ".lock").unlink(missing_ok=True)
+        notes = installer.install(relaxing=self._specification.relax)
         compiled = find_compiled(site)
+        if compiled:
+            # What is compiled here runs on this machine. The image may have another C library.
+            shutil.rmtree(site)
+            site.mkdir()
+            notes_on_wheels = installer.install_from_wheels(compiled)
+            compiled = compiled if notes_on_wheels is None else find_compiled(site)
+            notes += notes_on_wheels or []
         if compiled:
             raise EnvironmentBuildException(
                 f"These packages have no wheel for Python {python.version} on {platform}: "
                 f"{', '.join(compiled)}. They cannot be compiled outside of the image. Install "
                 "them in the image, such as by a Dockerfile, or name versions that have wheels."
             )
+        (site / ".lock").unlink(missing_ok=True)
+        self._warnings += notes
 
 
 def has_all(plan: Plan, python: ImagePython) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from amlflow import whole_files
+from amlflow.environments.errors import EnvironmentBuildException
 from amlflow.environments.failures import failure_of
 from amlflow.environments.plan import Plan
 from amlflow.environments.reasons import find_failed_build, find_installed, is_away
@@ -64,6 +65,7 @@ class Installer:
         self._uv = Uv(log, cancelled, names_index=self._names_index)
         self._relaxing = False
         self._notes: list[str] = []
+        self._from_wheels: list[str] = []
 
     def install(self, *, relaxing: bool) -> list[str]:
         """Install all packages. Returns a sentence for each version that was replaced by another.
@@ -86,6 +88,26 @@ class Installer:
         if unchecked or not checked:
             self._install([*checked, *unchecked, *editables])
         return self._notes
+
+    def install_from_wheels(self, packages: Sequence[str]) -> list[str] | None:
+        """Install all again, but these packages, such as ``name==1.0``, in versions with a wheel.
+
+        uv takes the newest that the definition allows, so no pin is changed. Returns a sentence for
+        each package, or None if it does not allow such versions.
+
+        Raises:
+            EnvironmentBuildCanceled: ``cancelled`` returned True.
+        """
+        by_name = {package.partition("==")[0]: package for package in packages}
+        for package in packages:
+            self._say(f"{package} has no wheel. Trying with a version that has one.")
+        self._from_wheels = [word for name in by_name for word in ("--only-binary", name)]
+        try:
+            notes = self.install(relaxing=False)
+        except EnvironmentBuildException:
+            return None
+        self._note_wheels(by_name, "has no wheel")
+        return notes
 
     def _install(self, lines: list[str], *options: str) -> None:
         """Install lines of a requirements file. uv keeps what is installed already."""
@@ -181,12 +203,12 @@ class Installer:
             self._say(f"{package} could not be built. Trying with a version that has a wheel.")
             wheels = [word for each in failed for word in ("--only-binary", each)]
             if self._run_install(requirements, *options, *wheels, legacy=True) == 0:
-                self._note_wheels(failed)
+                self._note_wheels(failed, "could not be built from its source")
                 return True
         self._uv.output = output
         return False
 
-    def _note_wheels(self, failed: Mapping[str, str]) -> None:
+    def _note_wheels(self, failed: Mapping[str, str], reason: str) -> None:
         installed = find_installed(self._uv.output)
         for name, package in sorted(failed.items()):  # uv builds several at once
             instead = (
@@ -194,10 +216,7 @@ class Installer:
                 if name in installed
                 else "It is not installed: other packages are in versions that do not require it."
             )
-            note = (
-                f"{package} could not be built from its source for Python {self._target.python}. "
-                f"{instead}"
-            )
+            note = f"{package} {reason} for Python {self._target.python}. {instead}"
             self._say(note)
             self._notes.append(note)
 
@@ -206,7 +225,7 @@ class Installer:
     ) -> int:
         """Run uv. ``legacy`` makes it build archives by older tools."""
         constraints = self._plan.lines.constraints
-        options = [*more, *self._index_options()]
+        options = [*more, *self._from_wheels, *self._index_options()]
         if constraints:
             options += ["--constraints", str(self._write("constraints", constraints))]
         if legacy:

@@ -126,6 +126,21 @@ def not_writable(folder: Path, error: OSError) -> EnvironmentBuildException:
     )
 
 
+def failure_of_files(folder: Path, error: OSError) -> EnvironmentBuildException:
+    """Return the exception for a file that a build in a folder of environments cannot use."""
+    name = error.filename2 or error.filename
+    is_within = name is None or str(name).startswith(f"{folder}{os.sep}")
+    if is_within and isinstance(error, PermissionError):
+        return not_writable(folder, error)
+    if is_within:
+        return EnvironmentBuildException(
+            f"The environment could not be written to {str(folder)!r}: {error.strerror or error}."
+        )
+    return EnvironmentBuildException(
+        f"The environment could not be made, since {str(name)!r} cannot be used: {error.strerror}."
+    )
+
+
 def find(key: str, folder: Path) -> KeptEnvironment | None:
     """Return the environment with a key; None if there is none, or if it is not complete.
 

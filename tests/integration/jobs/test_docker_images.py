@@ -22,7 +22,7 @@ import pytest
 from amlflow.cli import main
 from amlflow.environments import kept
 from amlflow.environments.errors import EnvironmentBuildCanceled, EnvironmentBuildException
-from amlflow.environments.in_images import ensure_in_image, surroundings_of
+from amlflow.environments.in_images import ImageEnvironment, ensure_in_image, surroundings_of
 from amlflow.environments.kept import STAGING, environments_folder
 from amlflow.environments.kept_images import list_images, remove_image
 from amlflow.environments.keys import key_of
@@ -393,6 +393,27 @@ def test_packages_that_cannot_be_added(
     with pytest.raises(EnvironmentBuildException, match=said):
         ensure_in_image(specification, images, docker_image, program, io.StringIO())
     assert folders_left() == []
+
+
+def test_a_package_that_would_be_compiled_is_taken_from_the_newest_wheel(
+    images: Images, docker_image: str, links: Path
+) -> None:
+    """A package that another requires, and the definition does not pin. A pin is never changed."""
+    wheels.write_tiny(links, "compiled-tiny", "1.0")
+    wheels.write_tiny(links, "amlflow-more", "1.0", ["compiled-tiny"])
+    wheels.write_compiled_source(links, "compiled-tiny", "2.0")
+
+    def made(*lines: str) -> ImageEnvironment:
+        specification = Specification(pip=(f"--find-links {links}", *lines))
+        return ensure_in_image(specification, images, docker_image, "python3", io.StringIO())
+
+    environment = made("amlflow-more")
+    assert environment.packages == ["amlflow-more==1.0", "compiled-tiny==1.0"]
+    [warning] = environment.warnings
+    assert warning.startswith("compiled-tiny==2.0 has no wheel for Python 3.")
+    assert warning.endswith("compiled-tiny==1.0, which has a wheel, is installed instead.")
+    with pytest.raises(EnvironmentBuildException, match=r": compiled-tiny==2.0\. They cannot be"):
+        made("amlflow-more", "compiled-tiny==2.0")
 
 
 def test_a_full_disk_leaves_no_image(

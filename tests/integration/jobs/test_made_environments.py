@@ -103,10 +103,11 @@ def test_a_script_sees_nothing_of_the_submitters_packages(experiment: Any, links
 
 def test_a_script_submits_another_that_runs_as_it_does(experiment: Any, links: Path) -> None:
     code = """
-    import sys, amlflow_tiny
+    import os, sys, amlflow_tiny
     from azureml.core import Run, ScriptRunConfig
     run = Run.get_context()
     run.log("version", amlflow_tiny.VERSION)
+    assert os.environ["VIRTUAL_ENV"] == sys.prefix
     if "child" not in sys.argv:
         config = ScriptRunConfig(".", "script.py", arguments=["child"])
         child = run.submit_child(config)

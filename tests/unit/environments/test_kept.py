@@ -147,6 +147,33 @@ def test_a_full_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not list(folder.glob(".making-*"))
 
 
+def test_a_file_that_cannot_be_used_is_named(folder: Path) -> None:
+    def message(*words: object) -> str:
+        return kept.failure_of_files(
+            folder, PermissionError(13, "Permission denied", *words)
+        ).message
+
+    assert "Set AMLFLOW_ENVIRONMENTS to another folder" in message(str(folder / "key" / "bin"))
+    other = message("/elsewhere/a.whl")
+    assert "'/elsewhere/a.whl' cannot be used: Permission denied" in other
+    assert "AMLFLOW_ENVIRONMENTS" not in other
+
+
+def test_the_variables_of_an_environment_name_no_other(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "pyvenv.cfg").write_text("")
+    (tmp_path / "condas" / "conda-meta").mkdir(parents=True)
+    environ = {"VIRTUAL_ENV": "/other", "CONDA_PREFIX": "/base", "PYTHONHOME": "/python"}
+    assert building.variables_of_prefix(tmp_path / "own", environ) == {
+        "VIRTUAL_ENV": str(tmp_path / "own"), "PYTHONHOME": ""
+    }  # fmt: skip
+    prefix = str(tmp_path / "condas")
+    assert building.variables_of_prefix(tmp_path / "condas", environ) == {
+        "CONDA_PREFIX": prefix, "CONDA_DEFAULT_ENV": prefix, "VIRTUAL_ENV": "", "PYTHONHOME": ""
+    }  # fmt: skip
+    assert building.variables_of_prefix(tmp_path, environ) == {}
+
+
 @pytest.fixture
 def shared(folder: Path) -> Path:
     """A folder of environments in which everybody may write."""

@@ -213,9 +213,17 @@ def _own_environ() -> dict[str, str]:
 
     If this process is itself a submitted script, some variables describe only its own run.
     """
-    own = (AGENT_PYTHON, SCRIPT_PYTHON, ROOM, VARIABLE, "VIRTUAL_ENV") if ROOM in os.environ else ()
+    own = [AGENT_PYTHON, SCRIPT_PYTHON, ROOM, VARIABLE, "VIRTUAL_ENV"]
+    own += ["CONDA_PREFIX", "CONDA_DEFAULT_ENV"] if _is_in_conda() else []
     inherited = without_address(without_notebook(without_place(os.environ)))
-    return {name: value for name, value in inherited.items() if name not in own}
+    is_own_run = ROOM in os.environ
+    return {name: value for name, value in inherited.items() if not is_own_run or name not in own}
+
+
+def _is_in_conda() -> bool:
+    """Whether the Python of this script is that of the conda environment that is active."""
+    prefix = os.environ.get("CONDA_PREFIX")
+    return bool(prefix) and str(_python_here()).startswith(f"{prefix}{os.sep}")
 
 
 def _python(settings: RunConfiguration) -> str | None:

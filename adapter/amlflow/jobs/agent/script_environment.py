@@ -12,7 +12,7 @@ from pathlib import Path
 
 from amlflow.client_address import address_variables
 from amlflow.environments import kept
-from amlflow.environments.building import ensure
+from amlflow.environments.building import ensure, variables_of_prefix
 from amlflow.environments.container_room import room_for_container
 from amlflow.environments.dockerfile import Dockerfile, ensure_built
 from amlflow.environments.errors import EnvironmentBuildException
@@ -56,6 +56,9 @@ def make_environment(
     if job.specification is None:
         room = job.room or ""
         variables = {ROOM: room, AGENT_PYTHON: sys.executable}
+        if job.python is not None:  # that of the script which has submitted this one
+            prefix = Path(job.python).parent.parent
+            variables |= variables_of_prefix(prefix, os.environ)
         return PreparedWork(
             _relay(job, folder, work, variables, [Path(room)] if room else [], stack), {}, []
         )
