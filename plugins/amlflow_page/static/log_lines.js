@@ -6,6 +6,7 @@ import { cleaned, endOf, Painter, plain } from "./log_text.js";
 const BLOCK = 500; // lines of a block, which is laid out and painted only if it is visible
 const LINE = 18; // the height of a line in pixels, the same as in studio.css
 const MAX_CHARACTERS = 4_000_000;
+const MAX_LINE = 100_000; // characters that are shown of a line: the browser takes seconds to draw some millions
 
 export class LogLines {
   // `address(number)` returns the link to a line. `dropped()` is called when the first lines are removed.
@@ -58,6 +59,7 @@ export class LogLines {
     this.count = 0;
     this.length = 0;
     this.line = "";
+    this.cut = 0; // the characters of the unfinished line that are not kept in `line`
     this.current = null;
     this.painter = new Painter();
     this.last = document.createTextNode("");
@@ -72,13 +74,35 @@ export class LogLines {
 
   // Writes a text. A carriage return goes back to the beginning of the line, which progress bars use.
   write(text) {
-    const parts = `${this.line}${text}`.split("\n");
-    this.line = parts.pop();
-    const end = endOf(this.line); // the next piece may begin with the line's end
-    this.line = this.line.slice(this.line.slice(0, end).lastIndexOf("\r") + 1);
-    this.append(parts.map(cleaned));
-    this.last.textContent = plain(cleaned(this.line));
+    const [first, ...others] = text.split("\n");
+    const lines = [];
+    this.goOn(first);
+    for (const other of others) {
+      lines.push(this.shown());
+      this.line = "";
+      this.cut = 0;
+      this.goOn(other);
+    }
+    this.append(lines);
+    this.last.textContent = plain(this.shown());
     while (this.length > MAX_CHARACTERS && this.blocks.length > 1) this.drop();
+  }
+
+  // Adds a text to the unfinished line.
+  goOn(text) {
+    const line = this.line + text;
+    const end = endOf(line); // a carriage return at the end may be a part of the line's end
+    const start = line.slice(0, end).lastIndexOf("\r") + 1;
+    if (start) this.cut = 0;
+    const more = Math.max(0, end - start - MAX_LINE);
+    this.cut += more;
+    this.line = line.slice(start, end - more) + line.slice(end);
+  }
+
+  // Returns the unfinished line as it is shown.
+  shown() {
+    const line = cleaned(this.line);
+    return this.cut ? `${line}… and ${this.cut.toLocaleString("en")} more characters: download the log` : line;
   }
 
   // Adds whole lines in blocks. With 200,000 lines in one text, each scroll would take the browser a second.

@@ -41,6 +41,21 @@ test("a carriage return goes back to the line's beginning, as progress bars want
   assert.equal(written(" 10%\r100%\n", "done\n"), "100%\ndone\n");
 });
 
+test("a line of many millions of characters is cut, and what comes after it is whole", () => {
+  const piece = "x".repeat(1_000_000);
+  const pieces = Array.from({ length: 10 }, () => piece);
+  const cut = `${"x".repeat(100_000)}… and 9,900,000 more characters: download the log`;
+  const lines = view();
+  lines.write("one\n");
+  for (const each of pieces) lines.write(each);
+  assert.equal(lines.element.textContent, `one\n${cut}`);
+  lines.write("\r");
+  lines.write("\nnext\n");
+  assert.equal(lines.element.textContent, `one\n${cut}\nnext\n`);
+  assert.equal(written(`one\n${pieces.join("")}\n${piece}\rshort\nnext`), `one\n${cut}\nshort\nnext`);
+  assert.equal(written(...pieces, "\r", "short"), "short");
+});
+
 test("Windows' line ends are line ends", () => {
   assert.equal(written("one\r\ntwo\r\n"), "one\ntwo\n");
 });
