@@ -22,11 +22,11 @@ from importlib.util import find_spec
 from multiprocessing.connection import wait
 from pathlib import Path
 
+import amlflow_mlflow_private as private
 from amlflow.exceptions import UserErrorException
 from amlflow.parts import install_command
 from amlflow.spec import JOB, ClientServer, redacted
 
-from amlflow_mlflow import private
 from amlflow_mlflow.errors import opening_error
 from amlflow_mlflow.own_paths import ARTIFACTS
 from amlflow_mlflow.rest.settings import possible_authorizations

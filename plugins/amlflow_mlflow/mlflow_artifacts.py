@@ -13,12 +13,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from amlflow.spec import Refused
+from amlflow_mlflow_private import SERVER_DESTINATION
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.utils.uri import append_to_uri_path
 
 from amlflow_mlflow.entities import FileEntry
-from amlflow_mlflow.private import SERVER_DESTINATION
 
 # If tqdm is installed, MLflow would print a progress bar for every file into the log.
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")

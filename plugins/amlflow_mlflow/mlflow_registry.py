@@ -6,12 +6,12 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import amlflow_mlflow_private as private
 from amlflow.exceptions import AzureMLException
 from amlflow.spec import ModelNotFound, RunNotFound, redacted
 from mlflow.entities.model_registry import ModelVersionTag
 from mlflow.exceptions import MlflowException
 
-from amlflow_mlflow import private
 from amlflow_mlflow.entities import ModelVersion, Page
 from amlflow_mlflow.opening import note_engine
 from amlflow_mlflow.typed_columns import type_texts, type_version

@@ -9,12 +9,12 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
+import amlflow_mlflow_private as private
 import tenacity
 from amlflow.exceptions import AzureMLException
 from amlflow.spec import is_tried_once
 from amlflow.tracker_data import decode_text
 
-from amlflow_mlflow import private
 from amlflow_mlflow.errors import BUSY, BUSY_OPENING_S, opening_error, says, translate_errors
 from amlflow_mlflow.own_paths import ARTIFACTS
 from amlflow_mlflow.schemes import SQLITE, is_database, sqlite_path

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from amlflow_mlflow_private import download
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.s3_artifact_repo import S3ArtifactRepository
 
@@ -33,9 +34,6 @@ class S3ByServer(ArtifactRepository):
         return self._s3.list_artifacts(path)
 
     def _download_file(self, remote_file_path: str, local_path: str) -> None:
-        # MLflow imports this module during its own import. amlflow_mlflow.private needs the rest.
-        from amlflow_mlflow.private import download
-
         download(self._s3, remote_file_path, local_path)
 
     def delete_artifacts(self, artifact_path: str | None = None) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from amlflow.exceptions import UserErrorException
+from amlflow_mlflow_private import may_change_experiment, may_use_run
 
 
 class Forbidden(UserErrorException):
@@ -98,14 +99,11 @@ class Users:
     """
 
     def __init__(self) -> None:
-        # Both import MLflow's server, which takes seconds, and `auth` creates the users' database.
+        # It imports MLflow's server, which takes seconds, and creates the users' database.
         # This module is also imported where no server runs, such as for the rows of All runs.
         from mlflow.server import auth
 
-        from amlflow_page import private
-
         self._auth: Any = auth
-        self._private = private
 
     def user(self) -> str | None:
         return str(self._auth.authenticate_request().username)
@@ -114,16 +112,16 @@ class Users:
         return set(self._auth.filter_experiment_ids(list(experiment_ids)))
 
     def may_read(self, run_id: str) -> bool:
-        return self._is_admin() or self._private.may_use_run(self._auth, run_id, "read")
+        return self._is_admin() or may_use_run(self._auth, run_id, "read")
 
     def may_change(self, run_id: str) -> bool:
-        return self._is_admin() or self._private.may_use_run(self._auth, run_id, "update")
+        return self._is_admin() or may_use_run(self._auth, run_id, "update")
 
     def may_change_in(self, experiment_id: str) -> bool:
         if self._is_admin():
             return True
         user = str(self.user())
-        return self._private.may_change_experiment(self._auth, experiment_id, user)
+        return may_change_experiment(self._auth, experiment_id, user)
 
     def _is_admin(self) -> bool:
         return bool(self._auth.sender_is_admin())

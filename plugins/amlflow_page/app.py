@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from amlflow_mlflow_private import is_uvicorn
+
 if TYPE_CHECKING:
     from amlflow_page.access import Access
 
@@ -14,7 +16,6 @@ def create_app() -> Any:
     from mlflow.server import app
 
     from amlflow_page.access import Everybody
-    from amlflow_page.private import is_uvicorn
 
     extend(app, Everybody())
     if not is_uvicorn():
@@ -30,7 +31,6 @@ def extend(app: Any, access: Access) -> None:
     # Imported here, since only a worker needs them.
     from amlflow_page.own_experiments import hide_own_experiments
     from amlflow_page.page import add_page
-    from amlflow_page.private import is_uvicorn
     from amlflow_page.routes import add_routes
     from amlflow_page.tcp_nodelay import send_at_once
 

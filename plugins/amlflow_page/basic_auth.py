@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from amlflow_mlflow_private import USERS_CHECKED
 from mlflow.server import app
 from mlflow.server import auth as users
 
 from amlflow_page.access import Users
 from amlflow_page.app import extend
-from amlflow_page.private import USERS_CHECKED
 
 if USERS_CHECKED not in os.environ:
     users.get_flask_server_secret_key()

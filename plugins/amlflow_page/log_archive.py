@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from amlflow.spec import FileNotInRun
+from amlflow_mlflow_private import artifacts_of
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
 from amlflow_page.logs import CHUNK, log_files, translate_errors
-from amlflow_page.private import artifacts_of
 
 
 class _Outbox(io.RawIOBase):

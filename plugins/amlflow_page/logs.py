@@ -16,12 +16,11 @@ import requests
 from amlflow.exceptions import AzureMLException
 from amlflow.spec import FileNotInRun, Refused, Unavailable
 from amlflow.store_errors import ARTIFACT_STORE, error_of_store
+from amlflow_mlflow_private import artifacts_of
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repo import MultipartDownloadMixin
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from mlflow.utils.uri import validate_path_is_safe
-
-from amlflow_page.private import artifacts_of
 
 FOLDERS = ("user_logs", "azureml-logs", "logs")
 SCRIPT_LOGS = ("std_log.txt", "70_driver_log.txt")

@@ -7,12 +7,12 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from amlflow_mlflow_private import add_static_prefix
 from flask import Flask, Response, make_response, request, send_from_directory
 
 from amlflow_page.access import Access
 from amlflow_page.addresses import MARK, PREFIX
 from amlflow_page.graft_places import HEAD, missing_places
-from amlflow_page.private import add_static_prefix
 from amlflow_page.routes import warn_of_missing
 
 STATIC = Path(__file__).parent / "static"

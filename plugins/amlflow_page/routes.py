@@ -18,6 +18,7 @@ from amlflow.query.expression import Expression, QueryError
 from amlflow.spec import RunNotFound, RunRecord
 from amlflow.tracker_data import Malformed, is_whole, to_object
 from amlflow.tracker_notes import parse_environment
+from amlflow_mlflow_private import add_static_prefix
 from flask import Flask, Response, request, stream_with_context
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -38,7 +39,6 @@ from amlflow_page.filters import WrongRequest, argument_of, number_of, some_text
 from amlflow_page.graft_places import PLACES
 from amlflow_page.own_experiments import OWN
 from amlflow_page.persons import Persons
-from amlflow_page.private import add_static_prefix
 from amlflow_page.query_processes import PROCESSES, Asker
 from amlflow_page.views import Views
 

@@ -9,15 +9,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import amlflow_mlflow.private
-import amlflow_page.private
 import pytest
+from amlflow_mlflow_private import NAMES
 from helpers import tools
 from knack import log
 
 ROOT = Path(__file__).parents[2]
 OLDEST = re.search(r'"mlflow>=([0-9.]+),', (ROOT / "pyproject.toml").read_text())
-NAMES = [*amlflow_mlflow.private.NAMES, *amlflow_page.private.NAMES]
 
 LOOK_UP = """
 import importlib, json, operator, sys
@@ -92,7 +90,6 @@ def test_the_log_handler_of_the_cli_is_there() -> None:
         path
         for plugin in ("amlflow_mlflow", "amlflow_page")
         for path in (ROOT / "plugins" / plugin).rglob("*.py")
-        if path.name != "private.py"
     ),
     ids=lambda path: path.relative_to(ROOT / "plugins").as_posix(),
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import amlflow_mlflow_private as private
 import pytest
-from amlflow_mlflow import private
 from amlflow_mlflow.mlflow_registry import MlflowRegistry
 
 

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
+import amlflow_mlflow_private as private
 from amlflow.spec import is_tried_once
 from amlflow.tracker_data import decode_text
 
-from amlflow_mlflow import private, workspaces
+from amlflow_mlflow import workspaces
 from amlflow_mlflow.errors import (
     BUSY,
     BUSY_OPENING_S,
