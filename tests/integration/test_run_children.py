@@ -186,6 +186,20 @@ def test_a_wrong_root_hides_no_run_below(
     assert ids(other.get_children(recursive=True)) == ["others"]
 
 
+@pytest.mark.parametrize("root", ["other", "x" * 32])
+def test_a_wrong_root_of_a_run_without_children_does_not_hide_it(
+    family: Run, experiment: Experiment, store: str, root: str
+) -> None:
+    if root == "other":
+        root = Run(experiment, "other")._record.id
+    client = mlflow.MlflowClient(store)
+    client.set_tag(Run(experiment, "a2")._record.id, "amlflow.root", root)
+    top = Run(experiment, "top")
+    assert set(ids(top.get_children(recursive=True))) == {"a2", "a1", "c", "b", "a"}
+    assert set(ids(Run(experiment, "a").get_children(recursive=True))) == {"a2", "a1"}
+    assert ids(Run(experiment, "other").get_children(recursive=True)) == ["others"]
+
+
 def test_a_parent_in_another_experiment(run: Run, store: str) -> None:
     client = mlflow.MlflowClient(store)
     other = client.create_experiment("elsewhere")
