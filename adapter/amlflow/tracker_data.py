@@ -131,7 +131,8 @@ def is_id(value: object) -> TypeGuard[str]:
 def keep_id(value: object, column: str = "id") -> TypeGuard[str]:
     """Return whether a value of a tracker is an id. If not, the log says that it is left out."""
     if not is_id(value):
-        leave_out(show_value(value), column, _AN_ID, show_value(value))
+        owner = value if isinstance(value, str) else reprlib.repr(value)
+        leave_out(owner, column, _AN_ID, show_value(value))
     return is_id(value)
 
 

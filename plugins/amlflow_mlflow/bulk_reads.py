@@ -45,12 +45,18 @@ class Bulk:
         self._dialect = DIALECTS[dialect]
 
     def count(self, query: RunQuery) -> int | None:
-        """Count the runs that a query finds. None if SQL cannot express all its conditions."""
+        """Count the runs that a query finds.
+
+        None if SQL cannot express all its conditions, or if the form of an id has to be checked.
+        """
         where = Where(query, self._dialect)
         if not where.is_exact:
             return None
-        rows = self._ask(f"SELECT count(*) {where.tables} WHERE {where.sql}", where.values)
-        return int(rows[0][0])
+        unusual = f"sum(CASE WHEN {self._dialect.has_own_id} THEN 0 ELSE 1 END)"
+        [(count, unusual_ids)] = self._ask(
+            f"SELECT count(*), {unusual} {where.tables} WHERE {where.sql}", where.values
+        )
+        return None if unusual_ids else int(count)
 
     def find(self, query: RunQuery) -> Iterator[RunRecord]:
         """Find runs in the query's order. The query must name the experiments."""
@@ -185,6 +191,7 @@ class Bulk:
             " ORDER BY r.start_time DESC NULLS LAST, r.run_uuid",
             where.values,
         )
+        rows = [row for row in rows if keep_id(row[0])]
         values_of = {sql: [row[index] for row in rows] for index, sql in enumerate(distinct)}
         results = [
             read_column(field, values_of["r.run_uuid"], *(values_of[sql] for sql in column))

@@ -13,6 +13,7 @@ class Dialect(NamedTuple):
     * ``by_code_points``: makes texts compare by their code points.
     * ``is_whole``: the test whether a text is a whole number.
     * ``has_id``: the test whether a run's id is a text.
+    * ``has_own_id``: the test whether a run's id has the form of the ids that MLflow makes.
     * ``is_key_of_point``: the test whether a row of ``metrics`` is of the metric ``{0}``.
     * ``joins_exists``: whether EXISTS is a join of two tables. If not, it is a lookup for each run.
     * ``set_up``: a statement to run first in each transaction.
@@ -23,6 +24,7 @@ class Dialect(NamedTuple):
     by_code_points: str
     is_whole: str
     has_id: str
+    has_own_id: str
     is_key_of_point: str
     joins_exists: bool
     set_up: str
@@ -35,6 +37,7 @@ DIALECTS = {
         "COLLATE BINARY",
         "({} GLOB '[0-9]*' AND {} NOT GLOB '*[^0-9]*' AND length({}) < 16)",
         "typeof(r.run_uuid) = 'text'",
+        "length(r.run_uuid) = 32 AND r.run_uuid NOT GLOB '*[^0-9a-f]*'",
         # A range, since for one key SQLite would read the points of all runs. It then takes the
         # index of a run's points.
         "key BETWEEN {0} AND {0}",
@@ -48,6 +51,7 @@ DIALECTS = {
         'COLLATE "C"',
         "({} ~ '^[0-9]{{1,15}}$')",
         "TRUE",
+        "r.run_uuid ~ '^[0-9a-f]{32}$'",
         "key = {0}",
         True,
         # PostgreSQL expects that each name is looked up in the tags, but hardly any run needs that.

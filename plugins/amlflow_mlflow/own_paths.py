@@ -8,7 +8,9 @@ These values become a local path, for these reasons:
   MLflow's server makes it from the run's id and the experiment's artifact location. That location
   is chosen by the server's administrator, or by the user who has created the experiment. So a
   server may name a folder, but only one that ends in ``<run id>/artifacts``. It cannot replace one
-  of your files, such as ``~/.ssh/authorized_keys`` (:func:`check_run_folder`).
+  of your files, such as ``~/.ssh/authorized_keys`` (:func:`check_run_folder`). Snapshots are in a
+  folder of their experiment, which must end in the experiment's id
+  (:func:`check_experiment_folder`).
 * The location of a model that MLflow's own functions have logged may also be a local folder. A
   server may only name one that ends in ``models/<id>/artifacts`` (:func:`is_model_folder`).
 * The name of a file of a run is checked part by part (:func:`amlflow_mlflow.spelling.to_file_path`)
@@ -81,20 +83,32 @@ def check_run_folder(root: str, run_id: str) -> None:
 
     ``root`` is the run's artifact URI. A URI that is not a local path is accepted.
     """
-    folder = local_folder(root)
+    _check_folder(root, f"of run {run_id}", (run_id, "artifacts"))
+
+
+def check_experiment_folder(location: str, experiment_id: str) -> None:
+    """Raise :class:`Refused` if a server names a local folder that is not one of an experiment.
+
+    A location that is not a local path is accepted.
+    """
+    _check_folder(location, f"of experiment {experiment_id}", (experiment_id,))
+
+
+def _check_folder(location: str, owner: str, ending: tuple[str, ...]) -> None:
+    folder = local_folder(location)
     if folder is None:
         return
-    if not root.startswith(("file:", "/")):
+    if not location.startswith(("file:", "/")):
         raise Refused(
-            f"The tracking server says that the files of run {run_id} are in the relative folder "
-            f"{root!r}, which is another one for each program. Ask the server's administrator for "
-            "an absolute artifact location, or for a server with --serve-artifacts."
+            f"The tracking server says that the files {owner} are in the relative folder "
+            f"{location!r}, which is another one for each program. Ask the server's administrator "
+            "for an absolute artifact location, or for a server with --serve-artifacts."
         )
-    if ".." in folder.parts or folder.parts[-2:] != (run_id, "artifacts"):
+    if ".." in folder.parts or folder.parts[-len(ending) :] != ending:
         raise Refused(
-            f"The tracking server says that the files of run {run_id} are in the local folder "
-            f"{str(folder)!r}. MLflow keeps the files of a run in a folder that ends in "
-            f"'{run_id}/artifacts', so this one is not used. Ask the server's administrator for "
+            f"The tracking server says that the files {owner} are in the local folder "
+            f"{str(folder)!r}. MLflow keeps these files in a folder that ends in "
+            f"'{'/'.join(ending)}', so this one is not used. Ask the server's administrator for "
             "the experiment's artifact location."
         )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from amlflow.spec import ExperimentRecord, Refused, Unavailable
 
 from amlflow_mlflow.errors import translate_errors
+from amlflow_mlflow.own_paths import check_experiment_folder
 from amlflow_mlflow.spelling import SNAPSHOTS, shorten
 from amlflow_mlflow.store import ArtifactStore, Store
 
@@ -42,6 +43,8 @@ class Snapshots:
             experiment = self._store.get_experiment_by_name(SNAPSHOTS)
             if experiment is None or not experiment.artifact_location:
                 return None
+            if self._store.is_server:
+                check_experiment_folder(experiment.artifact_location, experiment.experiment_id)
             self._location = experiment.artifact_location
         with translate_errors(self._store.uri):
             return self._store.open_artifacts(f"{self._location.rstrip('/')}/{digest}")

@@ -21,6 +21,7 @@ from amlflow.tracker_data import (
     read_texts,
     read_whole,
     show_value,
+    to_id,
     to_location,
 )
 
@@ -42,7 +43,7 @@ def type_info(info: Any) -> RunInfo:
     times = {name: read_whole(run_id, name, getattr(info, name)) for name in _RUN_TIMES}
     return RunInfo(
         run_id=run_id,
-        experiment_id=str(info.experiment_id),
+        experiment_id=parse(run_id, "experiment_id", str(info.experiment_id), to_id) or "",
         status=texts["status"] or "",
         start_time=times["start_time"] or 0,
         end_time=times["end_time"],
@@ -107,7 +108,9 @@ def type_rows(owner: str, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[str
 
 
 def type_experiment(experiment: Any) -> Experiment | None:
-    """Check an experiment. None if its name is not a text."""
+    """Check an experiment. None if its id is not one, or its name is not a text."""
+    if not keep_id(str(experiment.experiment_id), "experiment_id"):
+        return None
     owner = f"experiment {experiment.experiment_id}"
     name = read_text(owner, "name", experiment.name)
     if name is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -156,9 +157,25 @@ def test_a_run_whose_id_is_not_one_is_left_out(
     read_others(tables)
     with contextlib.suppress(AzureMLException):
         Run.get(tables.workspace, str(run_id)).get_details()
+    # These queries read only columns of the table, and no whole runs.
+    query = functools.partial(tables.experiment.query, include_children=True)
+    known = {tables.damaged.id, tables.healthy.id, tables.child.id}
+    assert query("length(@)") == 3
+    for expression in ("[].run_id", "sort_by(@, &created_utc)[].run_id", "[?user_id].run_id"):
+        assert set(query(expression)) == known, expression
     if not isinstance(run_id, bytes):
         return
     read_all(tables)
     tables.experiment.query("sort_by(@, &created_utc)[].run_number", include_children=True)
     with open_page(tables.path, monkeypatch) as page:
         read_by_page(tables, page)
+
+
+def test_a_run_of_an_experiment_whose_id_is_not_one_has_no_experiment(tables: Tables) -> None:
+    with tables._write() as database:
+        database.execute(
+            "UPDATE runs SET experiment_id = ? WHERE run_uuid = ?", ("../7", tables.damaged.id)
+        )
+    assert tables.experiment._tracker.get_run(tables.damaged.id).experiment_id == ""
+    with pytest.raises(AzureMLException):
+        Run.get(tables.workspace, tables.damaged.id).get_details()

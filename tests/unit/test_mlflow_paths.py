@@ -12,7 +12,12 @@ from amlflow.core.project.tracking_uri import local_folders
 from amlflow.spec import Refused
 from amlflow_mlflow import local_artifacts
 from amlflow_mlflow.model_location import ModelLocation
-from amlflow_mlflow.own_paths import check_run_folder, path_below, server_paths
+from amlflow_mlflow.own_paths import (
+    check_experiment_folder,
+    check_run_folder,
+    path_below,
+    server_paths,
+)
 from amlflow_mlflow.schemes import sqlite_path
 from amlflow_mlflow.snapshots import ARCHIVE, Snapshots
 from amlflow_mlflow.sqlite.database import Database
@@ -53,6 +58,22 @@ def test_mlflows_own_folders_are_used(root: str) -> None:
 def test_another_local_folder_is_refused(root: str) -> None:
     with pytest.raises(Refused, match="artifacts"):
         check_run_folder(root, RUN)
+
+
+@pytest.mark.parametrize(
+    "location", ["/mnt/store/7", "file:///mnt/store/7/", "mlflow-artifacts:/7", "s3://bucket/any"]
+)
+def test_mlflows_own_folders_of_experiments_are_used(location: str) -> None:
+    check_experiment_folder(location, "7")
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["/home/me/.ssh", "file:///home/me/.ssh", "mlruns/7", "./7", "/mnt/../7", "/mnt/77", "file:"],
+)
+def test_another_local_folder_of_an_experiment_is_refused(location: str) -> None:
+    with pytest.raises(Refused, match="experiment 7"):
+        check_experiment_folder(location, "7")
 
 
 def test_a_link_that_leads_out_of_the_folder_is_refused(tmp_path: Path) -> None:

@@ -16,10 +16,12 @@ import pytest
 import urllib3
 from amlflow.exceptions import AzureMLException
 from amlflow.spec import Condition, Op, Refused, Unavailable, Unsupported, is_tried_once
-from amlflow_mlflow.rest import direct_transfer, settings
+from amlflow_mlflow.entities import Page
+from amlflow_mlflow.rest import direct_transfer, messages, settings
 from amlflow_mlflow.rest.artifacts import ServedArtifacts
 from amlflow_mlflow.rest.connection import Answer
 from amlflow_mlflow.rest.old_names import filter_to_server, from_server, to_server
+from amlflow_mlflow.rest.server_store import ServerStore
 from amlflow_mlflow.rest.version import SHORT_TAG, Abilities, find_least_version
 from amlflow_mlflow.search import to_filter
 from amlflow_mlflow.spelling import from_key, to_key
@@ -239,3 +241,34 @@ def test_installed_packages_are_looked_through_once_for_headers(
     finally:
         settings.header_providers.cache_clear()
     assert groups == ["mlflow.request_header_provider"]
+
+
+@pytest.mark.parametrize("bad", ["../../etc", "a b", "0\0", "x" * 300], ids=lambda bad: bad[:9])
+def test_an_experiment_whose_id_is_not_one_is_left_out(
+    bad: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def to_message(experiment_id: str) -> dict[str, str]:
+        return {"experiment_id": experiment_id, "name": "n"}
+
+    class Answers:
+        def read_page(self, *_: Any) -> Page[Any]:
+            return Page(map(messages.to_experiment, map(to_message, (bad, "7"))), "next")
+
+        def read(self, method: str, path: str, *_: Any) -> Any:
+            return bad if path.endswith("create") else messages.to_experiment(to_message(bad))
+
+        def foreign(self, path: str) -> AzureMLException:
+            return Unavailable(path)
+
+    store = object.__new__(ServerStore)
+    monkeypatch.setattr(store, "_calls", Answers(), raising=False)
+    monkeypatch.setattr(store, "where", "the server", raising=False)
+    monkeypatch.setattr(store, "_entries", lambda tags: tags, raising=False)
+    page = store.search_experiments(10, None)
+    assert ([item.experiment_id for item in page], page.token) == (["7"], "next")
+    assert caplog.text.count(repr(bad)[:40]) == 2, "quoted once as the owner and once as the value"
+    for call in (store.get_experiment_by_name, lambda name: store.create_experiment(name, {})):
+        with pytest.raises(Unavailable):
+            call("n")
+    info = {"run_id": "r", "experiment_id": bad, "status": "RUNNING"}
+    assert messages.to_run_info(info).experiment_id == ""

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from amlflow.tracker_data import parse, to_location
+from amlflow.tracker_data import parse, to_id, to_location
 
 from amlflow_mlflow.answers import number, text
 from amlflow_mlflow.entities import Experiment, ModelVersion, Row, Run, RunData, RunInfo
@@ -47,7 +47,7 @@ def to_run_info(message: Message) -> RunInfo:
     """Parse a run's info: the ``run_info`` of ``runs/update``."""
     return RunInfo(
         run_id=(run_id := _id(message.get("run_id") or message["run_uuid"])),
-        experiment_id=_id(message["experiment_id"]),
+        experiment_id=_id_of_experiment(run_id, message),
         status=text(message["status"]),
         start_time=number(message.get("start_time", 0)),
         end_time=_optional(message.get("end_time"), number),
@@ -120,6 +120,11 @@ def _id(value: Any) -> str:
     if not text(value):
         raise ValueError("an id is empty")
     return text(value)
+
+
+def _id_of_experiment(run_id: str, message: Message) -> str:
+    """Parse the id of a run's experiment. It counts as absent if it has another form."""
+    return parse(run_id, "experiment_id", _id(message["experiment_id"]), to_id) or ""
 
 
 def _location(owner: str, key: str, message: Message) -> str | None:

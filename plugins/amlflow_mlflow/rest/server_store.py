@@ -97,11 +97,17 @@ class ServerStore:
             return None
         if experiment.name != name:
             raise self._calls.about_another(path)
+        if not is_id(experiment.experiment_id):
+            raise self._calls.foreign(path)
         return experiment
 
     def create_experiment(self, name: str, tags: Mapping[str, str]) -> str:
         content = {"name": name, "tags": self._entries(tags)}
-        return self._calls.read("POST", "experiments/create", content, "experiment_id", text)
+        path = "experiments/create"
+        experiment_id = self._calls.read("POST", path, content, "experiment_id", text)
+        if not is_id(experiment_id):
+            raise self._calls.foreign(path)
+        return experiment_id
 
     def get_experiment(self, experiment_id: str) -> Experiment:
         path = "experiments/get"
@@ -119,13 +125,15 @@ class ServerStore:
 
     def search_experiments(self, size: int, token: str | None) -> Page[Experiment]:
         content = {"view_type": ALL, "max_results": size, "page_token": token}
-        return self._calls.read_page(
+        page = self._calls.read_page(
             "POST",
             "experiments/search",
             {key: value for key, value in content.items() if value is not None},
             "experiments",
             messages.to_experiment,
         )
+        experiments = (item for item in page if keep_id(item.experiment_id, "experiment_id"))
+        return Page(experiments, page.token)
 
     def rename_experiment(self, experiment_id: str, name: str) -> None:
         self._change_experiment("update", experiment_id, new_name=name)
