@@ -291,3 +291,26 @@ def test_several_processes_in_a_container(experiment: Any, target: str, image: A
     assert wait_for_end(run) == "Completed", error_of(run)
     for rank in range(2):
         assert process_log(run, rank).strip() == f"process {rank} of 2"
+
+
+def test_a_script_cannot_change_what_all_scripts_import(
+    experiment: Any, target: str, docker_image: str
+) -> None:
+    """Work: read_only names those of them that other scripts use too; a target that can do so keeps
+    the script from writing there."""
+    code = """
+        import os, pathlib
+        from azureml.core import Run
+
+        room = pathlib.Path(os.environ["AMLFLOW_ROOM"])
+        for path in (room / "own.py", room / "amlflow" / "__init__.py"):
+            try:
+                path.write_text("")
+            except OSError as error:
+                print(error.strerror)
+        print((room / "amlflow" / "__pycache__").is_dir(), os.access("/tmp", os.W_OK))
+    """
+    environment = Environment.from_docker_image("plain", docker_image)
+    run = submit(experiment, code, compute_target=target, environment=environment)
+    assert wait_for_end(run) == "Completed", (run.get_details(), log_of(run))
+    assert log_of(run) == "Read-only file system\n" * 2 + "True True\n"

@@ -87,29 +87,6 @@ def test_a_script_logs_from_an_image_with_nothing_but_python(
     assert [child.name for child in run.get_children()] == ["fold"]
 
 
-def test_a_script_cannot_change_what_all_scripts_import(
-    experiment: Any, target: str, docker_image: str
-) -> None:
-    """Work: read_only names those of them that other scripts use too; a target that can do so keeps
-    the script from writing there."""
-    code = """
-        import os, pathlib
-        from azureml.core import Run
-
-        room = pathlib.Path(os.environ["AMLFLOW_ROOM"])
-        for path in (room / "own.py", room / "amlflow" / "__init__.py"):
-            try:
-                path.write_text("")
-            except OSError as error:
-                print(error.strerror)
-        print((room / "amlflow" / "__pycache__").is_dir(), os.access("/tmp", os.W_OK))
-    """
-    environment = Environment.from_docker_image("plain", docker_image)
-    run = submit(experiment, code, compute_target=target, environment=environment)
-    assert wait_for_end(run) == "Completed", (run.get_details(), log_of(run))
-    assert log_of(run) == "Read-only file system\n" * 2 + "True True\n"
-
-
 def test_packages_are_added_to_an_image(
     experiment: Any, target: str, docker_image: str, links: Path
 ) -> None:
