@@ -163,8 +163,60 @@ def test_what_can_only_be_a_mistake_is_said(
 
 
 @pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        (
+            "[?tags.n == `5`]",
+            "tags.n is a text, as all tags are, so it never equals `5`, which is a number; write "
+            "tags.n == '5'.",
+        ),
+        (
+            '[?properties."a-b" != `0.5`]',
+            'properties."a-b" is a text, as all properties are, so it never equals `0.5`, which is '
+            "a number; write properties.\"a-b\" == '0.5'.",
+        ),
+        (
+            "[?`1` == params.depth && name=='a'].run_id",
+            "params.depth is a text, as all params are, so it never equals `1`, which is a number; "
+            "write params.depth == '1'.",
+        ),
+        (
+            "length([?tags.best == `true`])",
+            "tags.best is a text, as all tags are, so it never equals `true`, which is a truth "
+            "value; write tags.best == 'True'.",
+        ),
+        (
+            "[?metrics.loss == '0.5']",
+            "metrics.loss is a number, as all metrics are, so it never equals '0.5', which is a "
+            "text; write metrics.loss == `0.5`.",
+        ),
+        (
+            "[?metrics_max.loss == 'low']",
+            "metrics_max.loss is a number, as all metrics are, so it never equals 'low', which "
+            "is a text.",
+        ),
+        (
+            "[?run_number == '7']",
+            "run_number is a number, so it never equals '7', which is a text; write run_number == "
+            "`7`.",
+        ),
+        (
+            "[?name == `7`]",
+            "name is a text, so it never equals `7`, which is a number; write name == '7'.",
+        ),
+    ],
+)
+def test_texts_that_are_compared_with_numbers_are_named(query: str, sentence: str) -> None:
+    """They are valid, and jmespath finds nothing without a word."""
+    assert Expression(query).doubts == [sentence]
+
+
+@pytest.mark.parametrize(
     "query",
     [
+        "[?tags.n == '5' && metrics.loss == `0.5` && run_number == `1` && hidden == `false`]",
+        "[?tags.n == `null` || error == `null` || warnings == `[]`]",
+        "[?to_number(tags.n) == `5` || length(tags.n) == `5`]",
         "[?status=='Completed'].{id: run_id, error: error.error.message}",
         "[].{a: tags.a, b: name} | [?a].c",
         "[?tags.keys(@)[?starts_with(@, 'a')]]",

@@ -110,6 +110,19 @@ MAPS = ("tags", "properties", "params", *METRIC_FIELDS)
 """The fields that are maps with the user's keys. Metrics map to numbers, the others to texts."""
 
 
+_NEITHER = {*MAPS, "hidden", "error", "warnings"}
+"""The fields whose values are neither texts nor numbers."""
+
+
+def type_of(field: str, key: str | None = None) -> type | None:
+    """Return the type of a field's values, or of a map's entries: ``str``, ``float`` or None."""
+    if key is not None:
+        return float if field in METRIC_FIELDS else str
+    if field == NUMBER:
+        return float
+    return None if field in _NEITHER or field not in ALL_FIELDS else str
+
+
 class Entry(NamedTuple):
     """A field of a document; or, with a key, one entry of a field that is a map."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from functools import cached_property
 
 from jmespath import exceptions, parser
@@ -10,7 +12,7 @@ from amlflow.exceptions import UserErrorException
 from amlflow.query.evaluation import nearest_field
 from amlflow.query.mistakes import find_mistake, quote_key
 from amlflow.query.nodes import Node
-from amlflow.query.shapes import Use, use_of
+from amlflow.query.shapes import Literal, Use, use_of
 
 MAX_DEPTH = 100
 """How deep nodes may be nested: parsing and evaluating are recursive."""
@@ -74,7 +76,7 @@ class Expression:
 
     @cached_property
     def doubts(self) -> list[str]:
-        """Sentences about parts that are valid, but probably a mistake: they are always null."""
+        """Sentences about parts that are valid, but probably a mistake, such as what is always null."""
         use, sentences = self.use, list[str]()
         if self.tree["type"] == "literal" and self.text.lstrip().startswith("'"):
             sentences.append(
@@ -100,11 +102,31 @@ class Expression:
                 f"The query asks for {field}.{key}.{name}, which is null, as {field}.{key} is a "
                 f"text; a key with dots is written in quotes: {quote_key(field, f'{key}.{name}')}."
             )
+        sentences += [_unequal(*comparison) for comparison in use.unequal]
         for field, name in use.negated:
             sentences.append(
                 f"!{field}.{name} is (!{field}).{name}, which is null; write !({field}.{name})."
             )
         return sentences
+
+
+def _unequal(field: str, key: str | None, value: Literal) -> str:
+    """Return a sentence about a field that is compared with a literal of another type."""
+    spelling = field if key is None else quote_key(field, key)
+    if isinstance(value, str):
+        actual, expected, literal = "number", "text", f"'{value}'"
+        spelled = f"`{value}`" if re.fullmatch(r"-?\d+(\.\d+)?", value) else None
+    else:
+        actual, expected, literal = "text", "number", f"`{json.dumps(value)}`"
+        spelled = f"'{value}'"
+        if isinstance(value, bool):
+            expected = "truth value"
+    these = "" if key is None else f", as all {field.partition('_')[0]} are"
+    advice = "" if spelled is None else f"; write {spelling} == {spelled}"
+    return (
+        f"{spelling} is a {actual}{these}, so it never equals {literal}, which is a {expected}"
+        f"{advice}."
+    )
 
 
 def _parse(text: str) -> Node:

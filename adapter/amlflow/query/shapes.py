@@ -5,11 +5,11 @@ So it is known which fields the tracker must read, and which parts are probably 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from amlflow.query.document import ALL_FIELDS, MAPS, Entry
+from amlflow.query.document import ALL_FIELDS, MAPS, Entry, type_of
 from amlflow.query.nodes import Node
 from amlflow.spec import METRIC_FIELDS
 
@@ -25,6 +25,10 @@ class Shape(NamedTuple):
 RUNS, RUN, OTHER = Shape("runs"), Shape("run"), Shape("other")
 
 
+Literal = str | float
+"""The value of a literal. A bool is a float, too."""
+
+
 @dataclass
 class Use:
     """The fields that an expression uses, and probable mistakes in it.
@@ -37,7 +41,8 @@ class Use:
     * ``deeper``: names below an entry of a map, which is a text, such as ``tags.a.b``;
     * ``listed``: names of fields of the list of runs, such as ``name`` instead of ``[].name``;
     * ``words``: names that a value is compared with, and that runs do not have;
-    * ``negated``: fields and entries after a ``!`` that negates only the field.
+    * ``negated``: fields and entries after a ``!`` that negates only the field;
+    * ``unequal``: fields or entries, and literals of another type with which they are compared.
     """
 
     entries: set[Entry] | None = field(default_factory=set)
@@ -47,6 +52,7 @@ class Use:
     listed: dict[str, None] = field(default_factory=dict)
     words: dict[str, None] = field(default_factory=dict)
     negated: dict[tuple[str, str], None] = field(default_factory=dict)
+    unequal: dict[tuple[str, str | None, Literal], None] = field(default_factory=dict)
 
 
 def use_of(node: Node, at: Shape = RUNS, gives: bool = True) -> Use:
@@ -185,10 +191,27 @@ class _Look:
         right = node["children"][1]
         before = dict(self.use.unknown)
         self._consume_all(node["children"], at)
+        if node["value"] in ("eq", "ne"):
+            self._compare_types(node["children"], at)
         if right["type"] == "field" and right["value"] in self.use.unknown.keys() - before.keys():
             del self.use.unknown[right["value"]]
             self.use.words[right["value"]] = None
         return OTHER
+
+    def _compare_types(self, sides: Sequence[Node], at: Shape) -> None:
+        """Note a comparison of a field with a literal of another type."""
+        for side, other in (sides, sides[::-1]):
+            value = other["value"] if other["type"] == "literal" else None
+            if not isinstance(value, (str, float, int)):
+                continue
+            shape = self.visit(side, at)
+            name, key = (shape.field, shape.key) if shape.kind == "entry" else ("", None)
+            if at.kind == "run" and side["type"] == "field":
+                name = side["value"]
+            expected = type_of(name, key)
+            actual = float if type(value) is int else type(value)
+            if expected is not None and expected is not actual:
+                self.use.unequal[name, key, value] = None
 
     def _function_expression(self, node: Node, at: Shape) -> Shape:
         name, arguments = node["value"], node["children"]
