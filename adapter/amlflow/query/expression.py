@@ -76,7 +76,7 @@ class Expression:
 
     @cached_property
     def doubts(self) -> list[str]:
-        """Sentences about parts that are valid, but probably a mistake, such as what is always null."""
+        """Sentences about valid parts that are probably a mistake, such as what is always null."""
         use, sentences = self.use, list[str]()
         if self.tree["type"] == "literal" and self.text.lstrip().startswith("'"):
             sentences.append(
