@@ -14,6 +14,7 @@ from amlflow.spec import (
     ATTEMPT,
     NUDGE,
     PROCESS,
+    SIGTERM_FOR_SCRIPT,
     ClusterBase,
     ClusterJob,
     ClusterStatus,
@@ -265,6 +266,7 @@ def _script(settings: SlurmSettings, works: Sequence[ClusterWork]) -> str:
         *([names_line(works)] if is_array else []),
         _NO_SIGNALS,
         *(f"module load {shlex.quote(module)}" for module in settings.modules),
+        *([f"export {SIGTERM_FOR_SCRIPT}=1"] if settings.asks_for_sigterm else []),
         f"export {ATTEMPT}=$(( ${{SLURM_RESTART_COUNT:-0}} + 1 ))",
         *(own_lines(works) if is_array else []),
         # The submitter's packages are for another Python than that of the image.

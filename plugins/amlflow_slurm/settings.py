@@ -13,6 +13,8 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,:/+=@*()\[\]&|-]*")
 _MEMORY = re.compile(r"\d+[KMGT]?")
 _TIME = re.compile(r"\d+|\d+:\d\d(:\d\d)?|\d+-\d+(:\d\d){0,2}")
 _OPTION = re.compile(r"--[a-z][a-z-]*(=.+)?", re.DOTALL)
+_SIGTERM = re.compile(r"--si(?:g|gn|gna|gnal)?=R?BR?:(?:(?:SIG)?TERM|15)(?:@\d+)?", re.IGNORECASE)
+"""An option such as ``--signal=B:TERM@60``."""
 PYXIS = "pyxis"
 """A plugin of Slurm that runs whole jobs in containers."""
 CONTAINERS = ("apptainer", "singularity", PYXIS)
@@ -77,6 +79,11 @@ class SlurmSettings:
         }
         options = [f"{name}={value}" for name, value in values.items() if value is not None]
         return [*options, *self.options]
+
+    @property
+    def asks_for_sigterm(self) -> bool:
+        """Whether the job's command is to get SIGTERM some time before Slurm ends the job."""
+        return any(_SIGTERM.fullmatch(option) for option in self.options)
 
     def agent_command(self, python: str, arguments: Sequence[str]) -> list[str]:
         """Return the command that runs the agent. ``python`` is the submitter's Python."""

@@ -24,6 +24,10 @@ held:
   kind: slurm
   partition: main
   options: [--hold]
+warned:
+  kind: slurm
+  partition: main
+  options: ["--signal=B:TERM@30"]
 nowhere:
   kind: slurm
   partition: nowhere

@@ -148,6 +148,21 @@ def test_how_the_agent_starts_in_an_image(settings: dict[str, Any], command: lis
     assert ("--container-image=a#b" in read.to_options()) == is_pyxis
 
 
+@pytest.mark.parametrize(
+    ("option", "asks"),
+    [
+        ("--signal=B:TERM@60", True),
+        ("--signal=RB:SIGTERM", True),
+        ("--sig=B:15@5", True),
+        ("--signal=TERM@60", False),
+        ("--signal=B:USR1@60", False),
+        ("--comment=B:TERM", False),
+    ],
+)
+def test_options_that_ask_for_sigterm(option: str, asks: bool) -> None:
+    assert read_settings({"options": [option]}).asks_for_sigterm == asks
+
+
 def test_what_nodes_and_queue_do() -> None:
     nodes = "1/2/0/3 main\n0/1/1/2 main\n2/0/0/2 a long name\nnonsense\n"
     jobs = f"PENDING {NAME}\nRUNNING {NAME}\nPENDING other\nPENDING a | b\nCOMPLETING x\n"

@@ -47,6 +47,12 @@ NUDGE = "SIGURG"
 ignored by programs that do not know it."""
 
 
+SIGTERM_FOR_SCRIPT = "AMLFLOW_SIGTERM_FOR_SCRIPT"
+"""The name of a variable that the cluster sets to 1 for a job whose command gets SIGTERM some time
+before the cluster ends the job, because the user has asked for that. This SIGTERM is for the
+script."""
+
+
 PROCESS = "AMLFLOW_PROCESS"
 """The name of the variable that tells a process its number, when :meth:`Cluster.spread` has started
 it: 0 for the first on the first node, and so on, node by node."""

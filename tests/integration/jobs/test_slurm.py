@@ -106,13 +106,17 @@ def test_a_script_that_runs_is_cancelled_with_all_its_processes(
     until(lambda: job_of(run)[1] == "COMPLETED", what="the job leaves the queue")
 
 
-@pytest.mark.parametrize("nodes", [None, 1, 2])
-def test_a_signal_that_the_user_has_asked_for(experiment: Any, nodes: int | None) -> None:
+@pytest.mark.parametrize(
+    ("nodes", "name"), [(None, "USR1"), (1, "USR1"), (2, "USR1"), (None, "TERM"), (2, "TERM")]
+)
+def test_a_signal_that_the_user_has_asked_for(
+    experiment: Any, nodes: int | None, name: str
+) -> None:
     """As with ``--signal=B:USR1@120``: each process gets it, and may go on."""
-    code = """
+    code = f"""
         import signal, time
         got = []
-        signal.signal(signal.SIGUSR1, lambda number, frame: got.append(number))
+        signal.signal(signal.SIG{name}, lambda number, frame: got.append(number))
         print("ready", flush=True)
         deadline = time.monotonic() + 60
         while not got and time.monotonic() < deadline:
@@ -120,20 +124,22 @@ def test_a_signal_that_the_user_has_asked_for(experiment: Any, nodes: int | None
         print("got", got)
         """
     two = None if nodes is None else PyTorchConfiguration("Gloo", 2, nodes)
-    run = submit(experiment, code, distributed_job_config=two)
+    target = "warned" if name == "TERM" else "gpu-cluster"
+    run = submit(experiment, code, target, distributed_job_config=two)
 
     def logs() -> list[str]:
         return [log_of(run)] if two is None else [process_log(run, number) for number in range(2)]
 
     count = len(logs())
     until(lambda: logs() == ["ready\n"] * count)
-    slurm_says("scancel", "--batch", "--signal=USR1", job_of(run)[0])
+    slurm_says("scancel", "--batch", f"--signal={name}", job_of(run)[0])
     assert wait_for_end(run) == "Completed", error_of(run)
-    assert logs() == [f"ready\ngot [{signal.SIGUSR1}]\n"] * count
+    assert logs() == [f"ready\ngot [{signal.Signals[f'SIG{name}']}]\n"] * count
 
 
-def test_a_job_that_somebody_else_cancels(experiment: Any) -> None:
-    run = submit(experiment, "import time; print('there', flush=True); time.sleep(600)")
+@pytest.mark.parametrize("target", ["gpu-cluster", "warned"])
+def test_a_job_that_somebody_else_cancels(experiment: Any, target: str) -> None:
+    run = submit(experiment, "import time; print('there', flush=True); time.sleep(600)", target)
     until(lambda: "there" in log_of(run))
     job_id = job_of(run)[0]
     slurm_says("scancel", job_id)

@@ -19,11 +19,13 @@ import functools
 import logging
 import os
 import shutil
+import signal
 import socket
 import tempfile
 import uuid
 from datetime import datetime
 from pathlib import Path
+from types import FrameType
 
 from amlflow.exceptions import AzureMLException, ComputeTargetException
 from amlflow.jobs.agent.attempts import keep_earlier_log
@@ -45,7 +47,9 @@ from amlflow.plugins import open_cluster, open_compute
 from amlflow.run_errors import to_error
 from amlflow.spec import (
     JOB,
+    SIGTERM_FOR_SCRIPT,
     Cluster,
+    ClusterJob,
     Compute,
     JobState,
     PropertyConflict,
@@ -65,6 +69,7 @@ def run_cluster_job() -> None:
     for name in os.environ.keys() - without_place(os.environ).keys():
         del os.environ[name]  # it is that of a process that has submitted this job
     job = take_job(os.environ)
+    passes_sigterm = os.environ.pop(SIGTERM_FOR_SCRIPT, "") == "1"
     attempt = attempt_of(os.environ)
     submitted = job
     is_all_sent = True
@@ -85,7 +90,9 @@ def run_cluster_job() -> None:
         os.environ[JOB] = job.name
         with contextlib.suppress(OSError):  # the submitter's folder is not on this node
             os.chdir(job.submitted_from or folder.path)
-        agent = ClusterAgent(folder, job, attempt, submitted, nudges, signals)
+        agent = ClusterAgent(
+            folder, job, attempt, submitted, nudges, signals, passes_sigterm=passes_sigterm
+        )
         agent.run()
         is_all_sent = agent.is_all_sent
     finally:
@@ -130,14 +137,34 @@ class ClusterAgent(Agent):
         submitted: Job,
         nudges: Nudges,
         signals: PassedSignals,
+        *,
+        passes_sigterm: bool,
     ) -> None:
         super().__init__(folder, job, NoQueue(), attempt)
         self._attempt, self._submitted = attempt, submitted
         self._nudges, self._signals = nudges, signals
+        self._passes_sigterm, self._has_sigterm = passes_sigterm, False
         self.is_all_sent = True
         """Whether nothing of the script is on this node only."""
 
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGTERM and self._passes_sigterm and not self._has_sigterm:
+            self._has_sigterm = True  # a handler must not wait for the cluster
+        else:
+            super()._on_signal(number, frame)
+
+    def _heed_sigterm(self) -> None:
+        """Pass on the SIGTERM that the user has asked for, unless the cluster ends the job."""
+        self._passes_sigterm = self._has_sigterm = False
+        job = self._look()
+        if job is not None and job.state is JobState.RUNNING:
+            self._signals.pass_on(signal.SIGTERM)
+        else:
+            self._on_signal(signal.SIGTERM, None)
+
     def _heed_nudge(self) -> None:
+        if self._has_sigterm:
+            self._heed_sigterm()
         if self._nudges.take():
             self._report.look()
 
@@ -158,16 +185,20 @@ class ClusterAgent(Agent):
 
     def _end_by_cluster(self) -> EndRequest | None:
         """How the run ends, if the cluster says why it ends the job. Otherwise None."""
-        target = self._job.target
-        try:
-            cluster = open_cluster(target.kind, target.settings)
-            job = cluster.look([self._job.name], now=True)[self._job.name] if cluster else None
-        except AzureMLException as failure:
-            logger.warning("The cluster does not say why the job ends: %s", failure.message)
-            return None
+        job = self._look()
         if job is None or job.state is not JobState.ENDING or job.reason is None:
             return None
         return EndRequest(Status.CANCELED, to_error(job.reason, "ServiceError"))
+
+    def _look(self) -> ClusterJob | None:
+        """Return what the cluster says of this job. None if it does not answer."""
+        target = self._job.target
+        try:
+            cluster = open_cluster(target.kind, target.settings)
+            return cluster.look([self._job.name], now=True)[self._job.name] if cluster else None
+        except AzureMLException as failure:
+            logger.warning("The cluster does not say why the job ends: %s", failure.message)
+            return None
 
     def _unpack(self) -> None:
         self._keep_earlier_log()
@@ -187,11 +218,21 @@ class ClusterAgent(Agent):
             spreading = Spreading(self._open_cluster(), self._submitted, distribution)
             on_start = functools.partial(self._report.running, {}, [])
             with self._signals.to(spreading.send_signal):
-                return spreading.wait(on_start, self._end_after, self._pause)
+                outcome = spreading.wait(on_start, self._end_after, self._pause)
+                return self._unless_signalled(outcome)
 
     def _wait_for_end(self, script: Started) -> EndRequest:
         with self._signals.to(getattr(script, "send_signal", None)):
-            return super()._wait_for_end(script)
+            return self._unless_signalled(super()._wait_for_end(script))
+
+    def _unless_signalled(self, outcome: EndRequest) -> EndRequest:
+        """Return how the run ends. The cluster tells the script and this process to end at once.
+
+        So it is by chance whether the script's end is seen first.
+        """
+        if self._signalled is None or outcome.status != Status.FAILED:
+            return outcome
+        return self._signalled
 
     def _keep_earlier_log(self) -> None:
         if self._attempt > 1:

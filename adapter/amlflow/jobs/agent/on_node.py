@@ -29,7 +29,7 @@ from amlflow.jobs import launcher
 from amlflow.jobs.agent.descendants import adopt_orphans, kill_descendants, terminate_descendants
 from amlflow.jobs.agent.last_lines import read_last_lines
 from amlflow.jobs.agent.passed_signals import PassedSignals
-from amlflow.jobs.cluster.node_messages import ENDED, STARTED, NodeMessage, send
+from amlflow.jobs.cluster.node_messages import ENDED, STARTED, TERM, NodeMessage, send
 from amlflow.jobs.cluster.payload import attempt_of, take_job
 from amlflow.jobs.distribution import (
     Distribution,
@@ -62,7 +62,8 @@ def run_process() -> None:
         )
     processes = rank_by_node(distribution)
     process = processes[int(os.environ.pop(PROCESS))]
-    requests, signals = Requests(), PassedSignals()
+    signals = PassedSignals()
+    requests = Requests(signals)
     node = NodeFolder(job, process)
     try:
         with node.prepare(requests) as is_ready:
@@ -85,15 +86,20 @@ class Requests:
     only: the cluster ends this process soon.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, signals: PassedSignals) -> None:
         self.end, self.leave = threading.Event(), threading.Event()
+        self._signals = signals
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
-        os.read(0, 1)  # returns when the agent asks for the end, or when the agent has ended
-        self.end.set()
+        with os.fdopen(0, "rb", closefd=False) as lines:
+            for line in lines:
+                if line != TERM.encode():
+                    break
+                self._signals.pass_on(signal.SIGTERM)
+        self.end.set()  # the agent asks for the end, or has ended
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self.leave.set()

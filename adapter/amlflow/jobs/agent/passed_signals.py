@@ -35,6 +35,10 @@ class PassedSignals:
             self._send = None
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self.pass_on(number)
+
+    def pass_on(self, number: int) -> None:
+        """Pass on a signal."""
         if self._send is not None:
             with contextlib.suppress(OSError):  # the process has just ended
                 self._send(number)

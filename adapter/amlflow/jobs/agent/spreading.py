@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -15,6 +17,7 @@ from amlflow.jobs.agent.processes import Failure, free_ports
 from amlflow.jobs.cluster.node_messages import (
     END,
     STARTED,
+    TERM,
     NodeMessage,
     parse_message,
     read_lines,
@@ -106,16 +109,23 @@ class Spreading:
 
     def send_signal(self, number: int) -> None:
         """Send a signal to all processes: the command that has started them passes it on."""
-        self._process.send_signal(number)
+        if number == signal.SIGTERM:
+            self._ask(TERM)
+        else:
+            self._process.send_signal(number)
+
+    def _ask(self, text: str) -> None:
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):  # the process has ended
+                self._process.stdin.write(text)
+                self._process.stdin.flush()
 
     def _end(self) -> None:
         """Ask all processes to end, and wait until all nodes have sent their files."""
+        self._ask(END)
         if self._process.stdin is not None:
-            try:
-                self._process.stdin.write(END)
+            with contextlib.suppress(OSError):
                 self._process.stdin.close()
-            except OSError:  # the process has ended
-                pass
         try:
             self._process.wait(END_S)
         except subprocess.TimeoutExpired:

@@ -18,6 +18,9 @@ MARK = "amlflow-process "
 """The beginning of a line with a message. Other lines are the cluster's own."""
 END = "end\n"
 """This text on standard input asks all processes to end."""
+TERM = "term\n"
+"""This text on standard input asks all processes to send SIGTERM to their scripts, which may go on.
+As a signal, it would end the cluster's own command and with it all processes."""
 MAX_MESSAGE = 20_000
 """How many characters the JSON of a message has at most."""
 MAX_LINE = 2 * MAX_MESSAGE
