@@ -20,6 +20,7 @@ from amlflow.local_paths import resolve_links
 from amlflow.spec import Refused
 
 from amlflow_mlflow.entities import FileEntry
+from amlflow_mlflow.own_paths import is_empty
 
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 """The errors of file systems without hard links."""
@@ -90,7 +91,7 @@ class NoArtifacts:
 
 def open_folder(root: str) -> LocalArtifacts | NoArtifacts | None:
     """Open the files at an artifact URI. None if the URI is not a folder of this machine."""
-    if not root or "\0" in root:  # an empty path would be the working folder
+    if is_empty(root) or "\0" in root:
         return NoArtifacts()
     folder = folder_of(root)
     return None if folder is None else LocalArtifacts(folder)

@@ -54,6 +54,8 @@ class MlflowArtifacts:
     def get(self, path: str, destination: Path) -> bool:
         with tempfile.TemporaryDirectory(dir=destination.parent) as staging:
             try:
+                if self.list(path):  # a folder, of which MLflow would download all files
+                    return False
                 local = self._repository.download_artifacts(path, dst_path=staging)
             except (MlflowException, OSError):  # also raised if the file does not exist
                 if FileEntry(path, False) not in self.list(posixpath.dirname(path)):

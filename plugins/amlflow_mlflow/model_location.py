@@ -14,7 +14,7 @@ from pathlib import Path
 from amlflow.spec import Refused
 
 from amlflow_mlflow.errors import translate_errors
-from amlflow_mlflow.own_paths import is_model_folder, local_folder
+from amlflow_mlflow.own_paths import is_empty, is_model_folder, local_folder
 from amlflow_mlflow.spelling import from_path, to_file_path
 from amlflow_mlflow.store import Store
 
@@ -33,7 +33,7 @@ class ModelLocation:
     def __init__(self, store: Store, uri: str, model: str) -> None:
         self._store = store
         parent, slash, self._base = uri.rstrip("/").rpartition("/")
-        if not self._base:
+        if not self._base or is_empty(uri):
             raise Refused(
                 f"The tracker does not say where the files of the model {model!r} are. Register "
                 "the model again, with its files."

@@ -135,13 +135,20 @@ def path_below(folder: Path, path: str) -> Path:
     return target
 
 
+def is_empty(location: str) -> bool:
+    """Whether a location has no path, such as ``file:``. It would name the working folder."""
+    return not location or (location.startswith("file:") and not urlsplit(location).path)
+
+
 def local_folder(location: str) -> Path | None:
-    """Return the folder of this machine that a location names. None if it is not local."""
+    """Return the folder of this machine that a location names. None if it is not local or empty."""
+    if is_empty(location):
+        return None
     if location.startswith("file:"):
         from urllib.request import url2pathname  # slow to import, and few ask for such a folder
 
         return Path(url2pathname(urlsplit(location).path)).absolute()
-    if not location or re.match(r"[A-Za-z][A-Za-z0-9+.\-]+:", location):
+    if re.match(r"[A-Za-z][A-Za-z0-9+.\-]+:", location):
         return None
     return Path(location).absolute()
 

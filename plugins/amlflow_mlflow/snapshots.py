@@ -14,7 +14,7 @@ from pathlib import Path
 from amlflow.spec import ExperimentRecord, Refused, Unavailable
 
 from amlflow_mlflow.errors import translate_errors
-from amlflow_mlflow.own_paths import check_experiment_folder
+from amlflow_mlflow.own_paths import check_experiment_folder, is_empty
 from amlflow_mlflow.spelling import SNAPSHOTS, shorten
 from amlflow_mlflow.store import ArtifactStore, Store
 
@@ -41,11 +41,12 @@ class Snapshots:
             if make:
                 self._ensure(SNAPSHOTS)
             experiment = self._store.get_experiment_by_name(SNAPSHOTS)
-            if experiment is None or not experiment.artifact_location:
+            location = (experiment and experiment.artifact_location) or ""
+            if experiment is None or is_empty(location):
                 return None
             if self._store.is_server:
-                check_experiment_folder(experiment.artifact_location, experiment.experiment_id)
-            self._location = experiment.artifact_location
+                check_experiment_folder(location, experiment.experiment_id)
+            self._location = location
         with translate_errors(self._store.uri):
             return self._store.open_artifacts(f"{self._location.rstrip('/')}/{digest}")
 

@@ -6,6 +6,7 @@ import errno
 import nturl2path
 import os
 from pathlib import Path, PureWindowsPath
+from types import SimpleNamespace
 
 import pytest
 from amlflow.core.project.tracking_uri import local_folders
@@ -15,6 +16,7 @@ from amlflow_mlflow.model_location import ModelLocation
 from amlflow_mlflow.own_paths import (
     check_experiment_folder,
     check_run_folder,
+    own_paths,
     path_below,
     server_paths,
 )
@@ -69,11 +71,29 @@ def test_mlflows_own_folders_of_experiments_are_used(location: str) -> None:
 
 @pytest.mark.parametrize(
     "location",
-    ["/home/me/.ssh", "file:///home/me/.ssh", "mlruns/7", "./7", "/mnt/../7", "/mnt/77", "file:"],
+    ["/home/me/.ssh", "file:///home/me/.ssh", "mlruns/7", "./7", "/mnt/../7", "/mnt/77", "file:."],
 )
 def test_another_local_folder_of_an_experiment_is_refused(location: str) -> None:
     with pytest.raises(Refused, match="experiment 7"):
         check_experiment_folder(location, "7")
+
+
+@pytest.mark.parametrize("location", ["", "file:", "file://", "file:?x", "file:#x"])
+def test_a_location_without_a_path_is_not_the_working_folder(
+    location: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "secret").write_text("mine")
+    files = local_artifacts.open_folder(location)
+    assert isinstance(files, local_artifacts.NoArtifacts)
+    assert (files.list(""), files.get("secret", tmp_path / "copy")) == ([], False)
+    assert own_paths(None, [location]) == []
+    store = SqliteStore(Database(f"sqlite:///{tmp_path}/mlflow.db"), SCHEMA)
+    with pytest.raises(Refused, match="does not say where"):
+        ModelLocation(store, location, "m")
+    experiment = SimpleNamespace(artifact_location=location, experiment_id="7")
+    monkeypatch.setattr(store, "get_experiment_by_name", lambda name: experiment)
+    assert not Snapshots(store, lambda name: pytest.fail(name)).has("0")
 
 
 def test_a_link_that_leads_out_of_the_folder_is_refused(tmp_path: Path) -> None:
