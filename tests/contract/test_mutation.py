@@ -10,6 +10,7 @@ import pytest
 from amlflow.testing.memory import MemoryTracker
 from mutant_runs import run_suite
 
+pytestmark = pytest.mark.xdist_group("mutation")  # one process generates the mutants
 EVERY = 12
 
 

@@ -42,7 +42,7 @@ NOT_IN_THE_SUITES = {
     "Cluster.spread: Called", "Cluster.addresses: Called",  # where amlflow calls it
     "Cluster.describe: The answer may",  # allows, and promises nothing
     "Work: image is",  # tests/integration/jobs/test_docker.py
-    "Work: read_only names",  # tests/integration/jobs/test_docker_images.py
+    "Work: read_only names",  # tests/integration/jobs/test_docker.py
     "Tracker: amlflow opens", "Tracker: Opening", "Tracker: If it",  # tests/unit/test_plugins.py
     "Tracker: The child",  # tests/integration/test_per_process.py
     "delete_run: A tracker may", "RunQuery: place is", "Place: A place",  # promise nothing
