@@ -195,12 +195,21 @@ def cancelling() -> None:
         job_id = sbatch(code)
         return ends(process(), job_id, lambda: slurm_says("scancel", job_id))
 
-    def by_amlflow(is_here: bool) -> tuple[float, float]:
+    def started() -> tuple[Any, int, str]:
         note.unlink(missing_ok=True)
         run = submit(experiment, code)
         pid = process()
         submitted_jobs.until(lambda: run.get_status() == "Running")
-        job_id = job_of(run)[0]
+        return run, pid, job_of(run)[0]
+
+    def by_scancel_of_amlflows() -> tuple[float, float]:
+        run, pid, job_id = started()
+        taken = ends(pid, job_id, lambda: slurm_says("scancel", job_id))
+        submitted_jobs.wait_for_end(run)
+        return taken
+
+    def by_amlflow(is_here: bool) -> tuple[float, float]:
+        run, pid, job_id = started()
         declared = Path(".azureml/compute.yaml")
         if not is_here:
             declared.rename("elsewhere")
@@ -210,14 +219,21 @@ def cancelling() -> None:
         submitted_jobs.wait_for_end(run)
         return taken
 
-    times = [(by_scancel(), by_amlflow(True), by_amlflow(False)) for _ in range(ROUNDS)]
+    times = [
+        (by_scancel(), by_scancel_of_amlflows(), by_amlflow(True), by_amlflow(False))
+        for _ in range(ROUNDS)
+    ]
     for number, what in enumerate(("the process is gone", "the job is gone")):
-        plain, here, there = (
+        plain, same, here, there = (
             statistics.median(time[number] for time in column)
             for column in zip(*times, strict=True)
         )
         detail = f"{here * 1000:.0f} ms, scancel {plain * 1000:.0f} ms"
         report(f"cancel() here / scancel, until {what}", here / plain, "<= 1.3", detail)
+        detail = f"{here * 1000:.0f} ms, scancel {same * 1000:.0f} ms"
+        report(
+            f"cancel() here / scancel of the same job, until {what}", here / same, "<= 1.3", detail
+        )
         detail = f"{there:.2f} s"
         limit = 1.3 * plain + 2
         report(
