@@ -16,7 +16,7 @@ from amlflow_mlflow.errors import translate_errors
 from amlflow_mlflow.local_artifacts import store_files
 from amlflow_mlflow.own_paths import check_run_folder
 from amlflow_mlflow.spelling import from_path, shorten, to_file_path, to_path
-from amlflow_mlflow.store import ArtifactStore, Store
+from amlflow_mlflow.store import ArtifactStore, Store, keep_folder
 
 OWN = "amlflow"
 """The name of amlflow's own folder in a run's artifacts."""
@@ -125,15 +125,19 @@ class Files:
         """Do what :meth:`amlflow.spec.Tracker.list_files` does."""
         artifacts = self._artifacts(run_id)
         folder = to_path(posixpath.dirname(prefix))
-        return sorted(self._walk(artifacts, folder, prefix))
+        return sorted(self._walk(run_id, artifacts, folder, prefix))
 
-    def _walk(self, artifacts: ArtifactStore, folder: str, prefix: str) -> Iterator[str]:
+    def _walk(
+        self, run_id: str, artifacts: ArtifactStore, folder: str, prefix: str
+    ) -> Iterator[str]:
         for path, is_dir in self._list(artifacts, folder):
             if path == OWN or path.startswith(f"{OWN}/"):
                 continue
             name = from_path(path)
+            if is_dir and not keep_folder(run_id, path):
+                continue
             if is_dir and (name.startswith(prefix) or prefix.startswith(f"{name}/")):
-                yield from self._walk(artifacts, path, prefix)
+                yield from self._walk(run_id, artifacts, path, prefix)
             elif not is_dir and name.startswith(prefix):
                 yield name
 

@@ -16,7 +16,7 @@ from amlflow.spec import Refused
 from amlflow_mlflow.errors import translate_errors
 from amlflow_mlflow.own_paths import is_empty, is_model_folder, local_folder
 from amlflow_mlflow.spelling import from_path, to_file_path
-from amlflow_mlflow.store import Store
+from amlflow_mlflow.store import Store, keep_folder
 
 FOLDER = "artifacts"
 """MLflow's name for the folder of every model that it logs. The model's name is shown instead."""
@@ -59,7 +59,7 @@ class ModelLocation:
 
     def _walk(self, folder: str) -> Iterator[str]:
         for path, is_dir in self._artifacts.list(folder):
-            if path == folder:
+            if path == folder or (is_dir and not keep_folder(f"model {self._shown}", path)):
                 continue
             if is_dir:
                 yield from self._walk(path)

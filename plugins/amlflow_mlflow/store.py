@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from amlflow.exceptions import AzureMLException
 from amlflow.spec import KnownLimit
+from amlflow.tracker_data import leave_out, show_value
 
 from amlflow_mlflow.entities import (
     Experiment,
@@ -29,6 +30,17 @@ from amlflow_mlflow.entities import (
     RunInfo,
 )
 from amlflow_mlflow.errors import NO_TAG, says
+
+MAX_FOLDERS = 100
+"""How deep the folders may be nested that are listed. A server can nest them without an end."""
+
+
+def keep_folder(owner: str, path: str) -> bool:
+    """Whether a folder of a run or model is listed. If not, the log says that it is left out."""
+    is_kept = path.count("/") < MAX_FOLDERS
+    if not is_kept:
+        leave_out(owner, "a folder", f"at most {MAX_FOLDERS} folders deep", show_value(path))
+    return is_kept
 
 
 class ArtifactStore(Protocol):

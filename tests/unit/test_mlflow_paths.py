@@ -12,6 +12,8 @@ import pytest
 from amlflow.core.project.tracking_uri import local_folders
 from amlflow.spec import Refused
 from amlflow_mlflow import local_artifacts
+from amlflow_mlflow.entities import FileEntry
+from amlflow_mlflow.files import Files
 from amlflow_mlflow.model_location import ModelLocation
 from amlflow_mlflow.own_paths import (
     check_experiment_folder,
@@ -25,6 +27,7 @@ from amlflow_mlflow.snapshots import ARCHIVE, Snapshots
 from amlflow_mlflow.sqlite.database import Database
 from amlflow_mlflow.sqlite.revisions import SCHEMA
 from amlflow_mlflow.sqlite.store import SqliteStore
+from amlflow_mlflow.store import MAX_FOLDERS
 
 RUN = "0" * 32
 
@@ -240,3 +243,21 @@ def test_a_snapshot_is_marked_as_stored_only_after_its_archive_has_its_name(
     assert not snapshots.has("0")
     snapshots.put("0", archive)
     assert snapshots.has("0")
+
+
+def test_folders_without_an_end_are_listed_up_to_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A server that says of each folder that it has one more would raise a RecursionError."""
+
+    class Endless(local_artifacts.NoArtifacts):
+        def list(self, folder: str) -> list[FileEntry]:
+            return [FileEntry(f"{folder}/a".lstrip("/"), True), FileEntry(f"{folder}/b", False)]
+
+    store = SqliteStore(Database(f"sqlite:///{tmp_path}/mlflow.db"), SCHEMA)
+    monkeypatch.setattr(store, "open_artifacts", lambda root: Endless())
+    files = Files(store)
+    files.remember(SimpleNamespace(info=SimpleNamespace(run_id=RUN, artifact_uri="/any")))
+    assert len(files.names(RUN)) == MAX_FOLDERS + 1
+    assert len(ModelLocation(store, "/any/model", "m").names()) == MAX_FOLDERS
+    assert caplog.text.count("folders deep") == 2
