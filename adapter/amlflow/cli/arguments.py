@@ -170,7 +170,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "--add-property", help="Property as key=value; may be repeated.", action="append"
     ),
     "script": {
-        "options_list": [], "help": "The script and its arguments.", "nargs": "...",
-        "metavar": "SCRIPT",
+        "options_list": [], "nargs": "...", "metavar": "SCRIPT",
+        "help": "The script and its arguments. Default: those of the run configuration.",
     },
 }  # fmt: skip

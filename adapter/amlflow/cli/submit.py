@@ -34,9 +34,12 @@ def submit_script(
     """``run submit-script``: submits, and unless ``--async`` waits and streams."""
     scope = Where(**where)
     words = script[1:] if script[:1] == ["--"] else script
-    if not words:
+    settings = _settings(run_configuration_name, target, scope.path)
+    configured = settings.get("run_config") or RunConfiguration()
+    named = words[0] if words else configured.script or configured.command
+    if not named:
         raise WrongUsage(
-            "run submit-script needs a script.\n"
+            "run submit-script needs a script, here or in the run configuration.\n"
             "It is `amlflow run submit-script -c local -e EXPERIMENT train.py --epochs 3`."
         )
     if conda_dependencies is not None:
@@ -49,15 +52,15 @@ def submit_script(
     experiment = open_named(workspace, name)
     config = ScriptRunConfig(
         source_directory=source_directory or scope.path,
-        script=words[0],
+        script=words[0] if words else None,
         arguments=words[1:],
-        **_settings(run_configuration_name, target, scope.path),
+        **settings,
     )
     if packages is not None:
         python = config.run_config.environment.python
         python.conda_dependencies = packages
         python.user_managed_dependencies = False
-    with announce(f"Submitting {words[0]} to experiment {name}"):
+    with announce(f"Submitting {named} to experiment {name}"):
         run = experiment.submit(config)
     if not async_:
         with _log_to_stderr():

@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 from amlflow.core.data.dataset import AbstractDataset, save
+from amlflow.core.data.entry import Dataset
 from amlflow.core.store import WorkspaceBase
 from amlflow.exceptions import UserErrorException, WebserviceException
 
@@ -34,7 +35,7 @@ def open_noted(workspace: WorkspaceBase, model: str, identity: str | None) -> An
     if identity is None:
         return None
     try:
-        return AbstractDataset.get_by_id(workspace, identity)
+        return Dataset.get_by_id(workspace, identity)
     except UserErrorException as error:
         logger.warning("A data set of model %s is left out: %s", model, error.message)
         return None

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from amlflow.core.data.dataset import AbstractDataset
+from amlflow.core.data.entry import Dataset
 from amlflow.core.store import WorkspaceBase
 from amlflow.data.notes import INPUT, OUTPUT, UsedData, parse_used
 from amlflow.data.script_data import DIRECT, INPUTS_VARIABLE, OUTPUTS_VARIABLE
@@ -84,7 +84,7 @@ class InputDatasets(Mapping[str, Any]):
             )
         item = self._content[name]
         if item["mode"] == DIRECT:
-            return AbstractDataset.get_by_id(self._workspace, item["value"])
+            return Dataset.get_by_id(self._workspace, item["value"])
         return item["value"]
 
     def __iter__(self) -> Iterator[str]:

@@ -12,6 +12,7 @@ from amlflow.core.data.consumption import DatasetConsumptionConfig
 from amlflow.core.data.datapath import DataReference
 from amlflow.core.data.dataset import AbstractDataset, definition_of, registration_of, save
 from amlflow.core.data.datastore import open_datastore
+from amlflow.core.data.entry import Dataset
 from amlflow.core.data.output_config import DEFAULT_FOLDER, OutputDatasetConfig
 from amlflow.core.data.output_config import OutputTabularDatasetConfig as OutputTable
 from amlflow.core.runs.data_notes import input_notes
@@ -115,10 +116,10 @@ def _open_data(name: str, value: Any, workspace: WorkspaceBase) -> Any:
         return value
     reference = dataset_of(name, value)
     if reference.id:
-        dataset = AbstractDataset.get_by_id(workspace, reference.id)
+        dataset = Dataset.get_by_id(workspace, reference.id)
     else:
         version = reference.version or "latest"
-        dataset = AbstractDataset.get_by_name(workspace, str(reference.name), version)
+        dataset = Dataset.get_by_name(workspace, str(reference.name), version)
     return DatasetConsumptionConfig(name, dataset, value.mechanism, value.path_on_compute)
 
 

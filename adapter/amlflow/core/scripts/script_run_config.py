@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 from collections.abc import Sequence
@@ -9,6 +10,10 @@ from typing import Any
 
 from amlflow.core.arguments import check_class, check_path
 from amlflow.core.compute.compute_target import ComputeTarget
+from amlflow.core.data.bases import ScriptArgument
+from amlflow.core.data.consumption import DatasetConsumptionConfig
+from amlflow.core.data.datapath import DataReference
+from amlflow.core.data.output_config import OutputDatasetConfig
 from amlflow.core.scripts.command_line import check_arguments
 from amlflow.core.scripts.distribution import set_distribution
 from amlflow.core.scripts.environment import Environment
@@ -114,6 +119,37 @@ class ScriptRunConfig:
     def identity(self) -> str:
         """A name for the configuration in logs."""
         return f"{type(self).__name__}#{self.script or self.command}"
+
+
+def get_run_config_from_script_run(script_run_config: ScriptRunConfig) -> RunConfiguration:
+    """Return a run configuration with the script, command, arguments and data of a script's run.
+
+    You can save it as a file for ``amlflow run submit-script -c NAME``.
+
+    Raises:
+        UserErrorException: it is not a ScriptRunConfig.
+    """
+    example = "get_run_config_from_script_run(ScriptRunConfig('src', 'train.py'))"
+    check_class(script_run_config, ScriptRunConfig, "script_run_config", example)
+    settings = copy.copy(script_run_config.run_config)
+    settings.environment = copy.deepcopy(settings.environment)
+    settings.script = script_run_config.script or settings.script
+    command = script_run_config.command or settings.command
+    settings.command = command if isinstance(command, str | None) else list(command)
+    settings.arguments = list(script_run_config.arguments or settings.arguments)
+    settings.environment_variables = dict(settings.environment_variables)
+    places: tuple[tuple[str, type, str], ...] = (
+        ("data", DatasetConsumptionConfig, "name"),
+        ("data_references", DataReference, "data_reference_name"),
+        ("output_data", OutputDatasetConfig, "name"),
+    )
+    for field, kind, name in places:
+        given = {getattr(each, name): each for each in settings.arguments if isinstance(each, kind)}
+        setattr(settings, field, {**getattr(settings, field), **given})
+    settings.arguments = [
+        str(each) if isinstance(each, ScriptArgument) else each for each in settings.arguments
+    ]
+    return settings
 
 
 def _check_parts(

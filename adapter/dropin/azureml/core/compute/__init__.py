@@ -35,8 +35,6 @@ __all__ = [
     "SynapseCompute",
 ]
 
-__path__: list[str] = []  # so that the error of v1's submodules says where their names are
-
 
 def __getattr__(name: str) -> _Any:
     _refuse(__name__, name)
