@@ -135,7 +135,7 @@ def test_the_first_error_is_shown_in_the_log(page: Page, experiment: Any, folder
     (folder / "std_log.txt").write_text("\n".join(lines))
     (folder / "first.txt").write_text("first by name")
     run.upload_file("user_logs/std_log.txt", "std_log.txt")
-    run.upload_file("azureml-logs/first.txt", "first.txt")
+    run.upload_file("user_logs/first.txt", "first.txt")
     run.fail(error_details="RuntimeError: no memory")
     page.open(address(run), READER)
     page.click(".amlflow-failure a", "Show the first error")

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
-import { event, serve, studio } from "./page.js";
+import { event, localStorage, serve, studio } from "./page.js";
 
 const { QueryBox } = await studio("query_box");
 
@@ -79,6 +79,29 @@ test("emptying the box applies the empty query at once", () => {
   box.set("[0]");
   typed(box, " ");
   assert.deepEqual(applied, [""]);
+});
+
+test("an empty box offers the last queries, the newest first and each once", async () => {
+  server = await checks(() => ({ error: null }));
+  const box = new QueryBox(() => {});
+  const offered = () => {
+    box.box.value = "";
+    box.offer();
+    return [...box.options.children].map((option) => option.value);
+  };
+  for (const number of [...Array(25).keys(), 2, 20]) {
+    box.box.value = `cuda ${number}`;
+    await box.apply();
+  }
+  const last = [20, 2, 24, 23, 22, 21, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6];
+  assert.deepEqual(
+    offered(),
+    last.map((number) => `cuda ${number}`),
+  );
+  for (const kept of ["{", "7", "[1, null]"]) {
+    localStorage.setItem("amlflow.queries", kept);
+    assert.deepEqual(offered(), []);
+  }
 });
 
 test("Escape goes back to the applied query", () => {
