@@ -39,6 +39,7 @@ export class QueryBox {
     });
     this.options = h("datalist", { id: "amlflow-completions" });
     this.keys = {};
+    this.checked = null; // the JMESPath expression that was checked last, and what is doubtful in it
     this.message = h("div", { id: "amlflow-query-message", class: "amlflow-query-message", role: "status" });
     this.element = h(
       "div",
@@ -53,8 +54,11 @@ export class QueryBox {
     this.applied = text;
     this.box.value = text;
     if (text.trim() && !isJmespath(text.trim())) this.explain(text);
-    else {
+    else if (text.trim() && this.checked?.text !== text) {
       this.tell(HINT);
+      this.check();
+    } else {
+      this.tell((text.trim() && this.checked?.doubts) || HINT);
       this.doubt(text, text);
     }
   }
@@ -102,7 +106,8 @@ export class QueryBox {
     if (text !== this.box.value) return false;
     if (found.error) this.fail(found.error, found.place);
     else if (text !== this.failed) {
-      this.tell(found.doubts?.join(" ") || (text === this.applied ? HINT : "Enter searches"));
+      this.checked = { text, doubts: found.doubts?.join(" ") };
+      this.tell(this.checked.doubts || (text === this.applied ? HINT : "Enter searches"));
       this.doubt(text, text);
     }
     return !found.error;

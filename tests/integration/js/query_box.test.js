@@ -104,6 +104,23 @@ test("an empty box offers the last queries, the newest first and each once", asy
   }
 });
 
+test("a doubt about an expression is shown when it comes by a link, and stays when it is applied", async () => {
+  const text = "[?tag.quality=='poor']";
+  let asked = 0; // by this box: another test's box may still check its own text
+  server = await checks((query) => {
+    if (query === text) asked += 1;
+    return { error: null, doubts: ["No run has “tag”; did you mean “tags”?"] };
+  });
+  const box = new QueryBox(() => box.set(text));
+  const isTold = () => box.message.textContent.startsWith("No run has “tag”");
+  box.set(text);
+  while (!isTold()) await new Promise((next) => setTimeout(next, 1));
+  box.set(text); // as after a click on a heading
+  assert.deepEqual([isTold(), asked], [true, 1]);
+  await box.apply();
+  assert.ok(isTold());
+});
+
 test("Escape goes back to the applied query", () => {
   const box = new QueryBox(() => {});
   box.set("[0]");
