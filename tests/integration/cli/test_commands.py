@@ -6,7 +6,6 @@ import io
 import json
 import os
 import re
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -15,13 +14,8 @@ from typing import Any
 import pytest
 import yaml
 from amlflow.cli import progress
-from amlflow.core.data.entry import Dataset
 from amlflow.core.experiment import Experiment
 from amlflow.core.runs.run import Run
-from amlflow.core.scripts.script_run_config import (
-    ScriptRunConfig,
-    get_run_config_from_script_run,
-)
 from amlflow.core.workspace import Workspace
 from amlflow.journal.folder import ProcessFolder, note_refused
 from amlflow.layers.stack import open_direct
@@ -323,22 +317,6 @@ def test_submit_script(cli: Any, store: str, folder: Path, jobs: Path) -> None:
     assert (done.json["status"], done.json["script_name"]) == ("Completed", "train.py")
     assert done.json["_experiment_name"] == "testexperiment"
     assert "got ['--epochs', '3', '-o']" in done.err
-
-
-def test_submit_script_with_the_script_and_data_of_the_configuration(
-    workspace: Workspace, folder: Path, jobs: Path
-) -> None:
-    (folder / "train.py").write_text("import os, sys\nprint('got', os.listdir(sys.argv[1]))\n")
-    (folder / "digits").mkdir()
-    (folder / "digits/one.txt").touch()
-    digits = Dataset.File.from_files("digits").register(workspace, "digits")
-    config = ScriptRunConfig(".", "train.py", [digits.as_named_input("digits").as_mount()])
-    get_run_config_from_script_run(config).save(name="digits")
-    # A process of its own, since it imports less than this one.
-    words = ["-m", "amlflow", "run", "submit-script", "-c", "digits", "-e", "testexperiment"]
-    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "got ['one.txt']" in done.stderr
 
 
 def test_submit_script_ends_with_the_scripts_success(
