@@ -194,3 +194,11 @@ def test_what_others_can_read_has_no_secret(address: str) -> None:
     dependencies.add_channel(address)
     assert "secret" not in repr(dependencies) + str(dependencies.without_secrets())
     assert "secret" in str(dependencies.as_dict())
+
+
+@pytest.mark.parametrize("content", ["dependencies: " + "[" * 5000, "# long\n" * (1 << 18)])
+def test_a_file_that_is_too_deep_or_too_long_is_refused(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "environment.yml"
+    file.write_text(content)
+    with pytest.raises(UserErrorException, match="is not a conda environment file"):
+        CondaDependencies(str(file))

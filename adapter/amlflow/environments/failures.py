@@ -39,7 +39,8 @@ def failure_of(
     if is_away(output):
         address = address_of(output)
         return EnvironmentBuildException(
-            f"The environment could not be made: the index {address or ''} does not answer, "
+            f"The environment could not be made: {f'the index {address}' if address else 'a host'} "
+            "does not answer, "
             "and uv's cache does not have all packages. Check the network and the index."
         )
     reason, package = reason_of(output), find_failed_build(output)

@@ -26,6 +26,8 @@ from amlflow.whole_files import write_text
 logger = logging.getLogger("amlflow")
 
 NAME = "project_environment"
+MAX_FILE = 1 << 20
+"""How many bytes a conda environment file has at most. Reading as many takes seconds."""
 _CHANNELS = ("anaconda", "conda-forge")
 _HEADER = "# A conda environment: `conda env create -f FILE` makes it.\n"
 _SHORT = reprlib.Repr()
@@ -333,9 +335,15 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
     from amlflow.environments.requirement_lines import decode_text  # as above
 
     failure = UserErrorException(f"{str(path)!r} is not a conda environment file, which is YAML.")
+    with open(path, "rb") as file:
+        content_bytes = file.read(MAX_FILE + 1)
+    if len(content_bytes) > MAX_FILE:
+        raise UserErrorException(
+            f"{str(path)!r} is not a conda environment file: it has more than {MAX_FILE} bytes."
+        )
     try:
-        content = yaml.safe_load(decode_text(Path(path).read_bytes()))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        content = yaml.safe_load(decode_text(content_bytes))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise failure from error
     if not isinstance(content, dict):
         raise failure
