@@ -6,6 +6,7 @@ MLflow's own search loads each run with all its tags, params and metrics as obje
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -32,6 +33,9 @@ _AFTER = (
     " OR r.start_time = :after_time AND r.run_uuid > :after_id)"
 )
 _AFTER_WITHOUT_TIME = " AND r.start_time IS NULL AND r.run_uuid > :after_id"
+
+_OWN_IDS = re.compile("(?:[0-9a-f]{32},)*")
+"""Ids of the form that MLflow makes."""
 
 Ask = Callable[[str, Mapping[str, Any]], list[Any]]
 """A function that runs a statement with ``:named`` values and returns its rows."""
@@ -191,7 +195,9 @@ class Bulk:
             " ORDER BY r.start_time DESC NULLS LAST, r.run_uuid",
             where.values,
         )
-        rows = [row for row in rows if keep_id(row[0])]
+        # One match for all ids takes less than half the time of one for each.
+        if _OWN_IDS.fullmatch("".join([f"{row[0]}," for row in rows])) is None:
+            rows = [row for row in rows if keep_id(row[0])]
         values_of = {sql: [row[index] for row in rows] for index, sql in enumerate(distinct)}
         results = [
             read_column(field, values_of["r.run_uuid"], *(values_of[sql] for sql in column))
