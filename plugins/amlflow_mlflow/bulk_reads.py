@@ -34,7 +34,7 @@ _AFTER = (
 )
 _AFTER_WITHOUT_TIME = " AND r.start_time IS NULL AND r.run_uuid > :after_id"
 
-_OWN_IDS = re.compile("(?:[0-9a-f]{32},)*")
+_OWN_IDS = re.compile("(?:[0-9a-f]{32}(?:,|$))*")
 """Ids of the form that MLflow makes."""
 
 Ask = Callable[[str, Mapping[str, Any]], list[Any]]
@@ -195,8 +195,8 @@ class Bulk:
             " ORDER BY r.start_time DESC NULLS LAST, r.run_uuid",
             where.values,
         )
-        # One match for all ids takes less than half the time of one for each.
-        if _OWN_IDS.fullmatch("".join([f"{row[0]}," for row in rows])) is None:
+        # One match for all ids takes a third of the time of one for each.
+        if _OWN_IDS.fullmatch(",".join([str(row[0]) for row in rows])) is None:
             rows = [row for row in rows if keep_id(row[0])]
         values_of = {sql: [row[index] for row in rows] for index, sql in enumerate(distinct)}
         results = [
