@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from amlflow.exceptions import UserErrorException
+from amlflow.exceptions import AzureMLException, UserErrorException
 from amlflow.plugins import open_tracker
 from helpers import servers
 
@@ -62,3 +62,12 @@ def test_a_whole_life_on_the_store_of_another_package(package: Path, tmp_path: P
 def test_a_scheme_that_no_package_has_is_refused() -> None:
     with pytest.raises(UserErrorException, match="No plugin takes the tracking URI"):
         open_tracker("mine:///nowhere")
+
+
+def test_a_folder_of_files_is_refused_with_the_way_that_mlflow_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE", raising=False)
+    with pytest.raises(AzureMLException, match="mlflow migrate-filestore"):
+        open_tracker(f"file://{tmp_path}/mlruns")
+    assert not (tmp_path / "mlruns").exists()

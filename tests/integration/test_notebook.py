@@ -1,4 +1,4 @@
-"""A real Jupyter kernel shows v1's tables for a run, an experiment and a workspace."""
+"""A real Jupyter kernel shows v1's objects, and lists of them, as tables."""
 
 from __future__ import annotations
 
@@ -23,6 +23,15 @@ CELLS = [
     "experiment",
     "workspace",
 ]
+LISTS = [
+    "experiment.get_runs()",
+    "experiment.query('[]')",
+    "Experiment.list(workspace)",
+    "from azureml.core import Model\nopen('m.txt', 'w').write('a')\n"
+    "Model.register(workspace, 'm.txt', 'a-model')\nModel.list(workspace)",
+    "experiment.get_runs().to_pandas()",
+    "experiment.query('[]').to_pandas()",
+]
 WIDGETS = [
     "from azureml.widgets import RunDetails\nrun.log_list('loss', [2, 1])\nRunDetails(run).show()",
     "import sys\nsys.modules['ipywidgets'] = None  # as if it were not installed\n"
@@ -41,7 +50,7 @@ def executed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[nbforma
     for name, value in servers.QUIET.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("IPYTHONDIR", str(folder / "ipython"))
-    cells = [nbformat.v4.new_code_cell(each) for each in (*CELLS, *WIDGETS)]
+    cells = [nbformat.v4.new_code_cell(each) for each in (*CELLS, *LISTS, *WIDGETS)]
     notebook = nbformat.v4.new_notebook(cells=cells)
     client = nbclient.NotebookClient(
         notebook, timeout=180, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
@@ -66,10 +75,10 @@ def test_tables_in_a_notebook(
     server_uri: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server_uri)
-    *tables, widget, redrawn, end = cells = executed(folder, monkeypatch)
+    *objects, widget, redrawn, end = cells = executed(folder, monkeypatch)
     red = [output for outputs in cells for output in outputs if output.get("name") == "stderr"]
     assert red == []
-    printed, run, experiment, workspace = map(shown, tables)
+    printed, run, experiment, workspace, *lists = map(shown, objects)
     # The kernel may send the warning of the first contact and this line in one message.
     run_id, experiment_id = printed.text.splitlines()[-1].split()
     texts = [output.data["text/html"] for output in (run, experiment, workspace)]
@@ -79,6 +88,10 @@ def test_tables_in_a_notebook(
     assert run_id in texts[0]
     assert "Running" in texts[0]
     assert run.data["text/plain"].startswith("Run(Experiment: in-a-notebook,\nId: ")
+    listed = [output.data["text/html"] for output in lists]
+    assert all("<table" in text for text in listed)
+    expected = [run_id, run_id, "in-a-notebook", "a-model", run_id, run_id]
+    assert [name for name, text in zip(expected, listed, strict=True) if name not in text] == []
     page = f"{server_uri}/#/experiments/{experiment_id}/runs/{run_id}"
     assert page in links(texts[0])
     assert f"{server_uri}/#/experiments/{experiment_id}" in links(texts[1])

@@ -8,6 +8,7 @@ from typing import Any
 
 from amlflow.cli.checks import checking_values, parse_tag, require_path
 from amlflow.cli.errors import Missing
+from amlflow.cli.progress import announce
 from amlflow.cli.scope import Where
 from amlflow.core.data import declared
 from amlflow.core.data.dataset import AbstractDataset, to_version
@@ -135,10 +136,11 @@ def upload_to_datastore(
     """``datastore upload``."""
     require_path("--src-path", src_path, "a file or folder of this machine")
     store = open_datastore(Where(**where).workspace(), store_name)
-    if Path(src_path).is_file():
-        reference = store.upload_files([src_path], None, target_path, overwrite_files, False)
-    else:
-        reference = store.upload(src_path, target_path, overwrite_files, False)
+    with announce(f"Storing {src_path} in datastore {store.name}"):
+        if Path(src_path).is_file():
+            reference = store.upload_files([src_path], None, target_path, overwrite_files, False)
+        else:
+            reference = store.upload(src_path, target_path, overwrite_files, False)
     return {"datastore": store.name, "path": reference.path_on_datastore}
 
 
@@ -147,7 +149,8 @@ def download_from_datastore(
 ) -> dict[str, Any]:
     """``datastore download``."""
     store = open_datastore(Where(**where).workspace(), store_name)
-    return {"files": store.download(data_dir, prefix, overwrite_files, show_progress=False)}
+    with announce(f"Downloading from datastore {store.name} to {data_dir}"):
+        return {"files": store.download(data_dir, prefix, overwrite_files, show_progress=False)}
 
 
 def _describe(store: AbstractDatastore, default: str) -> dict[str, Any]:

@@ -151,7 +151,10 @@ def _allowed(word: str, name: str) -> int:
 
 
 def count_mistakes(word: str, name: str) -> int:
-    """Count the typing mistakes that make a word of a name."""
+    """Count the typing mistakes that make a word of a name.
+
+    difflib measures something else: to it, "report" is nearer to "export" than "rnu" to "run".
+    """
     before: list[int] = []
     row = list(range(len(name) + 1))
     for i, letter in enumerate(word, 1):

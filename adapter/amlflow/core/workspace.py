@@ -84,7 +84,7 @@ class Workspace(WorkspaceBase, AzureOnly):
         note = find_known(subscription_id, resource_group, name) or {}
         self._details = {**note, **{key: value for key, value in details.items() if value}}
         # Resolve the store's address now, as the script may change its working folder later.
-        uri = resolve_uri(self._details.get("tracking_uri"), folder or Path.cwd())
+        uri = resolve_uri(self._details.get("tracking_uri"), folder)
         self._store = Store(uri, subscription_id, resource_group, name)
 
     # opening

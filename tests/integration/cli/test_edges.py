@@ -256,9 +256,11 @@ def test_nothing_is_shown_of_progress_without_a_terminal(cli: Any, run: Run) -> 
 
 def test_progress_and_colours_on_a_terminal(run: Run, folder: Path, store: str) -> None:
     run.complete()
+    (folder / "a.txt").write_text("a")
     script = (
         f"import sys; from amlflow.cli import main; main(['run', 'download-logs', '-r', '{run.id}',"
-        " '-d', 'out']); main(['run', 'list', '-o', 'table'])"
+        " '-d', 'out']); main(['run', 'list', '-o', 'table']);"
+        " main(['datastore', 'upload', '-n', 'workspaceblobstore', '-p', 'a.txt'])"
     )
     leader, follower = pty.openpty()
     process = subprocess.Popen(
@@ -277,8 +279,25 @@ def test_progress_and_colours_on_a_terminal(run: Run, folder: Path, store: str) 
         shown += chunk
     assert process.wait() == 0
     assert b"Downloading the logs of run" in shown
-    assert b"done." in shown
+    assert b"Storing a.txt in datastore workspaceblobstore" in shown
+    assert shown.count(b"done.") == 2
     assert b"\x1b[32mCompleted\x1b[0m" in shown
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows deletes no folder that a process is in")
+@pytest.mark.parametrize(
+    "words", ["run list", "folder attach -w w", "sync", "run download -r x -d y"]
+)
+def test_a_working_folder_that_was_deleted_is_named(
+    cli: Any, words: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (folder / "deleted").mkdir()
+    monkeypatch.chdir(folder / "deleted")
+    (folder / "deleted").rmdir()
+    done = cli(*words.split())
+    assert (done.code, done.out) == (1, "")
+    assert "The working folder was deleted" in done.err
 
 
 def test_quickstart(cli: Any, store: str) -> None:

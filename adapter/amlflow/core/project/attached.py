@@ -15,13 +15,14 @@ from typing import Any
 from urllib.parse import quote
 
 from amlflow.core.project.config_json import FOLDER
+from amlflow.core.project.working_folder import working_folder
 from amlflow.core.store import WorkspaceBase, store_of
 from amlflow.whole_files import write_json
 
 
 def find_project_file(name: str) -> Path | None:
     """Find ``.azureml/NAME`` in the working folder, or in the nearest folder above it."""
-    folder, below = os.getcwd(), ""
+    folder, below = str(working_folder()), ""
     while folder != below:  # the root is the folder above itself
         path = os.path.join(folder, FOLDER, name)
         if os.path.isfile(path):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from amlflow.core.project.working_folder import working_folder
 from amlflow.exceptions import UserErrorException
 from amlflow.local_paths import PathNotFound
 from amlflow.whole_files import write_json
@@ -45,7 +46,9 @@ def find_config(path: str | os.PathLike[str] | None, file_name: str | None = Non
     Raises:
         UserErrorException: ``path`` does not exist, or the config is not valid.
     """
-    start = Path(os.path.expanduser(path if path is not None else ".")).absolute()
+    start = Path(os.path.expanduser(path if path is not None else "."))
+    if not start.is_absolute():
+        start = working_folder() / start
     if start.is_file():
         return _read(start)
     if not start.is_dir():

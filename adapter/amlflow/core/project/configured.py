@@ -12,6 +12,7 @@ from amlflow.core.console import warn_once
 from amlflow.core.project.config_json import find_config
 from amlflow.core.project.known_workspaces import find_known
 from amlflow.core.project.tracking_uri import EMBEDDED, embedded_uri, resolve_uri
+from amlflow.core.project.working_folder import working_folder
 from amlflow.core.store import DEFAULT_NAME, NO_SUBSCRIPTION
 from amlflow.spec import redacted
 
@@ -28,7 +29,7 @@ def configured_uri(path: str | os.PathLike[str]) -> str:
         note = find_known(*names) or {}
         return resolve_uri(config.tracking_uri or note.get("tracking_uri"), config.folder)
     note = find_known(NO_SUBSCRIPTION, DEFAULT_NAME, DEFAULT_NAME) or {}
-    uri = resolve_uri(note.get("tracking_uri"), Path.cwd())
+    uri = resolve_uri(note.get("tracking_uri"))
     warn_of_new_database(path, uri)
     return uri
 
@@ -38,7 +39,7 @@ def warn_of_new_database(path: str | os.PathLike[str], uri: str) -> None:
 
     So you see why no run is listed: the folder is wrong, or there are no runs yet.
     """
-    if uri == embedded_uri(Path.cwd()) and not Path(EMBEDDED).exists():
+    if uri == embedded_uri(working_folder()) and not Path(EMBEDDED).exists():
         warn_once(
             f"No config.json at or above {Path(path).absolute()}: using the workspace "
             f"{DEFAULT_NAME!r} on {redacted(uri)}, a new database."

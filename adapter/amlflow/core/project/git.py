@@ -12,7 +12,10 @@ def git_properties() -> dict[str, str]:
 
     Credentials in the repository's address are left out.
     """
-    folder = os.getcwd()
+    try:
+        folder = os.getcwd()
+    except FileNotFoundError:  # it was deleted while the script ran
+        return {}
     if not _is_work_tree(folder):
         return {}
     commit, _, branch = _git(folder, "rev-parse", "HEAD", "--abbrev-ref", "HEAD").partition("\n")

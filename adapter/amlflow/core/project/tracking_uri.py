@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from amlflow import plugins
 from amlflow.client_address import VARIABLE, tracker_behind
+from amlflow.core.project.working_folder import working_folder
 
 EMBEDDED = "mlflow.db"
 ARTIFACT_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"
@@ -20,18 +21,19 @@ TRACKIO_FOLDER = "TRACKIO_DIR"
 """The variable for the folder where trackio's own client stores projects, media and artifacts."""
 
 
-def resolve_uri(configured: str | None, folder: Path) -> str:
+def resolve_uri(configured: str | None, folder: Path | None = None) -> str:
     """Return the absolute URI of the tracking store.
 
     It is ``MLFLOW_TRACKING_URI``, or else the workspace config's URI, or else the file
-    ``mlflow.db`` in the folder, which ``mlflow ui`` uses, too.
+    ``mlflow.db`` in the folder, which ``mlflow ui`` uses, too. The default for the folder is the
+    working folder.
     """
     from_environment = os.environ.get(VARIABLE)
     if from_environment:
-        return absolute(tracker_behind(from_environment), Path.cwd())
+        return absolute(tracker_behind(from_environment), working_folder())
     if configured:
-        return absolute(configured, folder)
-    return embedded_uri(folder)
+        return absolute(configured, folder or working_folder())
+    return embedded_uri(folder or working_folder())
 
 
 def embedded_uri(folder: Path) -> str:
