@@ -14,6 +14,7 @@ from amlflow_mlflow.store import Store
 
 PAGE = 1000
 FEW = 100
+"""The size of the first page of all runs: who asks for all of them may only take the first ones."""
 LATER_PAGE = 5000
 """The size of later pages. They are larger, as each page is a new search."""
 
@@ -36,10 +37,10 @@ class RunPages:
     def candidates(self, query: RunQuery) -> Iterator[Run]:
         """Yield MLflow's runs in the query's order: all that match, and perhaps others."""
         experiment_ids = query.experiment_ids
-        size = min(query.limit, PAGE) if query.limit else PAGE
+        sizes = (min(query.limit, PAGE),) if query.limit else (FEW, PAGE)
         condition = to_filter(query.conditions, filters_null=self._store.filters_null)
         order = to_order(query.order)
-        pages = functools.partial(self._pages, condition=condition, order=order, size=size)
+        pages = functools.partial(self._pages, condition=condition, order=order, sizes=sizes)
         if 0 < query.limit <= FEW:
             wider = to_filter(query.conditions, filters_null=False)
             pages = functools.partial(pages, wider=wider)
@@ -91,16 +92,19 @@ class RunPages:
         experiment_ids: Sequence[str],
         condition: str,
         order: list[str],
-        size: int,
+        sizes: Sequence[int],
         view: str = ACTIVE,
         wider: str | None = None,
     ) -> Iterator[Run]:
         """Yield all runs that meet a condition. With ``wider``, the first page may have others.
 
+        ``sizes`` are those of the first pages. Later pages have ``LATER_PAGE`` runs.
+
         To find runs without a tag, a database reads all runs. If only a few runs are wanted, the
         first page of the ``wider`` condition usually has them.
         """
         before, first = set[str](), condition
+        size, *later_sizes = sizes
         if wider not in (None, condition):
             page = self.page(experiment_ids, str(wider), order, 2 * size, None, view)
             yield from page
@@ -112,7 +116,6 @@ class RunPages:
         page = self.page(experiment_ids, first, order, size, None, view)
         yield from (run for run in page if run.info.run_id not in before)
         before.update(run.info.run_id for run in page)
-        size = max(size, LATER_PAGE)
         bounded, bound = condition, None
         while page.token:
             token: str | None = page.token
@@ -123,6 +126,7 @@ class RunPages:
             if order == to_order(None) and created != bound:
                 token, bound = None, created
                 bounded = _until(condition, created)
+            size = later_sizes.pop(0) if later_sizes else LATER_PAGE
             page = self.page(experiment_ids, bounded, order, size, token, view)
             yield from (run for run in page if run.info.run_id not in before)
             before.update(run.info.run_id for run in page)

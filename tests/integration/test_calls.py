@@ -204,10 +204,10 @@ def test_descendants_cost_pages_and_not_runs(experiment: Experiment, calls: Coun
     calls.clear()
     found = list(root.get_children(recursive=True))
     assert len(found) == 5 + 45 + 450
-    # One search below this root, since a page has 500 runs, one for runs that other clients nested,
-    # one for the children, whatever root they name, and one for other nested runs. The second one
-    # finds nothing, so MLflow is asked whether the experiment is archived.
-    assert calls == {"search_runs": 4, "get_experiment": 1}
+    # Two searches below this root, since the first page has 100 runs, one for runs that other
+    # clients nested, one for the children, whatever root they name, and one for other nested runs.
+    # The third one finds nothing, so MLflow is asked whether the experiment is archived.
+    assert calls == {"search_runs": 5, "get_experiment": 1}
 
 
 def test_children_are_one_call_each_and_nothing_more(

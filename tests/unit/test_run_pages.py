@@ -79,3 +79,13 @@ def test_all_roots_are_found_by_the_filter() -> None:
     store = Searches([run(number, number % 2 == 0) for number in range(10, 0, -1)])
     assert find(store, 0) == [9, 7, 5, 3, 1]
     assert [("NULL" in condition) for condition, _ in store.searches] == [True]
+
+
+def test_who_reads_only_the_first_of_all_runs_waits_for_a_short_page() -> None:
+    store = Searches([run(number, False) for number in range(7000, 0, -1)])
+    pages: Any = RunPages(store, lambda _: pytest.fail("not asked for"), lambda: iter(()))
+    records = PagedSearch(store, pages).find(RunQuery(experiment_ids=["1"]))
+    assert next(records).id == f"{7000:032x}"
+    assert [size for _, size in store.searches] == [100]
+    assert len(list(records)) == 6999
+    assert [size for _, size in store.searches] == [100, 1000, 5000, 5000]
