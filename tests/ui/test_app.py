@@ -41,6 +41,7 @@ def test_under_a_prefix_with_workspaces_each_sees_its_own(sqlite_uri: str, tmp_p
     assert found["blue"] == {"rows": ["their run"], "get": 200, "views": ["their view"]}
     assert found["red"] == {"rows": [], "get": 404, "views": []}
     assert found["cancelled"] == [None, "Canceled"]
+    assert found["logs"] == "one\n"
     assert found["page"] == [200, 304, True]
     assert found["files"] == [200, 404, 404]
 

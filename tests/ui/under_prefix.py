@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from typing import Any
 
 from amlflow_page.app import create_app
@@ -48,6 +50,12 @@ found["cancelled"] = [
     post("ajax-api/2.0/amlflow/runs/cancel", name, run_ids=[run_id])["runs"][0]["status"]
     for name in ("red", "blue")
 ]
+root = run["run"]["info"]["artifact_uri"].replace("mlflow-artifacts:", "")
+stored = f"{PREFIX}/api/2.0/mlflow-artifacts/artifacts{root}/user_logs/std_log.txt"
+client.put(stored, data=b"one\n", headers=of("blue"))
+logs = f"{PREFIX}/ajax-api/2.0/amlflow/runs/logs/archive?run_id={run_id}"
+with zipfile.ZipFile(io.BytesIO(client.get(logs, headers=of("blue")).data)) as zipped:
+    found["logs"] = zipped.read("user_logs/std_log.txt").decode()
 page = client.get(f"{PREFIX}/")
 again = client.get(f"{PREFIX}/", headers={"If-None-Match": page.headers["ETag"]})
 found["page"] = [page.status_code, again.status_code, "amlflow/static/studio.js" in page.text]
