@@ -8,7 +8,7 @@ infers the type from all rows.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -52,20 +52,33 @@ def infer(table: pa.Table, options: Mapping[str, Any]) -> pa.Table:
     """Return the table with v1's types. Before, pyarrow has inferred its own types."""
     declared: Mapping[str, Any] = options.get("column_types", {})
     if options.get("infer_column_types", True):
-        for index, field in enumerate(table.schema):
-            if field.name not in declared:
-                column = _infer_column(table.column(index))
-                table = table.set_column(index, field.name, column)
+        columns = [
+            column if name in declared else _infer_column(column)
+            for name, column in zip(table.column_names, table.columns, strict=True)
+        ]
+        table = _with_columns(table, columns)
     return set_types(table, declared)
 
 
 def set_types(table: pa.Table, declared: Mapping[str, Any]) -> pa.Table:
     """Return the table with the user's types. A name that is not a column is ignored."""
-    for name, kind in declared.items():
-        if name in table.column_names:
-            index = table.column_names.index(name)
-            table = table.set_column(index, name, convert(table.column(name), kind))
-    return table
+    columns = [
+        convert(column, declared[name]) if name in declared else column
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    ]
+    return _with_columns(table, columns)
+
+
+def _with_columns(table: pa.Table, columns: Sequence[pa.ChunkedArray]) -> pa.Table:
+    """Return the table with other values. ``Table.set_column`` copies all columns for each one."""
+    schema = pa.schema(
+        [
+            field if field.type == column.type else pa.field(field.name, column.type)
+            for field, column in zip(table.schema, columns, strict=True)
+        ],
+        table.schema.metadata,
+    )
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def _infer_column(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -36,6 +37,21 @@ HEAD = 64 << 10
 _OTHER_LENGTH = re.compile(r"Expected \d+ columns, got \d+")
 _CUT_ROW = re.compile(rf"straddles two block boundaries|out of sync|{_OTHER_LENGTH.pattern}")
 """What pyarrow says of a row that is longer than a block, or has a line break where one ends."""
+_COMPRESSED = "compressed by {0}, and not a text. Decompress it first, such as by `{0} -d`."
+_BEGINNINGS = {
+    b"\x1f\x8b": _COMPRESSED.format("gzip"),
+    b"BZh": _COMPRESSED.format("bzip2"),
+    b"\xfd7zXZ\0": _COMPRESSED.format("xz"),
+    b"\x28\xb5\x2f\xfd": _COMPRESSED.format("zstd"),
+    b"PK\x03\x04": "a zip archive, as Excel's workbooks are. Extract the file that is in it, or "
+    "save the workbook as CSV.",
+    codecs.BOM_UTF32_LE: "a text in UTF-32. Pass encoding='utf32'.",  # begins as UTF-16 does
+    codecs.BOM_UTF32_BE: "a text in UTF-32. Pass encoding='utf32'.",
+    codecs.BOM_UTF16_LE: "a text in UTF-16. Pass encoding='utf16'.",
+    codecs.BOM_UTF16_BE: "a text in UTF-16. Pass encoding='utf16'.",
+}
+"""What a file is by its first bytes, and what to do, if it cannot be read as it is. v1 does not
+read compressed files either."""
 
 
 def read_table(
@@ -120,6 +136,10 @@ def _read(
 def _explain(error: Exception, file: DataFile, options: Mapping[str, Any]) -> str:
     text = str(error)
     encoding = options.get("encoding", "utf8")
+    beginning = file.read_beginning(max(map(len, _BEGINNINGS)))
+    found = next((_BEGINNINGS[first] for first in _BEGINNINGS if beginning.startswith(first)), "")
+    if found and f"encoding={encoding!r}" not in found:  # otherwise the text is damaged
+        return f"{file.address!r} is {found}"
     if "UTF8" in text or "UTF-8" in text or isinstance(error, UnicodeError):
         return (
             f"{file.address!r} is not a text in the encoding {encoding!r}. Pass its encoding, such "
@@ -377,10 +397,10 @@ def _valid_lines(file: DataFile, options: Mapping[str, Any]) -> IO[bytes]:
 
 
 def _cast_texts(table: pa.Table, texts: Sequence[str]) -> pa.Table:
-    for name in texts:
-        index = table.column_names.index(name)
-        table = table.set_column(index, name, table.column(name).cast(pa.string()))
-    return table
+    """Return the table with texts in these columns, as far as it has them."""
+    names = frozenset(texts)
+    schema = [pa.field(f.name, pa.string()) if f.name in names else f for f in table.schema]
+    return table.cast(pa.schema(schema, table.schema.metadata))
 
 
 _READERS: Mapping[str, Reader] = {

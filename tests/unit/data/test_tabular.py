@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -76,6 +79,39 @@ def test_another_encoding_than_the_file_has(write: Write) -> None:
     path = write("e.csv", "a,b\né,1\n".encode("latin-1"))
     with pytest.raises(DatasetExecutionError, match=r"e\.csv.*encoding 'utf8'.*latin1"):
         frame_of(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (gzip.compress(b"a,b\n1,2\n"), "is compressed by gzip, .* `gzip -d`"),
+        (bz2.compress(b"a,b\n1,2\n"), "is compressed by bzip2"),
+        (lzma.compress(b"a,b\n1,2\n"), "is compressed by xz"),
+        (b"PK\x03\x04\x14\0\0\0\x08\0\xff\xff", "is a zip archive"),
+        ("a,b\n1,2\n".encode("utf-16"), "is a text in UTF-16. Pass encoding='utf16'"),
+        ("a,b\n1,2\n".encode("utf-32"), "is a text in UTF-32. Pass encoding='utf32'"),
+    ],
+    ids=["gzip", "bzip2", "xz", "zip", "UTF-16", "UTF-32"],
+)
+def test_a_file_that_is_not_text_is_named(write: Write, content: bytes, message: str) -> None:
+    path = write("e.csv", content)
+    for read in (Dataset.Tabular.from_delimited_files, Dataset.Tabular.from_json_lines_files):
+        with pytest.raises(DatasetExecutionError, match=rf"e\.csv' {message}"):
+            read(path, validate=False).to_pandas_dataframe()
+
+
+def test_a_text_in_utf16_that_is_damaged(write: Write) -> None:
+    path = write("e.csv", "a,b\n".encode("utf-16") + b"\x00\xd8\n\0")
+    with pytest.raises(DatasetExecutionError, match="is not a text in the encoding 'utf16'"):
+        frame_of(path, encoding="utf16")
+
+
+def test_a_mixed_column_that_one_file_of_json_lines_lacks(write: Write) -> None:
+    lines = ['{"a": 1, "b": 1}', '{"a": "x", "b": 2}', '{"b": 3}']
+    paths = [write(f"{index}.jsonl", line) for index, line in enumerate(lines)]
+    frame = Dataset.Tabular.from_json_lines_files(paths).to_pandas_dataframe()
+    assert frame["a"].fillna("").tolist() == ["1", "x", ""]
+    assert frame["b"].tolist() == [1, 2, 3]
 
 
 def test_separators_and_quotes(write: Write) -> None:
