@@ -171,6 +171,8 @@ def _read(path: Path, offset: int, size: int) -> tuple[bytes, int]:
 def _files(repository: Any, base: str, folder: str, deep: bool = True) -> Iterator[tuple[str, int]]:
     for info in repository.list_artifacts(posixpath.join(base, folder)):
         name = posixpath.relpath(info.path, base) if base else info.path
+        if ".." in name.split("/") or name.startswith("/"):
+            continue  # a cloud's names may be anything, and a path that is made of it leads out
         if not info.is_dir:
             yield name, int(info.file_size or 0)
         elif deep:

@@ -19,7 +19,7 @@ from amlflow.spec import RunNotFound, RunRecord
 from amlflow.tracker_data import Malformed, is_whole, to_object
 from amlflow.tracker_notes import parse_environment
 from amlflow_mlflow_private import add_static_prefix
-from flask import Flask, Response, request, stream_with_context
+from flask import Flask, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from amlflow_page import (
@@ -273,9 +273,7 @@ class Routes:
     def log_archive(self) -> Any:
         """Return all logs of the run as a zip file: see :mod:`amlflow_page.log_archive`."""
         run_id = self._readable()
-        # The request's context ends with this call, and the pieces are read after it.
-        content = stream_with_context(log_archive.archive(run_id))
-        answer = Response(content, mimetype="application/zip")
+        answer = Response(log_archive.archive(run_id), mimetype="application/zip")
         answer.headers["Content-Disposition"] = f'attachment; filename="logs-{run_id}.zip"'
         answer.headers["Cache-Control"] = "no-store"
         return answer
