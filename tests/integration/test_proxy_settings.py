@@ -110,7 +110,9 @@ def test_a_proxy_hears_what_it_hears_from_mlflows_client(
     assert ours.get("Proxy-Authorization") == theirs.get("Proxy-Authorization")
 
 
-@pytest.mark.parametrize("address", ["ftp://me:s3cr3t@x", "http://", "http://x:y", " http://x"])
+@pytest.mark.parametrize(
+    "address", ["ftp://me:s3cr3t@x", "http://me:s3cr3t/@x", "http://", "http://x:y", " http://x"]
+)
 def test_what_is_not_the_address_of_a_proxy_is_refused_by_name(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,6 +34,15 @@ RUN = RunRecord(
         ("postgresql+psycopg://user:p@ss@host/base", "postgresql+psycopg://host/base"),
         ("sqlite:////folder/mlflow.db", "sqlite:////folder/mlflow.db"),
         ("http://somebody:secret@[host/path", "http://[host/path"),
+        ("http://somebody:sec/ret@[host/path", "http://[host/path"),
+        ("postgresql://user:p/w@host/base", "postgresql://host/base"),
+        ("postgresql://user:12/34@host/base", "postgresql://host/base"),
+        ("mysql+pymysql://user:p?w#x@host:1/base", "mysql+pymysql://host:1/base"),
+        ("http://user:p/w@host:3128", "http://host:3128"),
+        ("http://host:5000/a@b", "http://host:5000/a@b"),
+        ("http://[::1]/a@b", "http://[::1]/a@b"),
+        ("s3://bucket/a:b@c", "s3://bucket/a:b@c"),
+        ("sqlite:////a:b@c/mlflow.db", "sqlite:////a:b@c/mlflow.db"),
     ],
 )
 def test_addresses_without_who(uri: str, shown: str) -> None:

@@ -167,12 +167,18 @@ def is_tried_once() -> bool:
     return _once.get()
 
 
+# The password has "/", "?" or "#". SQLAlchemy takes it, but urlsplit ends the host there.
+_LOGIN = re.compile(r"^(\w[\w+.\-]*://)[^/:@\[]*:[^@]*@")
+
+
 def redacted(uri: str) -> str:
     """The URI without user name and password, for messages and logs."""
     try:
         parts = urlsplit(uri)
     except ValueError:  # such as "http://[host"
-        return re.sub("//[^/]*@", "//", uri)
-    if "@" not in parts.netloc:
-        return uri
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        return re.sub("//.*@", "//", uri)
+    if "@" in parts.netloc:
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    if parts.scheme in ("http", "https") and re.search(r":\d*$", parts.netloc):
+        return uri  # a port, not a password
+    return _LOGIN.sub(r"\1", uri)
