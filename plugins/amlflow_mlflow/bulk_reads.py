@@ -35,7 +35,7 @@ _AFTER = (
 _AFTER_WITHOUT_TIME = " AND r.start_time IS NULL AND r.run_uuid > :after_id"
 
 _OWN_IDS = re.compile("(?:[0-9a-f]{32}(?:,|$))*")
-"""Ids of the form that MLflow makes."""
+"""Ids of the form that MLflow makes, joined by commas."""
 
 Ask = Callable[[str, Mapping[str, Any]], list[Any]]
 """A function that runs a statement with ``:named`` values and returns its rows."""
@@ -196,7 +196,9 @@ class Bulk:
             where.values,
         )
         # One match for all ids takes a third of the time of one for each.
-        if _OWN_IDS.fullmatch(",".join([str(row[0]) for row in rows])) is None:
+        ids = ",".join([str(row[0]) for row in rows])
+        # By the length, no id is empty or has a comma.
+        if len(ids) != 33 * len(rows) - 1 or _OWN_IDS.fullmatch(ids) is None:
             rows = [row for row in rows if keep_id(row[0])]
         values_of = {sql: [row[index] for row in rows] for index, sql in enumerate(distinct)}
         results = [

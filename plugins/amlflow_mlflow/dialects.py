@@ -37,7 +37,9 @@ DIALECTS = {
         "COLLATE BINARY",
         "({} GLOB '[0-9]*' AND {} NOT GLOB '*[^0-9]*' AND length({}) < 16)",
         "typeof(r.run_uuid) = 'text'",
-        "length(r.run_uuid) = 32 AND r.run_uuid NOT GLOB '*[^0-9a-f]*'",
+        # length and GLOB end at a NUL; the length of the bytes does not.
+        "length(CAST(r.run_uuid AS BLOB)) = 32 AND length(r.run_uuid) = 32"
+        " AND r.run_uuid NOT GLOB '*[^0-9a-f]*'",
         # A range, since for one key SQLite would read the points of all runs. It then takes the
         # index of a run's points.
         "key BETWEEN {0} AND {0}",

@@ -142,14 +142,19 @@ def test_no_value_in_all_columns_breaks_a_call(
         read_by_page(tables, page)
 
 
-@pytest.mark.parametrize("run_id", [b"\xff", "../../text", "a" * 300, ""], ids=str)
+@pytest.mark.parametrize(
+    "run_id",
+    [b"\xff", "../../text", "a" * 300, "", "a" * 32 + "," + "b" * 32, "a" * 32 + "\0x"],
+    ids=repr,
+)
 def test_a_run_whose_id_is_not_one_is_left_out(
     tables: Tables, monkeypatch: pytest.MonkeyPatch, run_id: object
 ) -> None:
     """SQLite keeps any text, and bytes, as a primary key."""
     with tables._write() as database:
         names = [row[1] for row in database.execute("PRAGMA table_info(runs)")]
-        picked = ", ".join("?" if name == "run_uuid" else name for name in names)
+        own = {"run_uuid": "?", "start_time": "1"}  # it is the oldest run, and so the last one
+        picked = ", ".join(own.get(name, name) for name in names)
         database.execute(
             f"INSERT INTO runs ({', '.join(names)}) SELECT {picked} FROM runs WHERE run_uuid = ?",
             (run_id, tables.healthy.id),
