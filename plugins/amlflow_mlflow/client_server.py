@@ -150,8 +150,10 @@ class _Server:
     @property
     def variables(self) -> Mapping[str, str]:
         variables = {} if self._environ.get(TOKEN) else {TOKEN: self._token}
-        for name in ("NO_PROXY", "no_proxy"):  # a proxy would not reach this machine
-            variables[name] = ",".join(filter(None, (self._environ.get(name), HOST)))
+        # A proxy would not reach this machine. One of the two names hides the other.
+        for name, other in (("NO_PROXY", "no_proxy"), ("no_proxy", "NO_PROXY")):
+            excluded = self._environ.get(name) or self._environ.get(other)
+            variables[name] = ",".join(filter(None, (excluded, HOST)))
         return variables
 
     def stop(self) -> None:

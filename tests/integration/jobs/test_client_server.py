@@ -127,6 +127,26 @@ def test_the_process_of_the_server_is_not_the_scripts(
     assert not process.is_running()
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({}, ("127.0.0.1", "127.0.0.1")),
+        ({"NO_PROXY": "intranet"}, ("intranet,127.0.0.1", "intranet,127.0.0.1")),
+        ({"no_proxy": "intranet"}, ("intranet,127.0.0.1", "intranet,127.0.0.1")),
+        ({"NO_PROXY": "a", "no_proxy": "b"}, ("a,127.0.0.1", "b,127.0.0.1")),
+    ],
+)
+def test_what_the_script_reaches_without_a_proxy_stays(
+    sqlite_uri: str, tmp_path: Path, before: dict[str, str], after: tuple[str, str]
+) -> None:
+    packages = write_packages(tmp_path, ("a1", "None"))
+    server = plugins.open_client_server(sqlite_uri, packages, before)
+    assert server is not None
+    variables = server.variables
+    server.stop()
+    assert (variables["NO_PROXY"], variables["no_proxy"]) == after
+
+
 def serving() -> psutil.Process | None:
     """Return this process's child that serves a client."""
     for child in psutil.Process().children():
