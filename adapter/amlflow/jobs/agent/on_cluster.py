@@ -172,6 +172,9 @@ class ClusterAgent(Agent):
         self._nudges.pause(seconds)
 
     def _tell(self, outcome: EndRequest, ended: datetime) -> None:
+        self._passes_sigterm = False  # the script has ended, so the signal is for this process
+        if self._has_sigterm:
+            self._report.leave()
         if self._report.is_superseded:
             return
         if self._signalled is not None and outcome == self._signalled:
