@@ -17,16 +17,26 @@ export function isAway(failure) {
   return failure.status === 0 || failure.status >= 502;
 }
 
-function headers(more = {}) {
-  const inHash = queryOf(location.hash).get("workspace");
-  let workspace = inHash;
+// Returns the name of the chosen workspace; null for the server's default one.
+function workspace() {
+  let name = queryOf(location.hash).get("workspace");
   try {
     // MLflow's page stores the chosen workspace there.
-    workspace ??= JSON.parse(localStorage.getItem("mlflow.activeWorkspace") ?? "null");
+    name ??= JSON.parse(localStorage.getItem("mlflow.activeWorkspace") ?? "null");
   } catch {
-    workspace ??= localStorage.getItem("mlflow.activeWorkspace");
+    name ??= localStorage.getItem("mlflow.activeWorkspace");
   }
-  return typeof workspace === "string" && workspace ? { ...more, "X-MLFLOW-WORKSPACE": workspace } : more;
+  return typeof name === "string" && name ? name : null;
+}
+
+// Returns whether requests name a workspace. The browser's own requests, such as for a download, cannot do so.
+export function namesWorkspace() {
+  return workspace() !== null;
+}
+
+function headers(more = {}) {
+  const name = workspace();
+  return name === null ? more : { ...more, "X-MLFLOW-WORKSPACE": name };
 }
 
 async function answered(request) {
@@ -55,6 +65,11 @@ export function addressOf(path, query) {
 
 export async function get(path, query = {}, signal) {
   return (await answered(fetch(addressOf(path, query), { headers: headers(), signal }))).json();
+}
+
+// Returns the content of a file, such as a run's, as a blob.
+export async function fileContent(address) {
+  return (await answered(fetch(address, { headers: headers() }))).blob();
 }
 
 export async function post(path, content, signal) {

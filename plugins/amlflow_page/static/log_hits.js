@@ -14,6 +14,12 @@ export class LogHits {
     this.next = { offset: 0, line: 1 }; // where to search on
     this.isEnd = false;
     this.reading = null;
+    this.isStopped = false;
+  }
+
+  // Ends a search that nobody looks at any more.
+  stop() {
+    this.isStopped = true;
   }
 
   // Reads further lines. Two calls at the same time are one.
@@ -42,7 +48,7 @@ export class LogHits {
       do {
         await this.more();
         searched(this.next.offset);
-      } while (place >= this.lines.length && !this.isEnd);
+      } while (place >= this.lines.length && !this.isEnd && !this.isStopped);
     }
     if (place < 0) this.at = this.lines.length - 1;
     else this.at = place < this.lines.length ? place : Math.min(0, this.lines.length - 1);
@@ -51,7 +57,7 @@ export class LogHits {
 
   // Searches the rest of the log.
   async count(searched = () => {}) {
-    while (!this.isEnd && this.lines.length < MAX_COUNTED) {
+    while (!this.isEnd && !this.isStopped && this.lines.length < MAX_COUNTED) {
       await this.more();
       searched(this.next.offset);
     }

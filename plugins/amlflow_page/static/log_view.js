@@ -2,6 +2,7 @@
 
 import { addressOf, get, piece } from "./api.js";
 import { button, h } from "./dom.js";
+import { downloadLink, setDownload } from "./download_link.js";
 import { size } from "./format.js";
 import { LogHits } from "./log_hits.js";
 import { LogLines } from "./log_lines.js";
@@ -62,9 +63,9 @@ export class LogView {
       onchange: (event) => this.text.classList.toggle("wraps", event.target.checked),
     });
     this.start = button("Show from the beginning", () => this.open(this.name, START), { hidden: true });
-    this.download = h("a", { class: "amlflow-button", download: "" }, "Download");
+    this.download = downloadLink("Download");
     const all = addressOf("runs/logs/archive", { run_id: this.runId });
-    this.downloadAll = h("a", { class: "amlflow-button", download: "", href: all }, "Download all");
+    this.downloadAll = downloadLink("Download all", all, `logs-${this.runId}.zip`);
     this.box = h("input", {
       type: "search",
       class: "amlflow-input",
@@ -107,6 +108,7 @@ export class LogView {
 
   stop() {
     this.stopped = true;
+    this.hits?.stop();
     this.lines.seen.disconnect();
     this.resized.disconnect();
     this.wake();
@@ -122,7 +124,10 @@ export class LogView {
 
   // Opens a file. `from` is the line to begin with; by default, the log begins near its end.
   open(name, from = null) {
-    if (name !== this.name) this.place = this.hits = null;
+    if (name !== this.name) {
+      this.hits?.stop();
+      this.place = this.hits = null;
+    }
     this.name = name;
     this.picker.value = name;
     this.follow.checked = from === null;
@@ -132,7 +137,7 @@ export class LogView {
     this.lines.clear(from ? from.line : null);
     this.start.hidden = !from?.offset;
     this.outcome.textContent = "";
-    this.download.href = fileAddress(this.runId, name);
+    setDownload(this.download, fileAddress(this.runId, name), name.split("/").at(-1));
     this.wake();
   }
 
@@ -240,7 +245,10 @@ export class LogView {
   async findText(step) {
     const text = this.box.value;
     if (!text) return;
-    if (this.hits?.text !== text) this.hits = new LogHits(this.runId, this.name, text);
+    if (this.hits?.text !== text) {
+      this.hits?.stop();
+      this.hits = new LogHits(this.runId, this.name, text);
+    }
     const { hits } = this;
     const isShown = () => this.hits === hits && !this.stopped;
     const tell = (what) => {

@@ -1,7 +1,8 @@
 // Shows a run's files as a tree. A folder is read when it is opened. Texts and pictures are shown.
 
-import { get } from "./api.js";
+import { fileContent, get } from "./api.js";
 import { h } from "./dom.js";
+import { downloadLink } from "./download_link.js";
 import { size } from "./format.js";
 import { fileAddress, markdown } from "./markdown.js";
 
@@ -61,7 +62,7 @@ export class RunFiles {
         "div",
         { class: "amlflow-bar" },
         h("b", {}, h("bdi", {}, file.name)),
-        h("a", { class: "amlflow-button", href: address, download: "" }, "Download"),
+        downloadLink("Download", address, file.name.split("/").at(-1)),
       ),
       content,
     );
@@ -77,9 +78,7 @@ export class RunFiles {
       return;
     }
     try {
-      const answer = await fetch(address);
-      if (!answer.ok) throw new Error(`The server answers ${answer.status}.`);
-      const text = (await answer.text()).slice(0, MAX_TEXT);
+      const text = (await (await fileContent(address)).text()).slice(0, MAX_TEXT);
       if (this.showing !== file.name) return;
       content.append(
         /\.md$/i.test(file.name)

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
-import { localStorage, location, serve, studio } from "./page.js";
+import { event, localStorage, location, serve, studio } from "./page.js";
 
 const { Failure, get, piece, post } = await studio("api");
+const { downloadLink } = await studio("download_link");
 
 let server;
 afterEach(() => {
@@ -95,4 +96,28 @@ test("a piece of a log is its bytes and the whole size", async () => {
   assert.deepEqual([...bytes], [0x61, 0xff, 0x0a]);
   assert.equal(size, 1000);
   assert.match(server.requests[0].url, /name=user_logs%2Fstd_log.txt&offset=-10$/);
+});
+
+test("a download is the browser's own, but in a workspace the page reads the file and names the workspace", async (t) => {
+  server = await serve(() => ({ headers: {}, content: "one" }));
+  const saved = [];
+  const { createObjectURL } = URL;
+  URL.createObjectURL = (content) => `blob:${saved.push(content)}`;
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout = (act, time, ...rest) => setTimeout(act, time, ...rest).unref(); // the content is kept for long
+  t.after(() => Object.assign(URL, { createObjectURL }) && Object.assign(globalThis, { setTimeout }));
+  const link = downloadLink("Download", "get-artifact?path=a", "a");
+  const click = () => {
+    const clicked = event("click");
+    link.dispatchEvent(clicked);
+    return clicked.defaultPrevented;
+  };
+  link.addEventListener("click", (clicked) => clicked.stopPropagation());
+  assert.equal(click(), false);
+  location.hash = "#/amlflow/runs?workspace=red";
+  assert.equal(click(), true);
+  while (!saved.length) await new Promise((next) => setImmediate(next));
+  assert.equal(await saved[0].text(), "one");
+  const asked = server.requests.map(({ url, headers }) => [url, headers["x-mlflow-workspace"]]);
+  assert.deepEqual(asked, [["/get-artifact?path=a", "red"]]);
 });

@@ -63,3 +63,12 @@ test("Next goes on to what the script has written meanwhile", async (t) => {
   lines.push(9);
   assert.deepEqual(await going(hits, 1, 1), [9, 3]);
 });
+
+test("a search that nobody looks at any more ends", async (t) => {
+  const { hits, requests } = await served(t, ...Array(1000).keys());
+  await hits.go(1);
+  await hits.count(() => hits.stop());
+  assert.equal(requests.length, 2);
+  await hits.go(-1);
+  assert.equal(requests.length, 2);
+});
