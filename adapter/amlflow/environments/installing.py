@@ -98,7 +98,12 @@ class Installer:
         Raises:
             EnvironmentBuildCanceled: ``cancelled`` returned True.
         """
-        by_name = {package.partition("==")[0]: package for package in packages}
+        from packaging.utils import canonicalize_name  # only needed here
+
+        # uv says pyyaml of what the package itself calls PyYAML.
+        by_name: dict[str, str] = {
+            canonicalize_name(each.partition("==")[0]): each for each in packages
+        }
         for package in packages:
             self._say(f"{package} has no wheel. Trying with a version that has one.")
         self._from_wheels = [word for name in by_name for word in ("--only-binary", name)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pytest
 from amlflow.environments.failures import failure_of
-from amlflow.environments.installing import remove_secrets
+from amlflow.environments.installing import Installer, Target, remove_secrets
+from amlflow.environments.plan import plan_of
 from amlflow.environments.reasons import (
     find_failed_build,
     is_away,
@@ -17,6 +19,8 @@ from amlflow.environments.reasons import (
 )
 from amlflow.environments.redaction import redact
 from amlflow.environments.relaxing import relax
+from amlflow.environments.specification import Specification
+from amlflow.environments.uv import Uv
 
 WHEELS = {"numpy": ["1.21.2", "1.26.4"], "old": ["0.9"], "sdist": []}
 
@@ -183,3 +187,23 @@ def test_what_uv_notes_of_an_address_keeps_no_secret(tmp_path: Path) -> None:
         "url": "https://***@a.example/w.whl?sig=***", "archive_info": {},
     }  # fmt: skip
     assert "secret" in linked.read_text()  # uv's cache stays as it is
+
+
+def test_a_wheel_in_place_of_a_source_is_named_however_the_package_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(uv: Uv, *arguments: object, offline: bool = False) -> int:
+        uv.output = [" + pyyaml==5.4", " + ruamel-yaml==0.17"]
+        return 0
+
+    monkeypatch.setattr(Uv, "run", run)
+    plan = plan_of(Specification(pip=("some-package",)))
+    target = Target(installing=(), resolving=(), python="3.11")
+    installer = Installer(plan, target, tmp_path, io.StringIO(), lambda: False)
+    notes = installer.install_from_wheels(["PyYAML==6.0", "ruamel.yaml==0.18"])
+    assert notes == [
+        "PyYAML==6.0 has no wheel for Python 3.11. pyyaml==5.4, which has a wheel, is installed "
+        "instead.",
+        "ruamel.yaml==0.18 has no wheel for Python 3.11. ruamel-yaml==0.17, which has a wheel, is "
+        "installed instead.",
+    ]
