@@ -70,8 +70,8 @@ def _notebook() -> str | None:
 
 def _git_tags(script: str) -> dict[str, str]:
     """Return the commit, branch and address of the repository that has the script."""
-    folder = Path(script).absolute()
-    folder = folder if folder.is_dir() else folder.parent
+    path = Path(script)
+    folder = path if path.is_dir() else path.parent
     commit = _ask_git(folder, "rev-parse", "HEAD")
     if not commit:
         return {}

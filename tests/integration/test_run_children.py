@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -217,3 +219,21 @@ def test_mlflow_run_context_nests_below_ours(run: Run, store: str) -> None:
     assert ids(run.get_children()) == [nested.info.run_id]
     assert run.get_metrics() == {"from mlflow": 1.0}
     assert run.get_status() == "Completed"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows deletes no folder that a process is in")
+def test_a_working_folder_that_is_deleted_while_a_run_logs(
+    experiment: Experiment, run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "deleted").mkdir()
+    monkeypatch.chdir(folder / "deleted")
+    (folder / "deleted").rmdir()
+    child = run.child_run("fold-0")
+    child.log("loss", 1)
+    child.complete()
+    run.complete()
+    assert (child.get_status(), child.get_metrics()) == ("Completed", {"loss": 1})
+    for snapshot in (".", None):
+        with pytest.raises(UserErrorException, match="The working folder was deleted"):
+            experiment.start_logging(snapshot_directory=snapshot)
+    assert [each.id for each in experiment.get_runs()] == [run.id]

@@ -23,6 +23,7 @@ from amlflow.core.arguments import (
 from amlflow.core.listing import Columns, LazyListing, Listing
 from amlflow.core.project.config_json import find_config
 from amlflow.core.project.git import git_properties
+from amlflow.core.project.working_folder import working_folder
 from amlflow.core.runs.base import stay_in_folder
 from amlflow.core.runs.queries import query_runs
 from amlflow.core.runs.run import Run, find_runs, run_of
@@ -183,6 +184,7 @@ class Experiment(ExperimentBase):
         Raises:
             SnapshotException: the folder is too large for a snapshot. No run was started.
             TypeError: an argument does not exist.
+            UserErrorException: the working folder, below which the outputs are, was deleted.
         """
         return self._start_logging(*args, **kwargs)
 
@@ -197,6 +199,7 @@ class Experiment(ExperimentBase):
         tags: Mapping[str, Any] | None = None,
         properties: Mapping[str, Any] | None = None,
     ) -> Run:
+        working_folder()  # before the run is made
         right = "experiment.start_logging(name='a name', snapshot_directory='.')"
         if snapshot_directory:
             check_path(snapshot_directory, "snapshot_directory", right)

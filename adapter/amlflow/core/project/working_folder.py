@@ -13,6 +13,5 @@ def working_folder() -> Path:
         return Path.cwd()
     except FileNotFoundError:
         raise UserErrorException(
-            "The working folder was deleted, so the project in it cannot be found. Change to a "
-            "folder that exists."
+            "The working folder was deleted. Change to a folder that exists."
         ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 
@@ -87,4 +88,5 @@ def stay_in_folder(run: RunBase) -> None:
 
     The run's output folders are relative to the remembered folder.
     """
-    run._working_folder = os.getcwd()
+    with contextlib.suppress(FileNotFoundError):  # it was deleted, and so has no outputs
+        run._working_folder = os.getcwd()
