@@ -60,7 +60,8 @@ def serve_client(uri: str, packages: Path, environ: Mapping[str, str]) -> Client
     this one accepts them.
 
     Raises:
-        UserErrorException: it needs one, and MLflow's server is not installed here.
+        UserErrorException: it needs one, and MLflow's server is not installed here, or MLflow's
+            file with credentials is damaged.
         OSError: this machine has no free port.
     """
     if not (packages / "mlflow").is_dir():
@@ -136,6 +137,8 @@ class _Server:
     def __init__(self, uri: str, artifacts: str, environ: Mapping[str, str]) -> None:
         self._uri, self._artifacts, self._environ = uri, artifacts, environ
         self._token = secrets.token_urlsafe(32)
+        # First, since a file with credentials may be damaged.
+        self._authorizations = [f"Bearer {self._token}", *possible_authorizations(HOST, environ)]
         self._listening = socket.create_server((HOST, 0))
         self._port = self._listening.getsockname()[1]
         self._stopped, self._stop = socket.socketpair()
@@ -186,9 +189,7 @@ class _Server:
                     **os.environ,
                     # Not the script's: a script that is told to end may log before it does.
                     JOB: f"{os.environ.get(JOB, '')}-client-server",
-                    AUTHORIZATIONS: json.dumps(
-                        [f"Bearer {self._token}", *possible_authorizations(HOST, self._environ)]
-                    ),
+                    AUTHORIZATIONS: json.dumps(self._authorizations),
                     "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
                     "MLFLOW_LOGGING_LEVEL": "WARNING",
                     "AMLFLOW_SERVED_DATABASE": self._uri,

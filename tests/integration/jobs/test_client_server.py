@@ -147,6 +147,21 @@ def test_what_the_script_reaches_without_a_proxy_stays(
     assert (variables["NO_PROXY"], variables["no_proxy"]) == after
 
 
+def test_a_damaged_file_with_credentials_is_a_warning(
+    sqlite_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".mlflow").mkdir()
+    (tmp_path / ".mlflow" / "credentials").write_text("no section")
+    job: Any = SimpleNamespace(tracking_uri=sqlite_uri)
+    work: Any = SimpleNamespace(environment={})
+    packages = write_packages(tmp_path, ("a1", "None"))
+    with contextlib.ExitStack() as stack:
+        served, [warning] = script_environment._serve_client(job, work, packages, stack)
+    assert served is work
+    assert ".mlflow/credentials" in warning
+
+
 def serving() -> psutil.Process | None:
     """Return this process's child that serves a client."""
     for child in psutil.Process().children():
