@@ -210,6 +210,7 @@ class JobFolder:
     secret = _Inside("secret")
     agent_log = _Inside("agent.log")
     _alive = _Inside("alive")
+    _idle = _Inside("idle")
 
     def __init__(self, name: str, base: Path | None = None) -> None:
         self.name = name
@@ -295,3 +296,14 @@ class JobFolder:
     def has_agent(self) -> bool:
         """Whether the job has a living agent on this machine, or is being submitted."""
         return file_lock.is_taken(self._alive)
+
+    def take_idle(self) -> int | None:
+        """Say that the job's script waits, as long as this process keeps the lock.
+
+        Returns the lock's file descriptor, or None if another process of the script has the lock.
+        """
+        return file_lock.take(self._idle)
+
+    def is_idle(self) -> bool:
+        """Whether the job's script waits for another run."""
+        return file_lock.is_taken(self._idle)

@@ -3,7 +3,7 @@
 No daemon runs. A queue is a folder beside the jobs. It has a file ``waiting-<time>-<job>`` for
 each waiting job, and a file ``running-<job>`` for each job that was started. A lock says whether a
 job's agent is alive (:meth:`JobFolder.has_agent`). An agent that ends starts the next job, and so
-do the submitter's commands.
+do the submitter's commands. A job whose script waits for another run does not count.
 """
 
 from __future__ import annotations
@@ -92,10 +92,11 @@ class Queue(NoQueue):
     def _room(self) -> float:
         running = 0
         for note in self._folder.glob("running-*"):
-            if JobFolder(note.name.partition("-")[2], self._jobs).has_agent():
-                running += 1
-            else:
+            folder = JobFolder(note.name.partition("-")[2], self._jobs)
+            if not folder.has_agent():
                 note.unlink()
+            elif not folder.is_idle():
+                running += 1
         return float("inf") if self._max_runs is None else self._max_runs - running
 
     def _advance(self) -> None:

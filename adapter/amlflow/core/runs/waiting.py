@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TextIO
 
 from amlflow.core.runs.details import RunDetails
 from amlflow.exceptions import ActivityFailedException, ExperimentExecutionException
 from amlflow.jobs.run_notes import is_launched
-from amlflow.spec import FINAL, Status
+from amlflow.spec import FINAL, JOB, Status
 from amlflow.terminal_texts import LogOutput
 from amlflow.tracker_notes import parse_environment
 
@@ -31,6 +33,8 @@ class RunWaiting(RunDetails):
     ) -> dict[str, Any]:
         """Wait until the run has ended. Returns :meth:`get_details`.
 
+        In a submitted script, another run may take the script's place in the queue meanwhile.
+
         Args:
             show_output: Print the run's log as it grows, and a summary.
             wait_post_processing: Accepted, as in v1, and not used: nothing follows a final status.
@@ -40,7 +44,8 @@ class RunWaiting(RunDetails):
             ActivityFailedException: the run failed. The message contains its error as JSON.
             ExperimentExecutionException: Ctrl-C interrupted the waiting. The run goes on.
         """
-        self._wait(sys.stdout if show_output else None, self._status_when_tended)
+        with _giving_up_place():
+            self._wait(sys.stdout if show_output else None, self._status_when_tended)
         details = self.get_details()
         if self._record.status == Status.FAILED and raise_on_error:
             error = details.get("error", {"error": {"code": "UserError", "message": "unknown"}})
@@ -125,6 +130,14 @@ class StreamedLog:
             if self.output is None or self.output[0] is not output:
                 self.output = output, LogOutput(output)
             self.output[1].write(text)
+
+
+def _giving_up_place() -> AbstractContextManager[None]:
+    if JOB not in os.environ:
+        return nullcontext()
+    from amlflow.jobs.idle_script import give_up_place  # only submitted scripts need it
+
+    return give_up_place()
 
 
 def watch_run(run: RunWaiting, output: TextIO | None) -> None:
