@@ -73,13 +73,13 @@ class Creation:
                     f"{shorten(draft.run_id)!r} cannot be the id of a run: an id has 1 to 256 "
                     "letters, digits, '_', '-' and '.'."
                 )
-        prepared = [self._prepare(draft) for draft in drafts]
+        prepared = [self._prepare(draft, is_list=len(drafts) > 1) for draft in drafts]
         with self._store.at_once():
             return self._create_all(prepared)
 
-    def _prepare(self, draft: RunDraft) -> Prepared:
+    def _prepare(self, draft: RunDraft, is_list: bool) -> Prepared:
         tags, params = dict(_draft_tags(draft)), to_params(draft.properties)
-        if not self._store.is_atomic:  # otherwise all is stored together
+        if is_list and not self._store.is_atomic:  # otherwise all is stored together
             for key in FIRST_PROPERTIES & draft.properties.keys():
                 tags[f"{FIRST}{key}"] = params.pop(f"{PROPERTY}{key}")
         return draft, tags, params

@@ -20,10 +20,12 @@ PARAM_LIMIT = 6000
 PROPERTY = "property."
 """The prefix of the params that are properties."""
 FIRST = "mlflow.amlflow.property."
-"""The prefix of tags that are properties of a new run: MLflow's call that creates a run stores tags
-but no params, and another call for each run of a long list takes as long as its creation."""
+"""The prefix of tags that are properties of a run that is created with others: MLflow's call that
+creates a run stores tags but no params, and another call for each run of a long list takes as long
+as its creation."""
 FIRST_PROPERTIES = frozenset({"ContentSnapshotId", "_azureml.ComputeTargetType"})
-"""The properties that are such tags if the run was created with them. Otherwise they are params."""
+"""The properties that are such tags if a list of runs was created with them. Otherwise they are
+params."""
 SYSTEM = "mlflow.amlflow.system."
 """The prefix of the tags that are amlflow's notes."""
 ALIAS = "amlflow.id"

@@ -9,6 +9,7 @@ them (coverage.py says which), and first those that have caught others in the le
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import io
 import json
 import os
@@ -231,6 +232,8 @@ def _fork(run: Callable[[], dict[str, Any]]) -> tuple[int, IO[str]]:
         os.setpgid(0, 0)
         with contextlib.suppress(BaseException):
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            # A test that hangs is ended, and says where it was.
+            faulthandler.register(signal.SIGALRM, file=file, chain=True)
             signal.alarm(TIMEOUT_S)
             try:
                 answer = run()
@@ -255,6 +258,6 @@ def _read(child: int, file: IO[str]) -> dict[str, Any]:
         text = file.read()
     if os.WIFSIGNALED(status):
         name = signal.Signals(os.WTERMSIG(status)).name
-        return asdict(Outcome(f"(ended by {name})", "call", reason=f"ended by {name}"))
+        return asdict(Outcome(f"(ended by {name})", "call", reason=f"ended by {name}: {text}"))
     answer: dict[str, Any] = json.loads(text)
     return answer

@@ -1,4 +1,4 @@
-"""The properties with which amlflow makes a run, and which MLflow keeps as tags or as params."""
+"""The properties with which amlflow makes the runs of a list. MLflow has them as tags or params."""
 
 from __future__ import annotations
 
@@ -33,8 +33,10 @@ def experiment(any_store: str, folder: Path) -> Experiment:
 
 def new_run(experiment: Experiment, digest: str | None) -> RunRecord:
     properties = {"other": "x", **({} if digest is None else {SNAPSHOT: digest})}
-    draft = draft_run(experiment, properties=properties, status=Status.QUEUED)
-    [record] = experiment._tracker.create_runs([draft])
+    other = Experiment(experiment.workspace, f"{experiment.name}-2")  # a list has several runs
+    drafts = [draft_run(each, properties=properties, status=Status.QUEUED)
+              for each in (experiment, other)]  # fmt: skip
+    record, _ = experiment._tracker.create_runs(drafts)
     assert (record.status, record.properties) == (Status.QUEUED, properties)
     return record
 

@@ -27,7 +27,7 @@ from amlflow_mlflow.entities import RunInfo
 from amlflow_mlflow.rest.connection import Connection
 from amlflow_mlflow.rest.server_store import ServerStore
 from amlflow_mlflow.run_keeper import DatabaseKeeper
-from amlflow_mlflow.sqlite import revisions, rows
+from amlflow_mlflow.sqlite import experiments, revisions, rows
 from amlflow_mlflow.sqlite.database import Database
 from amlflow_mlflow.sqlite.store import SqliteStore, open_sqlite
 from amlflow_mlflow.tracker import MlflowTracker
@@ -216,3 +216,12 @@ def test_what_mlflow_noted_of_traces_is_deleted_by_mlflow(store: str) -> None:
     own.delete_run(run_id)
     assert own.get_run(run_id).info.lifecycle_stage == "deleted"
     assert own.select("SELECT count(*) FROM assessments", {}) == [(0,)]
+
+
+def test_of_experiments_made_at_once_the_newest_is_listed_first(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(experiments, "now_ms", lambda: 1_700_000_000_000)
+    tracker = MlflowTracker(store)
+    made = [tracker.ensure_experiment(name).id for name in "abc"]
+    assert [each.id for each in tracker.list_experiments() if each.id in made] == made[::-1]

@@ -74,7 +74,7 @@ class SqliteExperiments:
     def search_experiments(self, size: int, token: str | None) -> Page[Experiment]:
         offset = to_offset(token)
         rest = (
-            "WHERE typeof(name) = 'text' ORDER BY creation_time DESC, experiment_id ASC"
+            "WHERE typeof(name) = 'text' ORDER BY creation_time DESC, experiment_id DESC"
             " LIMIT ? OFFSET ?"
         )
         with self.db.read() as connection:
