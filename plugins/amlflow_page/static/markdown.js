@@ -1,5 +1,6 @@
 // Shows descriptions in Markdown. Anybody may have written them, so everything that runs or loads something is removed.
 
+import { fileContent, namesWorkspace } from "./api.js";
 import { h } from "./dom.js";
 import { OURS, readRoute } from "./run_route.js";
 import DOMPurify from "./vendor/dompurify.js";
@@ -36,8 +37,9 @@ export function findPictures(element, runId) {
   for (const picture of element.querySelectorAll("img")) {
     const address = picture.getAttribute("src") ?? "";
     const route = readRoute(address);
-    if (route) picture.src = fileAddress(route.id, route.query.get("file") ?? "");
-    else if (address && !ABSOLUTE.test(address) && runId !== null) picture.src = fileAddress(runId, decoded(address));
+    if (route) setPicture(picture, fileAddress(route.id, route.query.get("file") ?? ""));
+    else if (address && !ABSOLUTE.test(address) && runId !== null)
+      setPicture(picture, fileAddress(runId, decoded(address)));
     else if (address && !ABSOLUTE.test(address)) {
       picture.replaceWith(picture.alt); // it names a file, but not a run
       continue;
@@ -72,6 +74,22 @@ function wordsOf(token) {
       return " ";
     default:
       return token.tokens ? token.tokens.map(wordsOf).join("") : (token.text ?? "");
+  }
+}
+
+// Shows a run's file in a picture. In a workspace, the page reads the file itself, since the browser's request would not
+// name the workspace.
+export async function setPicture(picture, address) {
+  if (!namesWorkspace()) {
+    picture.src = address;
+    return;
+  }
+  picture.removeAttribute("src");
+  try {
+    picture.src = URL.createObjectURL(await fileContent(address));
+    picture.addEventListener("load", () => URL.revokeObjectURL(picture.src), { once: true });
+  } catch (failure) {
+    picture.title = failure.message;
   }
 }
 

@@ -4,7 +4,7 @@ import { fileContent, get } from "./api.js";
 import { h } from "./dom.js";
 import { downloadLink } from "./download_link.js";
 import { size } from "./format.js";
-import { fileAddress, markdown } from "./markdown.js";
+import { fileAddress, markdown, setPicture } from "./markdown.js";
 
 const PICTURES = /\.(png|jpe?g|gif|webp|bmp|svg)$/i;
 const TEXTS = /\.(txt|log|json|ya?ml|py|md|csv|tsv|toml|cfg|ini|sh|html?|xml|js|ts|r|sql|ipynb)$/i;
@@ -67,8 +67,11 @@ export class RunFiles {
       content,
     );
     this.showing = file.name;
-    if (PICTURES.test(file.name)) content.append(h("img", { src: address, alt: file.name }));
-    else if (TEXTS.test(file.name)) await this.showText(content, file, address);
+    if (PICTURES.test(file.name)) {
+      const picture = h("img", { alt: file.name });
+      content.append(picture);
+      await setPicture(picture, address);
+    } else if (TEXTS.test(file.name)) await this.showText(content, file, address);
     else content.append(h("p", { class: "amlflow-hint" }, "This kind of file is not shown here; download it."));
   }
 

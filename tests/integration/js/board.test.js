@@ -143,6 +143,26 @@ test("a picture is a run's file, by the file's address or in the run's own descr
   assert.equal(shown("outputs/a.png", null), "before the loss");
 });
 
+test("in a workspace, the page reads the pictures of runs itself", async (t) => {
+  const { requests, close } = await serve(() => ({ headers: {}, content: "one" }));
+  const { createObjectURL } = URL;
+  URL.createObjectURL = () => "blob:a";
+  localStorage.setItem("mlflow.activeWorkspace", '"red"');
+  t.after(() => {
+    close();
+    localStorage.clear();
+    Object.assign(URL, { createObjectURL });
+  });
+  const element = document.createElement("div");
+  element.innerHTML = '<img src="outputs/a.png"><img src="https://example.com/a.png">';
+  findPictures(element, "a");
+  const [own, other] = element.children;
+  while (!own.hasAttribute("src")) await new Promise((next) => setImmediate(next));
+  assert.deepEqual([own.src, other.src], ["blob:a", "https://example.com/a.png"]);
+  const asked = requests.map(({ url, headers }) => [url, headers["x-mlflow-workspace"]]);
+  assert.deepEqual(asked, [["/get-artifact?path=outputs%2Fa.png&run_uuid=a", "red"]]);
+});
+
 // Returns notes of the view "a" in which "two" was typed, and `type(text)`.
 function typing(save) {
   const notes = new Notes(save);
