@@ -134,7 +134,7 @@ def test_amlflows_and_slurms_processes_of_a_job_are_killed(
     if is_put_back:
         until(lambda: run.get_status() == "Queued", 120)
         start_again(run)
-        assert wait_for_end(run, 120) == "Completed"
+        assert wait_for_end(run, 120) == "Completed", error_of(run)
         assert "attempt 2" in log_of(run)
     else:
         assert wait_for_end(run, 120) == "Failed"

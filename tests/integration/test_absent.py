@@ -97,6 +97,7 @@ print(json.dumps(said))
         "azureml.train",
         "azureml.train.automl",
         "azureml.train.hyperdrive",
+        "azureml.core.compute.amlcompute",
     ]
     for name, (message, missing) in said.items():
         assert SENTENCE.fullmatch(message), message

@@ -138,7 +138,13 @@ def test_what_a_job_that_waits_needs_is_kept(
     assert wait_for_end(between) == "Completed"
     [child] = parent.get_children()
     assert wait_for_end(child) == "Completed", child.get_details()["error"]
-    until(lambda: len(amlflow("prune", "--older-than", "0")[1]) == 2)
+    removed = []
+
+    def prune() -> bool:
+        removed.extend(amlflow("prune", "--older-than", "0")[1])
+        return len(removed) == 2
+
+    until(prune)  # each of the two when nothing uses it any more
 
 
 WRONG = [

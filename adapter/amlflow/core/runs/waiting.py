@@ -88,7 +88,7 @@ class RunWaiting(RunDetails):
             status = ask()
             ended = status in FINAL
             if output is not None and is_launched(self._record):
-                if len(logs) > 1 and status not in _BEFORE_SCRIPT:
+                if len(logs) > 1 and status not in _WITH_BUILD_LOG:
                     logs.pop(0).write(output, last=True)
                 for log in logs if ended else logs[:1]:
                     log.write(output, ended)
@@ -99,8 +99,16 @@ class RunWaiting(RunDetails):
             pause = min(pause * 1.5, 1)
 
 
-_BEFORE_SCRIPT = (Status.NOT_STARTED, Status.QUEUED, Status.PREPARING, Status.NOT_RESPONDING)
-"""While the run has one of these statuses, its environment is being made."""
+_WITH_BUILD_LOG = (
+    Status.NOT_STARTED,
+    Status.QUEUED,
+    Status.PREPARING,
+    Status.NOT_RESPONDING,
+    Status.CANCEL_REQUESTED,
+    Status.FINALIZING,
+)
+"""While the run has one of these statuses, its environment may be being made, or the log of that may
+not be in the tracker yet."""
 
 
 @dataclass(slots=True)
