@@ -107,8 +107,8 @@ _WITH_BUILD_LOG = (
     Status.CANCEL_REQUESTED,
     Status.FINALIZING,
 )
-"""While the run has one of these statuses, its environment may be being made, or the log of that may
-not be in the tracker yet."""
+"""While the run has one of these statuses, its environment may still be made, or the log of that is
+perhaps not in the tracker yet."""
 
 
 @dataclass(slots=True)
