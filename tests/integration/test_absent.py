@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from amlflow.core.absent.members import MEMBERS
-from amlflow.core.absent.names import MODULES
+from amlflow.core.absent.names import ABSENT, MODULES
 from amlflow.core.experiment import Experiment
 from amlflow.core.runs.run import Run
 from amlflow.core.workspace import Workspace
@@ -114,6 +114,12 @@ print(json.dumps(said))
 def test_the_reason_comes_by_every_way_of_importing(folder: Path, code: str) -> None:
     code = f"try:\n    {code.replace('; ', chr(10) + '    ')}\nexcept ImportError as e: print(e)"
     assert SENTENCE.fullmatch(python(code, folder))
+
+
+@pytest.mark.parametrize(("module", "name"), [(m, n) for m, names in ABSENT.items() for n in names])
+def test_a_name_that_is_absent_says_why(module: str, name: str) -> None:
+    with pytest.raises(ImportError, match=f"amlflow has no {module}.{name}: "):
+        exec(f"from {module} import {name}")
 
 
 def test_who_asks_whether_a_module_is_there_is_told_no(folder: Path) -> None:

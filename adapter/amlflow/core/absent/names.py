@@ -30,6 +30,16 @@ _R = "R is not run as a script; a command can be Rscript"
 _CHARTS = "MLflow's page has the charts: run.get_portal_url()"
 
 _OF_CORE = {
+    **dict.fromkeys(
+        (
+            "attach_legacy_compute_target",
+            "is_compute_target_prepared",
+            "prepare_compute_target",
+            "remove_legacy_compute_target",
+        ),
+        CLUSTERS,
+    ),
+    "diagnostic_log": "the logger 'amlflow' of logging has amlflow's messages",
     "Keyvault": "amlflow has no key vault; read secrets from environment variables",
     "LinkedService": "linked services are Azure's; keep addresses in environment variables",
     "PrivateEndPoint": "a tracking server is protected by its own network",
@@ -48,9 +58,26 @@ _OF_ENVIRONMENT = {
     "RCranPackage": _R,
     "RGitHubPackage": _R,
     "RSection": _R,
+    "DatabricksSection": SPARK,
+    "SparkEnvironment": SPARK,
     "SparkPackage": SPARK,
 }
 _OF_RUNCONFIG = {
+    **dict.fromkeys(
+        (
+            "DatabricksCluster",
+            "DatabricksEnvironment",
+            "DatabricksSection",
+            "EggLibrary",
+            "JarLibrary",
+            "MavenLibrary",
+            "PyPiLibrary",
+            "RCranLibrary",
+            "SparkEnvironment",
+        ),
+        SPARK,
+    ),
+    "AbstractComputeTarget": "ComputeTarget(workspace, name) opens a compute target",
     "ApplicationEndpointConfiguration": "amlflow starts no services beside a script",
     "AzureContainerRegistry": "ContainerRegistry names the registry of an image",
     "DataPath": _PLACES,
@@ -77,10 +104,22 @@ _OF_OUTPUTS = {
 ABSENT = {
     "azureml.core": _OF_CORE,
     "azureml.core.image": {"UnknownImage": SERVING},
+    "azureml.core.compute_target": {"LocalTarget": "compute_target='local' names this machine"},
+    "azureml.core.container_registry": {
+        "RegistryIdentity": "a ContainerRegistry has an address, a user name and a password",
+    },
+    "azureml.core.experiment": {
+        "ViewType": "Experiment.list() takes its view_type as a text, such as 'ActiveOnly'"
+    },
     "azureml.core.model": {"ModelPackage": SERVING},
     "azureml.core.webservice": {"UnknownWebservice": SERVING},
     "azureml.core.environment": _OF_ENVIRONMENT,
+    "azureml.core.run": {
+        "InputDatasets": "run.input_datasets has the inputs of a run by name",
+        "OutputDatasets": "run.output_datasets has the folders of the outputs by name",
+    },
     "azureml.core.authentication": {
+        "AccessToken": "TokenAuthentication(get_token_for_audience) takes a token",
         "AzureMLTokenAuthentication": "TokenAuthentication(get_token_for_audience) takes a token",
     },
     "azureml.core.runconfig": _OF_RUNCONFIG,
