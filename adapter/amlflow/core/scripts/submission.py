@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
 from amlflow import file_lock
-from amlflow.core.project.tracking_uri import local_folders
 from amlflow.core.scripts.distribution import warn_of_one_machine
 from amlflow.core.scripts.environment_needs import warn_of_image
 from amlflow.core.scripts.prepared_script import (
@@ -78,25 +77,12 @@ def submit(
         warn_of_one_machine(job.distribution, job.target)
         start = StartHere(job)
         script = dataclasses.replace(script, job=job)
-    # Threads save time while a server or a cluster answers. A tracker in a folder of this machine
-    # takes processor time, and threads would only add to it.
-    is_local = script.cluster is None and bool(local_folders(job.tracking_uri))
-    with AtOnce() if is_local else ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(2) as pool:
         checking = pool.submit(start.check)  # first, since nothing else may be done before its end
         with make_folder(folder) as lock:
             return _launch(
                 script, experiment, tags, parent, snapshot_id, folder, lock, start, pool, checking
             )
-
-
-class AtOnce(Executor):
-    """An executor without threads: it makes each call when it gets it."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Make the call, and return its result. An error of the call is raised here."""
-        future: Future[Any] = Future()
-        future.set_result(fn(*args, **kwargs))
-        return future
 
 
 @contextlib.contextmanager
@@ -140,7 +126,7 @@ def _launch(
     folder: JobFolder,
     lock: contextlib.ExitStack,
     start: Start,
-    pool: Executor,
+    pool: ThreadPoolExecutor,
     checking: Future[None],
 ) -> RunRecord:
     tracker, job = tracker_of(experiment), script.job
