@@ -7,11 +7,9 @@ in this way.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 LOCK_PROBE_S = 0.05
@@ -29,12 +27,6 @@ if sys.platform == "win32":
         os.lseek(handle, 0, os.SEEK_SET)
         msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)
 
-    def _wait(handle: int) -> None:
-        while True:
-            with contextlib.suppress(PermissionError):
-                return _lock(handle)
-            time.sleep(LOCK_PROBE_S)
-
     def _probe(handle: int) -> None:
         # Windows has only exclusive locks. So one of two probes at the same time has to wait.
         _take(handle)
@@ -49,9 +41,6 @@ else:
 
     def _unlock(handle: int) -> None:
         fcntl.flock(handle, fcntl.LOCK_UN)
-
-    def _wait(handle: int) -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX)
 
     def _probe(handle: int) -> None:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -93,20 +82,6 @@ def _take(handle: int) -> None:
             time.sleep(0.001)
         else:
             return
-
-
-@contextlib.contextmanager
-def hold(path: Path) -> Iterator[None]:
-    """Wait for a lock, and hold it during a ``with`` block. The file is never removed."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        _wait(handle)
-        try:
-            yield
-        finally:
-            _unlock(handle)
-    finally:
-        os.close(handle)
 
 
 def is_taken(path: Path) -> bool:

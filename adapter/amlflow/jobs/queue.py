@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from amlflow import file_lock
 from amlflow.exceptions import UserErrorException
 from amlflow.jobs.finding import NAME, fault_of
 from amlflow.jobs.job import JobFolder, Target, jobs_folder
@@ -56,7 +55,9 @@ class Queue(NoQueue):
                 f"The queue's folder {str(self._folder)!r} is not used: {fault}. Remove it, or set "
                 "AMLFLOW_JOBS to another folder. Queues are beside it."
             )
-        with file_lock.hold(self._folder / "lock"):
+        from filelock import FileLock  # only needed when a job is submitted or ends
+
+        with FileLock(self._folder / "lock"):
             yield
 
     def is_full(self) -> bool:
