@@ -38,10 +38,10 @@ def failure_of(
         return EnvironmentBuildException(f"The environment could not be made: {hashes}.")
     if is_away(output):
         address = address_of(output)
+        host = f"the index {address}" if address else "a host"
         return EnvironmentBuildException(
-            f"The environment could not be made: {f'the index {address}' if address else 'a host'} "
-            "does not answer, "
-            "and uv's cache does not have all packages. Check the network and the index."
+            f"The environment could not be made: {host} does not answer, and uv's cache does not "
+            "have all packages. Check the network and the index."
         )
     reason, package = reason_of(output), find_failed_build(output)
     if package is not None:

@@ -200,7 +200,7 @@ class ClusterAgent(Agent):
             cluster = open_cluster(target.kind, target.settings)
             return cluster.look([self._job.name], now=True)[self._job.name] if cluster else None
         except AzureMLException as failure:
-            logger.warning("The cluster does not say why the job ends: %s", failure.message)
+            logger.warning("The cluster does not say whether it ends the job: %s", failure.message)
             return None
 
     def _unpack(self) -> None:
