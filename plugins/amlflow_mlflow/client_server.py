@@ -60,8 +60,8 @@ def serve_client(uri: str, packages: Path, environ: Mapping[str, str]) -> Client
     this one accepts them.
 
     Raises:
-        UserErrorException: it needs one, and MLflow's server is not installed here, or MLflow's
-            file with credentials is damaged.
+        UserErrorException: it needs one, and MLflow's server is not installed here, MLflow's file
+            with credentials is damaged, or ``~/.netrc`` has an entry without a password.
         OSError: this machine has no free port.
     """
     if not (packages / "mlflow").is_dir():

@@ -207,28 +207,39 @@ def _authorization(uri: str) -> str | None:
     token = os.environ.get("MLFLOW_TRACKING_TOKEN")
     if token:
         return f"Bearer {_check_header('MLFLOW_TRACKING_TOKEN', token)}"
-    return _netrc_authorization(parts.hostname or "", os.environ)
+    entry = _netrc_entry(parts.hostname or "", os.environ)
+    return None if entry is None else _basic(entry[0], entry[2] or "")
 
 
 def possible_authorizations(host: str, environ: Mapping[str, str]) -> list[str]:
     """Return the headers that one or another version of MLflow's client sends to a host.
 
-    Some versions read ``~/.mlflow/credentials``, and some prefer ``~/.netrc``.
+    Some versions read ``~/.mlflow/credentials``, and some prefer ``~/.netrc``. Raises
+    UserErrorException for an entry there without a password: who knows the user name knows the
+    header.
     """
-    found = [_netrc_authorization(host, environ)]
+    found = []
+    if entry := _netrc_entry(host, environ):
+        login, _, secret = entry
+        if not secret:
+            raise UserErrorException(
+                f"The entry in {_netrc_file(environ)} that MLflow's client uses for {host} has no "
+                "password, so other users of this machine could send the same; add a password, or "
+                "remove the entry."
+            )
+        found.append(_basic(login, secret))
     for user, password in (_pair_in(environ), _pair(environ)):
         if user and password:
             found.append(_basic(user, password))
     if token := environ.get("MLFLOW_TRACKING_TOKEN"):
         found.append(f"Bearer {token}")
-    return list(filter(None, found))
+    return found
 
 
-def _netrc_authorization(host: str, environ: Mapping[str, str]) -> str | None:
+def _netrc_entry(host: str, environ: Mapping[str, str]) -> tuple[str, str, str | None] | None:
+    """Return the user name, account and password for a host, or None."""
     with contextlib.suppress(OSError, netrc.NetrcParseError):
-        entry = netrc.netrc(_netrc_file(environ)).authenticators(host)
-        if entry is not None:
-            return _basic(entry[0], entry[2] or "")
+        return netrc.netrc(_netrc_file(environ)).authenticators(host)
     return None
 
 

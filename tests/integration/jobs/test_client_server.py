@@ -153,13 +153,29 @@ def test_a_damaged_file_with_credentials_is_a_warning(
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / ".mlflow").mkdir()
     (tmp_path / ".mlflow" / "credentials").write_text("no section")
-    job: Any = SimpleNamespace(tracking_uri=sqlite_uri)
-    work: Any = SimpleNamespace(environment={})
-    packages = write_packages(tmp_path, ("a1", "None"))
+    assert ".mlflow/credentials" in warning_of(sqlite_uri, tmp_path, {})
+
+
+@pytest.mark.parametrize("machine", ["machine 127.0.0.1", "default"])
+def test_an_entry_of_netrc_without_a_password_does_not_open_the_database_to_other_users(
+    sqlite_uri: str, tmp_path: Path, machine: str
+) -> None:
+    file = tmp_path / "netrc"
+    file.write_text(f"{machine} login me\n")
+    file.chmod(0o600)
+    warning = warning_of(sqlite_uri, tmp_path, {"NETRC": str(file)})
+    assert f"{file} that MLflow's client uses for 127.0.0.1 has no password" in warning
+
+
+def warning_of(uri: str, folder: Path, environ: dict[str, str]) -> str:
+    """Return why a script's MLflow is not served."""
+    job: Any = SimpleNamespace(tracking_uri=uri)
+    work: Any = SimpleNamespace(environment=environ)
+    packages = write_packages(folder, ("a1", "None"))
     with contextlib.ExitStack() as stack:
         served, [warning] = script_environment._serve_client(job, work, packages, stack)
     assert served is work
-    assert ".mlflow/credentials" in warning
+    return warning
 
 
 def serving() -> psutil.Process | None:
