@@ -222,7 +222,7 @@ def _read(path: Path, text: str, depth: int) -> list[str]:
             raise EnvironmentBuildException(
                 f"The requirements file {str(path)!r} has more than {MAX_FILE} bytes."
             )
-        return decode_text(path.read_bytes()).splitlines()
+        return decode_file(path.read_bytes()).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not a text file"
         raise EnvironmentBuildException(
@@ -230,7 +230,7 @@ def _read(path: Path, text: str, depth: int) -> list[str]:
         ) from error
 
 
-def decode_text(content: bytes) -> str:
+def decode_file(content: bytes) -> str:
     """Decode a file that a user or Windows has written: UTF-8, or UTF-16 with its mark.
 
     ``pip freeze > requirements.txt`` writes UTF-16 in PowerShell. Raises UnicodeDecodeError.

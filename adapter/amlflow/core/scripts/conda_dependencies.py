@@ -318,10 +318,10 @@ def requirements_in(path: str | os.PathLike[str]) -> list[str]:
         UserErrorException: the file is not a text.
     """
     # Few scripts read such a file.
-    from amlflow.environments.requirement_lines import decode_text, join_lines
+    from amlflow.environments.requirement_lines import decode_file, join_lines
 
     try:
-        return list(join_lines(decode_text(Path(path).read_bytes()).splitlines()))
+        return list(join_lines(decode_file(Path(path).read_bytes()).splitlines()))
     except UnicodeDecodeError as error:
         raise UserErrorException(
             f"{str(path)!r} is not a text file in UTF-8: {error.reason} at byte {error.start}. "
@@ -332,7 +332,7 @@ def requirements_in(path: str | os.PathLike[str]) -> list[str]:
 def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
     import yaml  # takes long to import, and few scripts read or write such a file
 
-    from amlflow.environments.requirement_lines import decode_text  # as above
+    from amlflow.environments.requirement_lines import decode_file  # as above
 
     failure = UserErrorException(f"{str(path)!r} is not a conda environment file, which is YAML.")
     with open(path, "rb") as file:
@@ -342,7 +342,7 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
             f"{str(path)!r} is not a conda environment file: it has more than {MAX_FILE} bytes."
         )
     try:
-        content = yaml.safe_load(decode_text(content_bytes))
+        content = yaml.safe_load(decode_file(content_bytes))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise failure from error
     if not isinstance(content, dict):
