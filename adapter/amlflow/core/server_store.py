@@ -7,7 +7,6 @@ does not use :class:`amlflow.core.runs.run.Run`, which does both for its user's 
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amlflow.core.project.tracking_uri import absolute
@@ -26,7 +25,7 @@ class ServerStore:
     """The runs of one tracking store. Without a journal, a call has taken effect on return."""
 
     def __init__(self, uri: str) -> None:
-        self.uri = absolute(uri, Path.cwd())
+        self.uri = absolute(uri)
 
     @property
     def tracker(self) -> Layer:

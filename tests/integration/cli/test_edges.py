@@ -285,6 +285,20 @@ def test_progress_and_colours_on_a_terminal(run: Run, folder: Path, store: str) 
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows deletes no folder that a process is in")
+def test_a_server_and_an_absolute_path_need_no_working_folder(
+    cli: Any, server_uri: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "deleted").mkdir()
+    monkeypatch.chdir(folder / "deleted")
+    (folder / "deleted").rmdir()
+    for uri in (server_uri, f"sqlite:///{folder}/mlflow.db"):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        done = cli("run", "list", "--last", "1")
+        assert (done.code, done.err) == (0, "")
+    assert "The working folder was deleted" in cli("run", "list", "--path", "below").err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows deletes no folder that a process is in")
 @pytest.mark.parametrize(
     "words", ["run list", "folder attach -w w", "sync", "run download -r x -d y"]
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 from amlflow.core.arguments import check_experiment_name
 from amlflow.core.experiment import Experiment
 from amlflow.core.project.config_json import FILE, FOLDER, Config, find_config, write_config
+from amlflow.core.project.working_folder import working_folder
 from amlflow.core.store import DEFAULT_NAME, NO_SUBSCRIPTION
 from amlflow.core.workspace import Workspace, configured_workspace, remember_workspace
 from amlflow.exceptions import UserErrorException
@@ -79,18 +80,17 @@ def attach_folder(
 
     Raises:
         UserErrorException: the folder does not exist; or the experiment does not exist, and the
-        name
-            is not valid for a new one.
+            name is not valid for a new one.
     """
+    if not folder.is_absolute():
+        folder = working_folder() / folder
     if not folder.is_dir():
         raise PathNotFound(f"{str(folder)!r} is not a folder. Make the folder to attach first.")
     old_config = find_config(folder)
-    if old_config is not None and old_config.folder != folder.absolute():
-        old_config = dataclasses.replace(old_config, experiment_name=None, folder=folder.absolute())
+    if old_config is not None and old_config.folder != folder:
+        old_config = dataclasses.replace(old_config, experiment_name=None, folder=folder)
     if old_config is None or workspace_name not in (None, old_config.workspace_name):
-        old_config = Config(
-            NO_SUBSCRIPTION, DEFAULT_NAME, DEFAULT_NAME, None, None, folder.absolute()
-        )
+        old_config = Config(NO_SUBSCRIPTION, DEFAULT_NAME, DEFAULT_NAME, None, None, folder)
     config = dataclasses.replace(
         old_config,
         workspace_name=workspace_name or old_config.workspace_name,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from amlflow.core.project.working_folder import working_folder
+from amlflow.core.project.working_folder import find_working_folder, working_folder
 from amlflow.exceptions import UserErrorException
 from amlflow.local_paths import PathNotFound
 from amlflow.whole_files import write_json
@@ -41,13 +41,15 @@ def find_config(path: str | os.PathLike[str] | None, file_name: str | None = Non
     """Read the config at a path, or the nearest one in or above a folder; None without one.
 
     As in v1, ``.azureml``, then ``aml_config`` and then the folder itself are searched, in each
-    folder.
+    folder. If the working folder was deleted, there is none.
 
     Raises:
         UserErrorException: ``path`` does not exist, or the config is not valid.
     """
     start = Path(os.path.expanduser(path if path is not None else "."))
     if not start.is_absolute():
+        if start == Path() and find_working_folder() is None:
+            return None
         start = working_folder() / start
     if start.is_file():
         return _read(start)

@@ -12,7 +12,7 @@ from amlflow.core.console import warn_once
 from amlflow.core.project.config_json import find_config
 from amlflow.core.project.known_workspaces import find_known
 from amlflow.core.project.tracking_uri import EMBEDDED, embedded_uri, resolve_uri
-from amlflow.core.project.working_folder import working_folder
+from amlflow.core.project.working_folder import find_working_folder
 from amlflow.core.store import DEFAULT_NAME, NO_SUBSCRIPTION
 from amlflow.spec import redacted
 
@@ -39,7 +39,8 @@ def warn_of_new_database(path: str | os.PathLike[str], uri: str) -> None:
 
     So you see why no run is listed: the folder is wrong, or there are no runs yet.
     """
-    if uri == embedded_uri(working_folder()) and not Path(EMBEDDED).exists():
+    folder = find_working_folder()
+    if folder is not None and uri == embedded_uri(folder) and not (folder / EMBEDDED).exists():
         warn_once(
             f"No config.json at or above {Path(path).absolute()}: using the workspace "
             f"{DEFAULT_NAME!r} on {redacted(uri)}, a new database."

@@ -30,9 +30,9 @@ def resolve_uri(configured: str | None, folder: Path | None = None) -> str:
     """
     from_environment = os.environ.get(VARIABLE)
     if from_environment:
-        return absolute(tracker_behind(from_environment), working_folder())
+        return absolute(tracker_behind(from_environment))
     if configured:
-        return absolute(configured, folder or working_folder())
+        return absolute(configured, folder)
     return embedded_uri(folder or working_folder())
 
 
@@ -41,21 +41,22 @@ def embedded_uri(folder: Path) -> str:
     return absolute(f"sqlite:///{EMBEDDED}", folder)
 
 
-def absolute(uri: str, folder: Path) -> str:
+def absolute(uri: str, folder: Path | None = None) -> str:
     """Make a URI absolute: a relative path in it is below the folder.
 
-    A scheme without a path, such as ``trackio://``, is completed by its plugin.
+    The default for the folder is the working folder, which a URI without a relative path does not
+    need. A scheme without a path, such as ``trackio://``, is completed by its plugin.
     """
     scheme, separator, path = uri.partition(":///")
     if separator and scheme.partition("+")[0] == "sqlite":
         if not path or path == ":memory:" or Path(path).is_absolute():
             return uri
-        return f"{scheme}:///{(folder / path).absolute()}"
+        return f"{scheme}:///{((folder or working_folder()) / path).absolute()}"
     if re.fullmatch(r"[A-Za-z][A-Za-z0-9+.\-]+:/*", uri):
         return plugins.absolute_uri(uri)
     if re.match(r"[A-Za-z][A-Za-z0-9+.\-]+:", uri) or uri == "databricks":
         return uri
-    return (folder / uri).absolute().as_uri()
+    return ((folder or working_folder()) / uri).absolute().as_uri()
 
 
 def client_variables(uri: str) -> dict[str, str]:

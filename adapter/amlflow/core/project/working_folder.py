@@ -7,11 +7,17 @@ from pathlib import Path
 from amlflow.exceptions import UserErrorException
 
 
-def working_folder() -> Path:
-    """Return the working folder. Raises :class:`UserErrorException` if it was deleted."""
+def find_working_folder() -> Path | None:
+    """Return the working folder. None if it was deleted."""
     try:
         return Path.cwd()
     except FileNotFoundError:
-        raise UserErrorException(
-            "The working folder was deleted. Change to a folder that exists."
-        ) from None
+        return None
+
+
+def working_folder() -> Path:
+    """Return the working folder. Raises :class:`UserErrorException` if it was deleted."""
+    folder = find_working_folder()
+    if folder is None:
+        raise UserErrorException("The working folder was deleted. Change to a folder that exists.")
+    return folder
