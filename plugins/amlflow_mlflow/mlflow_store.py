@@ -43,7 +43,7 @@ from amlflow_mlflow.entities import (
 from amlflow_mlflow.errors import BUSY, BUSY_TIMEOUT_S, SAME_POINT, says, translate_errors
 from amlflow_mlflow.local_artifacts import open_folder
 from amlflow_mlflow.mlflow_registry import MlflowRegistry
-from amlflow_mlflow.opening import open_database
+from amlflow_mlflow.opening import open_database, without_forks
 from amlflow_mlflow.store import ArtifactStore
 from amlflow_mlflow.typed_columns import (
     type_experiment,
@@ -103,7 +103,7 @@ class MlflowStore:
         self, call: Callable[[], Result], missing: AzureMLException | None = None
     ) -> Result:
         """Make a call to MLflow's store, again and again while a lock is in the way."""
-        with translate_errors(self.uri, missing), self._room:
+        with translate_errors(self.uri, missing), self._room, without_forks(self.uri):
             return tenacity.Retrying(
                 retry=tenacity.retry_if_exception(_is_in_the_way),
                 wait=tenacity.wait_random_exponential(multiplier=0.02, max=1),

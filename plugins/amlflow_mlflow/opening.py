@@ -7,11 +7,13 @@ import logging
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import amlflow_mlflow_private as private
 import tenacity
 from amlflow.exceptions import AzureMLException
+from amlflow.fork_safety import call_before_forks, delay_forks
 from amlflow.spec import is_tried_once
 from amlflow.tracker_data import decode_text
 
@@ -55,7 +57,7 @@ def open_database(uri: str) -> Any:
 def _open(uri: str) -> Any:
     if is_database(uri):
         _make_tables(probe_database(uri))
-    with _without_migration_log(), translate_errors(uri):
+    with _without_migration_log(), translate_errors(uri), without_forks(uri):
         store = private.get_store(uri, _artifact_root(uri))
     note_engine(store)
     if hasattr(store, "engine") and store.engine.dialect.name == "sqlite":
@@ -97,12 +99,25 @@ def note_engine(store: Any) -> None:
         _engines.add(store.engine)
 
 
+def without_forks(uri: str) -> AbstractContextManager[None]:
+    """Begin a block that uses a database. If it is a SQLite file, a fork waits for the end."""
+    return delay_forks() if uri.startswith(SQLITE) else nullcontext()
+
+
+def _close_sqlite() -> None:
+    """Close the connections to SQLite files that no thread uses, before a fork."""
+    for engine in _engines:
+        if engine.dialect.name == "sqlite":
+            engine.dispose()
+
+
 def _leave_connections() -> None:
     """Leave the connections to the parent, in a forked process."""
     for engine in _engines:
         engine.dispose(close=False)
 
 
+call_before_forks(_close_sqlite)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_leave_connections)
 

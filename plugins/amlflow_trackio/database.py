@@ -8,6 +8,7 @@ for amlflow, and in trackio's own form for its page.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sqlite3
 import tempfile
@@ -16,7 +17,9 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from amlflow.fork_safety import delay_forks
 from amlflow.spec import Refused, Unsupported
+from amlflow.sqlite_connections import Connection, ThreadConnections
 from amlflow.tracker_data import decode_text
 
 from amlflow_trackio.errors import translate_errors
@@ -103,7 +106,7 @@ class Database:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._path = folder / OWN / "runs.sqlite"
-        self._local = threading.local()
+        self._connections = ThreadConnections(functools.partial(_connect, self._path))
         self._writing = threading.Lock()
         with self.errors():
             try:
@@ -124,7 +127,10 @@ class Database:
         """
         with tempfile.TemporaryDirectory(dir=self._path.parent) as staging:
             new = Path(staging) / self._path.name
-            with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as connection:
+            with (
+                delay_forks(),
+                contextlib.closing(sqlite3.connect(new, isolation_level=None)) as connection,
+            ):
                 connection.execute("PRAGMA journal_mode = WAL")  # readers do not wait for writers
                 connection.execute("BEGIN")
                 _lay_out(connection)
@@ -145,22 +151,6 @@ class Database:
                 if _version(connection) == 0:
                     _lay_out(connection)
 
-    def _connection(self, project: Path | None) -> sqlite3.Connection:
-        """Return this thread's connection, with a project's database attached."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(self._path, timeout=PATIENCE, isolation_level=None)
-            connection.text_factory = decode_text
-            connection.execute("PRAGMA foreign_keys = ON")
-            self._local.connection, self._local.project = connection, None
-        if project is not None and self._local.project != project:
-            if self._local.project is not None:
-                connection.execute("DETACH project")
-                self._local.project = None
-            connection.execute("ATTACH ? AS project", (str(project),))
-            self._local.project = project
-        return connection
-
     @contextlib.contextmanager
     def reading(self, project: Path | None = None) -> Iterator[sqlite3.Connection]:
         """Begin a transaction for reading. All its statements see the same state."""
@@ -179,19 +169,41 @@ class Database:
 
     @contextlib.contextmanager
     def _transaction(self, begin: str, project: Path | None) -> Iterator[sqlite3.Connection]:
-        connection = self._connection(project)
-        connection.execute(begin)
-        try:
-            yield connection
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+        with self._connections.use() as connection:
+            if project is not None:
+                _attach(connection, str(project))
+            connection.execute(begin)
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
 
     def errors(self) -> AbstractContextManager[None]:
         """Turn SQLite's errors into errors of the contract."""
         return translate_errors(self._path)
+
+
+def _connect(path: Path) -> Connection:
+    connection = sqlite3.connect(
+        path, timeout=PATIENCE, isolation_level=None, factory=Connection, check_same_thread=False
+    )
+    connection.text_factory = decode_text
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def _attach(connection: Connection, project: str) -> None:
+    """Attach a project's database, unless it is attached already."""
+    if connection.attached == project:
+        return
+    if connection.attached is not None:
+        connection.execute("DETACH project")
+        connection.attached = None
+    connection.execute("ATTACH ? AS project", (project,))
+    connection.attached = project
 
 
 def _version(connection: sqlite3.Connection) -> int:

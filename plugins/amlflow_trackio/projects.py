@@ -21,6 +21,7 @@ import tempfile
 from pathlib import Path
 from urllib.parse import quote
 
+from amlflow.fork_safety import delay_forks
 from amlflow.spec import Unsupported
 from amlflow.tracker_data import leave_out
 
@@ -135,7 +136,10 @@ class Projects:
         with translate_errors(path):
             if not _is_known(path):
                 return True  # trackio has made the file, and is about to make its tables
-            with contextlib.closing(sqlite3.connect(path, timeout=PATIENCE)) as connection:
+            with (
+                delay_forks(),
+                contextlib.closing(sqlite3.connect(path, timeout=PATIENCE)) as connection,
+            ):
                 return connection.execute("SELECT 1 FROM metrics LIMIT 1").fetchone() is None
 
     def _make(self, path: Path) -> None:
@@ -192,7 +196,10 @@ def _is_known(path: Path) -> bool:
     # Read-only, so that no file is made if another process has just removed it.
     uri = f"file:///{quote(path.absolute().as_posix().lstrip('/'))}?mode=ro"
     try:
-        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=PATIENCE)) as connection:
+        with (
+            delay_forks(),
+            contextlib.closing(sqlite3.connect(uri, uri=True, timeout=PATIENCE)) as connection,
+        ):
             return all(
                 columns <= {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
                 for table, columns in NEEDED.items()

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import functools
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import amlflow_mlflow_private as private
+from amlflow.fork_safety import delay_forks
 from amlflow.spec import is_tried_once
+from amlflow.sqlite_connections import Connection, ThreadConnections
 from amlflow.tracker_data import decode_text
 
 from amlflow_mlflow import workspaces
@@ -28,13 +31,6 @@ from amlflow_mlflow.schemes import SQLITE, sqlite_path
 from amlflow_mlflow.sqlite import revisions
 
 Values = Sequence[Any] | Mapping[str, Any]
-
-
-class _Connections(threading.local):
-    """A thread's connections, by process. A forked child must not close those of its parent."""
-
-    def __init__(self) -> None:
-        self.by_process: dict[int, sqlite3.Connection] = {}
 
 
 class _Open(threading.local):
@@ -54,30 +50,10 @@ class Database:
     def __init__(self, uri: str, *, keeps_connections: bool = True) -> None:
         self.uri = uri
         self.path = sqlite_path(uri)
-        self._connections = _Connections() if keeps_connections else None
+        self._connections: ThreadConnections | None = None
+        if keeps_connections:
+            self._connections = ThreadConnections(functools.partial(_connect, self.path))
         self._open = _Open()
-
-    def connection(self) -> sqlite3.Connection:
-        """Return this thread's connection, or a new one. Raises sqlite3.Error."""
-        connections = None if self._connections is None else self._connections.by_process
-        if connections is not None and os.getpid() in connections:
-            return connections[os.getpid()]
-        new_connection = self._connect("rw", BUSY_TIMEOUT_S)
-        if connections is not None:
-            connections[os.getpid()] = new_connection
-        return new_connection
-
-    def _connect(self, mode: str, busy_timeout_s: float) -> sqlite3.Connection:
-        """Open a connection. ``mode`` is "rw", or "rwc" to make the file if it does not exist."""
-        address = f"file:{quote(str(self.path))}?mode={mode}"
-        connection = sqlite3.connect(
-            address, timeout=busy_timeout_s, isolation_level=None, uri=True
-        )
-        connection.text_factory = decode_text
-        # The same settings as in MLflow.
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA case_sensitive_like = ON")
-        return connection
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -110,13 +86,13 @@ class Database:
             if self._open.connection is not None:
                 yield self._open.connection
                 return
-            connection = self.connection()
-            try:
-                with transaction(connection, begin):
-                    yield connection
-            finally:
-                if self._connections is None:
-                    connection.close()
+            with self._connection() as connection, transaction(connection, begin):
+                yield connection
+
+    def _connection(self) -> AbstractContextManager[sqlite3.Connection]:
+        if self._connections is None:
+            return self.opening(patience_s=BUSY_TIMEOUT_S)
+        return self._connections.use()
 
     def select(self, statement: str, values: Values) -> list[Any]:
         """Return the rows of one statement."""
@@ -132,10 +108,12 @@ class Database:
             return connection.execute(statement, values).fetchall()
 
     @contextmanager
-    def opening(self, mode: str = "rw") -> Iterator[sqlite3.Connection]:
-        """Open another connection, which waits longer for a lock. Raises sqlite3.Error."""
-        patience_s = BUSY_TIMEOUT_S if is_tried_once() else BUSY_OPENING_S
-        with contextlib.closing(self._connect(mode, patience_s)) as connection:
+    def opening(
+        self, mode: str = "rw", *, patience_s: float = BUSY_OPENING_S
+    ) -> Iterator[sqlite3.Connection]:
+        """Open another connection for a block, which waits for a lock. Raises sqlite3.Error."""
+        patience_s = BUSY_TIMEOUT_S if is_tried_once() else patience_s
+        with delay_forks(), contextlib.closing(_connect(self.path, mode, patience_s)) as connection:
             yield connection
 
     def revision(self) -> str | None:
@@ -153,6 +131,23 @@ class Database:
                 if says(error, BUSY):
                     raise
                 return None  # not a database, or not MLflow's: MLflow will raise the error
+
+
+def _connect(path: Path, mode: str = "rw", busy_timeout_s: float = BUSY_TIMEOUT_S) -> Connection:
+    """Open a connection. ``mode`` is "rw", or "rwc" to make the file if it does not exist."""
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}?mode={mode}",
+        timeout=busy_timeout_s,
+        isolation_level=None,
+        uri=True,
+        factory=Connection,
+        check_same_thread=False,
+    )
+    connection.text_factory = decode_text
+    # The same settings as in MLflow.
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA case_sensitive_like = ON")
+    return connection
 
 
 def _read_revision(connection: sqlite3.Connection) -> str | None:
