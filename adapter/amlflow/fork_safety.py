@@ -10,6 +10,8 @@ The child of a fork has the locks of all threads of its parent, but only one thr
   locked for ever, and may undo the parent's transaction when it closes the connection
   (https://sqlite.org/howtocorrupt.html, "Carrying an open database connection across a fork").
   See :func:`delay_forks` and :func:`call_before_forks`.
+- A lock of a module that a thread of the parent holds is never released in the child. See
+  :func:`hold_during_forks`.
 """
 
 from __future__ import annotations
@@ -79,6 +81,8 @@ class _Blocks:
 
 _blocks = _Blocks()
 _calls: list[Callable[[], None]] = []
+_locks: list[threading.Lock] = []
+_held: list[threading.Lock] = []
 
 
 @contextlib.contextmanager
@@ -103,18 +107,30 @@ def call_before_forks(call: Callable[[], None]) -> None:
     _calls.append(call)
 
 
+def hold_during_forks(lock: threading.Lock) -> threading.Lock:
+    """Have a lock of a module held during each fork, so that it is free in the child. Return it.
+
+    Use it for a lock that a thread holds briefly, and not while it waits for another lock.
+    """
+    _locks.append(lock)
+    return lock
+
+
 def _prepare_fork() -> None:
     if _blocks.hold():
         for call in _calls:
             call()
+    _held.extend(lock for lock in _locks if lock.acquire(timeout=MAX_WAIT_S))
+
+
+def _end_fork() -> None:
+    while _held:
+        _held.pop().release()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_prepare_fork,
-        after_in_parent=_blocks.let_go,
-        after_in_child=_blocks.start_anew,
-    )
+    os.register_at_fork(before=_prepare_fork, after_in_parent=_end_fork, after_in_child=_end_fork)
+    os.register_at_fork(after_in_parent=_blocks.let_go, after_in_child=_blocks.start_anew)
 
 
 def wait_for_imports() -> None:

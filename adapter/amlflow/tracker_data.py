@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import IO, Any, TypeGuard, TypeVar
 from urllib.parse import urlsplit
 
+from amlflow.fork_safety import hold_during_forks
 from amlflow.spec import Kind, Status
 from amlflow.times import EARLIEST, LATEST
 
@@ -63,7 +64,7 @@ class Malformed(ValueError):
 # --- Naming what does not parse -----------------------------------------------------------------
 
 _named: set[tuple[str, str]] = set()
-_naming = threading.Lock()
+_naming = hold_during_forks(threading.Lock())
 
 
 def parse(owner: str, key: str, text: object, read: Callable[[str], T]) -> T | None:

@@ -245,3 +245,27 @@ def test_a_block_that_begins_during_a_fork_waits_for_its_end() -> None:
     fork_safety._blocks.let_go()
     thread.join()
     assert order == ["fork", "block"]
+
+
+def test_a_lock_of_a_module_is_free_in_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = threading.Lock()
+    monkeypatch.setattr(fork_safety, "_locks", [])
+    assert fork_safety.hold_during_forks(lock) is lock
+    begun = threading.Event()
+
+    def work() -> None:
+        with lock:
+            begun.set()
+            forks.wait(20)  # the fork waits for the lock
+
+    def use() -> None:
+        assert lock.acquire(timeout=5)
+
+    forks = threading.Event()
+    monkeypatch.setattr(fork_safety, "_calls", [forks.set])
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert begun.wait(20)
+    assert exit_code(use) == 0
+    thread.join()
+    assert not lock.locked()

@@ -72,6 +72,16 @@ def test_private_members_are_used_in_their_own_module_only() -> None:
     assert foreign == []
 
 
+def test_a_lock_of_a_module_is_free_in_the_child_of_a_fork() -> None:
+    found = [
+        f"{name_of(path)}:{text[: match.start()].count(chr(10)) + 1}"
+        for path in python_files()
+        for text in [text_of(path)]
+        for match in re.finditer(r"^\w+ *(:.*)?= *threading\.\w*(Lock|Condition)\(", text, re.M)
+    ]
+    assert not found, "use `hold_during_forks`"
+
+
 def test_an_import_in_a_function_says_why() -> None:
     unexplained = []
     for path in python_files():

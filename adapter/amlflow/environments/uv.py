@@ -15,6 +15,7 @@ from typing import TextIO
 
 from amlflow.environments.errors import EnvironmentBuildCanceled, EnvironmentBuildException
 from amlflow.environments.redaction import redact
+from amlflow.fork_safety import hold_during_forks
 from amlflow.parts import install_command
 
 LAST_LINES = 400
@@ -29,7 +30,7 @@ _FROM_PIP = {
 """uv's variables for indexes. If one is not set, uv's older variable or pip's is used."""
 _DEFAULTS = {"UV_HTTP_TIMEOUT": "15", "UV_HTTP_RETRIES": "1", "UV_PYTHON_DOWNLOADS": "never"}
 """Defaults for the user's variables. They end a build in 30 s if an index does not answer."""
-_FINDING = threading.Lock()
+_FINDING = hold_during_forks(threading.Lock())
 """uv asks sysconfig, whose first answers can be None if two threads ask at once."""
 _WIDTH = "9999"
 """Where uv breaks lines. Its reasons are read, so they must not be broken."""

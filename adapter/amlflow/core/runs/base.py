@@ -7,9 +7,10 @@ import os
 import threading
 
 from amlflow.core.store import HasExperiment
+from amlflow.fork_safety import hold_during_forks
 from amlflow.spec import FINAL, RunChange, RunRecord, transition
 
-_following = threading.Lock()
+_following = hold_during_forks(threading.Lock())
 """The lock for replacing a record, because other threads may change or read it."""
 
 
