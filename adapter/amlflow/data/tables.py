@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import json
@@ -19,6 +18,7 @@ import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet
 
+from amlflow.data.beginnings import COUNT, check_beginning, open_text
 from amlflow.data.definition import ENCODINGS, Definition
 from amlflow.data.errors import DatasetExecutionError, explain_errors
 from amlflow.data.inference import FALSE, TRUE, infer
@@ -37,21 +37,6 @@ HEAD = 64 << 10
 _OTHER_LENGTH = re.compile(r"Expected \d+ columns, got \d+")
 _CUT_ROW = re.compile(rf"straddles two block boundaries|out of sync|{_OTHER_LENGTH.pattern}")
 """What pyarrow says of a row that is longer than a block, or has a line break where one ends."""
-_COMPRESSED = "compressed by {0}, and not a text. Decompress it first, such as by `{0} -d`."
-_BEGINNINGS = {
-    b"\x1f\x8b": _COMPRESSED.format("gzip"),
-    b"BZh": _COMPRESSED.format("bzip2"),
-    b"\xfd7zXZ\0": _COMPRESSED.format("xz"),
-    b"\x28\xb5\x2f\xfd": _COMPRESSED.format("zstd"),
-    b"PK\x03\x04": "a zip archive, as Excel's workbooks are. Extract the file that is in it, or "
-    "save the workbook as CSV.",
-    codecs.BOM_UTF32_LE: "a text in UTF-32. Pass encoding='utf32'.",  # begins as UTF-16 does
-    codecs.BOM_UTF32_BE: "a text in UTF-32. Pass encoding='utf32'.",
-    codecs.BOM_UTF16_LE: "a text in UTF-16. Pass encoding='utf16'.",
-    codecs.BOM_UTF16_BE: "a text in UTF-16. Pass encoding='utf16'.",
-}
-"""What a file is by its first bytes, and what to do, if it cannot be read as it is. v1 does not
-read compressed files either."""
 
 
 def read_table(
@@ -136,10 +121,7 @@ def _read(
 def _explain(error: Exception, file: DataFile, options: Mapping[str, Any]) -> str:
     text = str(error)
     encoding = options.get("encoding", "utf8")
-    beginning = file.read_beginning(max(map(len, _BEGINNINGS)))
-    found = next((_BEGINNINGS[first] for first in _BEGINNINGS if beginning.startswith(first)), "")
-    if found and f"encoding={encoding!r}" not in found:  # otherwise the text is damaged
-        return f"{file.address!r} is {found}"
+    check_beginning(file.read_beginning(COUNT), file.address, encoding)
     if "UTF8" in text or "UTF-8" in text or isinstance(error, UnicodeError):
         return (
             f"{file.address!r} is not a text in the encoding {encoding!r}. Pass its encoding, such "
@@ -221,7 +203,7 @@ def _parse_delimited(
     as_texts = {*texts, *options.get("column_types", {})} if is_typed else names
     has_empty_texts = options.get("empty_as_string", False)
     return pyarrow.csv.read_csv(
-        source,
+        _open_as_it_is(source),
         read_options=pyarrow.csv.ReadOptions(
             column_names=names, skip_rows=skipped, encoding=encoding, block_size=block
         ),
@@ -237,6 +219,11 @@ def _parse_delimited(
             false_values=FALSE,
         ),
     )
+
+
+def _open_as_it_is(source: Any) -> Any:
+    """Open a local file. From its path, pyarrow would decompress a file that is named ``x.gz``."""
+    return pa.OSFile(source) if isinstance(source, str) else source
 
 
 def _cuts_quotes(path: str) -> bool:
@@ -270,13 +257,11 @@ def _first_row(
     If the caller has opened the file, pass it as ``stream``, because opening a file again may fetch
     it again. Afterwards, the stream is at its beginning.
     """
-    encoding = ENCODINGS[options.get("encoding", "utf8")]
+    encoding = options.get("encoding", "utf8")
     with ExitStack() as stack:
         is_open = hasattr(stream, "seekable") and stream.seekable()
         source = stream if is_open else stack.enter_context(file.open())
-        lines = io.TextIOWrapper(
-            source, "utf-8-sig" if encoding == "utf-8" else encoding, newline=""
-        )
+        lines = stack.enter_context(open_text(source, file.address, encoding))
         try:
             reader = csv.reader(lines, delimiter=options.get("separator", ","))
             row: list[str] = next(filter(None, reader), [])
@@ -286,7 +271,6 @@ def _first_row(
                 f"{file.address!r} is not delimited text: {error}."
             ) from None
         finally:
-            lines.detach()  # otherwise the stream would be closed with the lines
             if is_open:
                 stream.seek(0)
 
@@ -347,7 +331,7 @@ def _read_json_lines(
             elif not is_first and not isinstance(stream, str):
                 source = stack.enter_context(file.open())  # the stream was read to its end
             return pyarrow.json.read_json(
-                source,
+                _open_as_it_is(source),
                 read_options=pyarrow.json.ReadOptions(block_size=JSON_BLOCK),
                 parse_options=pyarrow.json.ParseOptions(explicit_schema=schema),
             )
@@ -382,9 +366,9 @@ def _valid_lines(file: DataFile, options: Mapping[str, Any]) -> IO[bytes]:
     """Return the file in UTF-8. With ``invalid_lines="drop"``, lines that are not JSON objects are
     left out."""
     valid = tempfile.TemporaryFile()  # noqa: SIM115 - pyarrow reads it, and closing removes it
-    encoding = ENCODINGS[options.get("encoding", "utf8")]
-    with file.open() as stream:
-        for line in io.TextIOWrapper(stream, encoding):
+    encoding = options.get("encoding", "utf8")
+    with file.open() as stream, open_text(stream, file.address, encoding) as lines:
+        for line in lines:
             if options.get("invalid_lines") == "drop":
                 try:
                     if not isinstance(json.loads(line), dict):

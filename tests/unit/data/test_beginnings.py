@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from amlflow.core.data import declared
 from amlflow.core.workspace import Workspace
+from amlflow.data.beginnings import COUNT
 from amlflow.data.errors import DatasetValidationError
 from amlflow.data.tables import HEAD
 from amlflow.exceptions import UserErrorException
@@ -54,7 +55,7 @@ def test_a_table_that_the_tracker_keeps_is_fetched_once(
     datastore = workspace.get_default_datastore()
     datastore.upload_files(["days.csv"], show_progress=False)
     table = Dataset.Tabular.from_delimited_files((datastore, "days.csv"))
-    assert tracker.sent == [("beginning", 4)]
+    assert tracker.sent == [("beginning", COUNT)]
     timed = table.with_timestamp_columns("day").time_after(datetime(2020, 1, 2))
     assert tracker.sent[1:] == [("beginning", HEAD)]
     assert len(timed.to_pandas_dataframe()) == 10_000

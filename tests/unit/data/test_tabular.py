@@ -15,6 +15,7 @@ import pytest
 from amlflow.core.data import declared
 from amlflow.core.workspace import Workspace
 from amlflow.data import tables
+from amlflow.data.definition import ENCODINGS
 from amlflow.exceptions import UserErrorException
 from amlflow.testing.memory import MemoryTracker
 from azureml.core import Dataset
@@ -98,6 +99,33 @@ def test_a_file_that_is_not_text_is_named(write: Write, content: bytes, message:
     for read in (Dataset.Tabular.from_delimited_files, Dataset.Tabular.from_json_lines_files):
         with pytest.raises(DatasetExecutionError, match=rf"e\.csv' {message}"):
             read(path, validate=False).to_pandas_dataframe()
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_compressed_file_is_not_a_text_in_any_encoding(
+    write: Write, compress: Callable[[bytes], bytes], encoding: str
+) -> None:
+    path = write("e.csv.gz", compress("a,b\n1,é\n".encode(ENCODINGS[encoding])))
+    with pytest.raises(DatasetValidationError, match="is compressed by"):
+        frame_of(path, encoding=encoding)
+    with pytest.raises(DatasetExecutionError, match="is compressed by"):
+        frame_of(path, encoding=encoding, validate=False)
+    for lines in ("error", "drop"):
+        with pytest.raises(DatasetExecutionError, match="is compressed by"):
+            Dataset.Tabular.from_json_lines_files(
+                path, validate=False, encoding=encoding, invalid_lines=lines
+            ).to_pandas_dataframe()
+
+
+@pytest.mark.parametrize("ending", ["gz", "bz2", "zst"])
+def test_a_text_is_read_whatever_its_name_is(write: Write, ending: str) -> None:
+    assert frame_of(write(f"a.csv.{ending}", "BZh9,b\n2,3\n")).to_dict("list") == {
+        "BZh9": [2],
+        "b": [3],
+    }
+    lines = Dataset.Tabular.from_json_lines_files(write(f"a.jsonl.{ending}", '{"a": 2}\n'))
+    assert lines.to_pandas_dataframe().to_dict("list") == {"a": [2]}
 
 
 def test_a_text_in_utf16_that_is_damaged(write: Write) -> None:
