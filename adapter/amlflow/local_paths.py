@@ -14,6 +14,7 @@ from pathlib import Path
 
 from amlflow.exceptions import UserErrorException
 from amlflow.systems import IS_WINDOWS
+from amlflow.working_folder import working_folder
 
 MAX_PART_BYTES = 255
 """The longest part of a path that common file systems accept."""
@@ -92,8 +93,11 @@ def resolve_links(path: Path) -> Path:
     """Return the path without links. If links form a circle, they stay in the path.
 
     For such links, ``Path.resolve()`` raises RuntimeError before Python 3.13.
+
+    Raises:
+        UserErrorException: the path is relative, and the working folder was deleted.
     """
-    return Path(os.path.realpath(path))
+    return Path(os.path.realpath(path if path.is_absolute() else working_folder() / path))
 
 
 def local_path_for(name: str, below: Path) -> Path:

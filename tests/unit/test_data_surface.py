@@ -46,9 +46,8 @@ OF_OBJECTS = {
     "Environment": {"environment_variables"},
     "AzureBlobDatastore": {"datastore_type", "name", "workspace"},
     "AzureFileDatastore": {"datastore_type", "name", "workspace"},
-    "Data": {"create"},
 }
-"""Members that only objects have, and ``Data.create``, which v1's own files do not call."""
+"""Members that only objects have."""
 
 
 def arguments_of(function: Callable[..., Any]) -> Iterator[str]:

@@ -203,6 +203,24 @@ def test_what_is_not_a_run() -> None:
         RunDetails("run")  # type: ignore[arg-type]
 
 
+def test_html_says_how_to_cancel_a_run_that_goes_on(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str] = []
+
+    class Handle:
+        def update(self, html: IPython.display.HTML) -> None:
+            shown.append(html.data)
+
+    monkeypatch.setattr(IPython.display, "display", lambda *content, **arguments: Handle())
+    display = notebook.HtmlDisplay()
+    display.draw(read_view(run), "step 1\n")
+    run.complete()
+    display.draw(read_view(run), "step 2\n")
+    assert ["run.cancel()" in html for html in shown] == [True, False]
+    assert ["step 1" in shown[0], "step 2" in shown[1]] == [True, True]
+
+
 # with ipywidgets
 
 

@@ -12,7 +12,7 @@ from amlflow.cli.progress import announce
 from amlflow.cli.scope import Where
 from amlflow.core.data import declared
 from amlflow.core.data.dataset import AbstractDataset, to_version
-from amlflow.core.data.datastore import AbstractDatastore, open_datastore
+from amlflow.core.data.datastore import AbstractDatastore, datastores_of, open_datastore
 from amlflow.core.data.entry import Dataset
 from amlflow.core.data.file_dataset import FileDataset
 from amlflow.core.data.lineage import describe, summarize
@@ -148,9 +148,22 @@ def download_from_datastore(
     *, store_name: str, data_dir: str, prefix: str | None, overwrite_files: bool, **where: Any
 ) -> dict[str, Any]:
     """``datastore download``."""
-    store = open_datastore(Where(**where).workspace(), store_name)
+    workspace = Where(**where).workspace()
+    store = open_datastore(workspace, store_name)
     with announce(f"Downloading from datastore {store.name} to {data_dir}"):
-        return {"files": store.download(data_dir, prefix, overwrite_files, show_progress=False)}
+        count = store.download(data_dir, prefix, overwrite_files, show_progress=False)
+    if prefix and not count and not _has_prefix(workspace, store, prefix):
+        raise Missing(
+            f"--prefix: the path of no file in the datastore {store.name!r} begins with {prefix!r}."
+        )
+    return {"files": count}
+
+
+def _has_prefix(workspace: Workspace, store: AbstractDatastore, prefix: str) -> bool:
+    # The command has loaded fsspec by now.
+    from amlflow.data.download import find_prefix
+
+    return bool(find_prefix(datastores_of(workspace).open(store.name), prefix))
 
 
 def _describe(store: AbstractDatastore, default: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ DATA_ARGUMENTS: dict[str, dict[str, Any]] = {
     "dataset_version": argument("--version", "-v", help="Version; the latest if left out."),
     "data_path": argument(
         "--data-path",
+        "-p",
         help="Path, pattern or web address; may be repeated.",
         action="append",
         required=True,

@@ -23,7 +23,6 @@ from amlflow.core.arguments import (
 from amlflow.core.listing import Columns, LazyListing, Listing
 from amlflow.core.project.config_json import find_config
 from amlflow.core.project.git import git_properties
-from amlflow.core.project.working_folder import working_folder
 from amlflow.core.runs.base import stay_in_folder
 from amlflow.core.runs.queries import query_runs
 from amlflow.core.runs.run import Run, find_runs, run_of
@@ -45,6 +44,7 @@ from amlflow.core.store import (
 )
 from amlflow.exceptions import ProjectSystemException, UserErrorException
 from amlflow.spec import ExperimentChange, ExperimentRecord, RunRecord
+from amlflow.working_folder import working_folder
 
 DOCS = "https://learn.microsoft.com/python/api/azureml-core/azureml.core.experiment.experiment"
 OWN = "amlflow."

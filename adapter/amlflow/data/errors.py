@@ -59,6 +59,13 @@ class DatasetExecutionError(UserErrorException):
     """Data could not be read when it was needed."""
 
 
+class NoSuchFile(DatasetExecutionError):
+    """A file or folder of a data set does not exist."""
+
+
+_NO_SUCH_FILE = "it does not exist. Check the path."
+
+
 @contextmanager
 def explain_errors(what: str, address: str) -> Iterator[None]:
     """Turn errors of fsspec and its backends into one sentence.
@@ -67,7 +74,8 @@ def explain_errors(what: str, address: str) -> Iterator[None]:
     credentials.
 
     Raises:
-        DatasetExecutionError: the storage refuses, does not answer, or does not have the file.
+        NoSuchFile: the storage does not have the file.
+        DatasetExecutionError: the storage refuses or does not answer.
     """
     try:
         yield
@@ -77,9 +85,8 @@ def explain_errors(what: str, address: str) -> Iterator[None]:
         reason = _explain(error, address)
         if reason is None:
             raise
-        raise DatasetExecutionError(
-            f"{what} {without_secrets(address)!r} failed: {reason}"
-        ) from None
+        kind = NoSuchFile if reason == _NO_SUCH_FILE else DatasetExecutionError
+        raise kind(f"{what} {without_secrets(address)!r} failed: {reason}") from None
 
 
 def _explain(error: Exception, address: str) -> str | None:
@@ -94,7 +101,7 @@ def _explain(error: Exception, address: str) -> str | None:
         if cause is not None:
             return cause
     if isinstance(error, FileNotFoundError):
-        return "it does not exist. Check the path."
+        return _NO_SUCH_FILE
     if isinstance(error, IsADirectoryError):
         return "it is a folder, and a file is asked for."
     if isinstance(error, NotADirectoryError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import posixpath
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 
 from amlflow.data.contact import UnknownScheme, open_url
 from amlflow.data.definition import Definition, Source, is_web
-from amlflow.data.errors import DatasetExecutionError, explain_errors, without_secrets
+from amlflow.data.errors import NoSuchFile, explain_errors, without_secrets
 from amlflow.exceptions import UserErrorException
 from amlflow.local_paths import make_folder
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from amlflow.spec import Tracker
 
+logger = logging.getLogger("amlflow")
 LOCAL_FOLDER = "amlflow-datastores"
 """The folder of a workspace's own datastores. It is beside the tracker's database."""
 TRACKER = "tracker:"
@@ -146,18 +148,27 @@ class Datastores:
             )
         return Folder(TrackerFileSystem(self._tracker(), name), "", f"{TRACKER}{name}")
 
-    def files(self, definition: Definition) -> list[DataFile]:
+    def files(self, definition: Definition, *, ignore_missing: bool = False) -> list[DataFile]:
         """Return the files of a definition, in the order of its sources and then of their paths.
 
         A file's name is relative to the source's folder, or, for a pattern, to the folder before
         the first wildcard. With several sources, the name is the datastore's name and the whole
-        path, as in v1.
+        path, as in v1. With ``ignore_missing``, a warning names a source that has no file.
 
         Raises:
-            DatasetExecutionError: a source has no file.
+            NoSuchFile: a source has no file.
+            DatasetExecutionError: a source cannot be read.
         """
         is_single = len(definition.sources) == 1
-        return [file for source in definition.sources for file in self._files_of(source, is_single)]
+        files: list[DataFile] = []
+        for source in definition.sources:
+            try:
+                files.extend(self._files_of(source, is_single))
+            except NoSuchFile as error:
+                if not ignore_missing:
+                    raise
+                logger.warning("%s", error.message)
+        return files
 
     def _files_of(self, source: Source, is_single: bool) -> Iterator[DataFile]:
         if source.is_web:
@@ -181,7 +192,8 @@ def find_paths(folder: Folder, name: str, source: Source) -> tuple[list[str], st
     """Find the files of a path or a pattern, and the folder that their names are relative to.
 
     Raises:
-        DatasetExecutionError: no file exists, or the storage cannot be read.
+        NoSuchFile: no file exists.
+        DatasetExecutionError: the storage cannot be read.
     """
     path, fs = folder.path(name), folder.fs
     with explain_errors("Reading", str(source)):
@@ -203,9 +215,7 @@ def find_paths(folder: Folder, name: str, source: Source) -> tuple[list[str], st
                     fs.info(path)
     paths = [path for path in paths if not path.endswith(PARTIAL)]
     if not paths:
-        raise DatasetExecutionError(
-            f"{str(source)!r} has no file: it does not exist, or the folder is empty."
-        )
+        raise NoSuchFile(f"{str(source)!r} has no file: it does not exist, or the folder is empty.")
     return paths, base
 
 

@@ -98,6 +98,8 @@ dataset register -n a --data-path nope.csv
 dataset register -n a --datastore nope --data-path x
 datastore detach -n nope
 datastore upload -n workspaceblobstore -p nope
+datastore download -n workspaceblobstore -d x --prefix nope
+dataset register -n a -p nope.csv
 plugins check nope
 sync --path nope
 ui --path nope

@@ -88,6 +88,28 @@ def test_download(animals: Any, folder: Path) -> None:
     assert Path(dataset.take(1).download()[0]).read_text() == "dog/1.txt"
 
 
+def test_a_download_without_the_files_that_are_not_found(
+    animals: Any, folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [(animals, name) for name in ("nope/*.txt", "animals/dog/1.txt", "animals/dog/2.txt")]
+    dataset = Dataset.File.from_files(paths, validate=False)
+    with pytest.raises(DatasetExecutionError, match=r"nope/\*\.txt.* has no file"):
+        dataset.download("out")
+    found = dataset._files
+
+    def find_and_remove(**arguments: bool) -> Any:
+        files = found(**arguments)
+        Path(files[0].path).unlink()
+        return files
+
+    monkeypatch.setattr(dataset, "_files", find_and_remove)
+    [path] = dataset.download("out", ignore_not_found=True)
+    assert path.endswith("animals/dog/2.txt")
+    whole, single = caplog.messages
+    assert "nope/*.txt' has no file" in whole
+    assert "dog/1.txt' failed: it does not exist" in single
+
+
 def test_mount(animals: Any, folder: Path) -> None:
     dataset = Dataset.File.from_files((animals, "animals"))
     with dataset.mount() as context:

@@ -130,6 +130,17 @@ def test_data_in_v1s_own_words(workspace: Workspace, datastore: Any, files: Any)
     assert "a" not in provided.variables
 
 
+def test_data_that_is_made_from_an_input(workspace: Workspace, files: Any) -> None:
+    with pytest.raises(UserErrorException, match=r"'made' has no id.*dataset\.register"):
+        Data.create(files.as_named_input("made"))
+    with pytest.raises(UserErrorException, match="Data is made from an input"):
+        Data.create(files)
+    registered = files.register(workspace, "files")
+    data = Data.create(registered.as_named_input("made").as_download())
+    provided = put(collect(workspace, data={"a": data}))
+    assert Path(provided.variables["made"], "a.txt").read_text() == "a"
+
+
 def test_data_in_v1s_own_words_that_is_not_there(workspace: Workspace) -> None:
     for entry, message in (
         (Data(), r"data\['x'\] names no data set"),

@@ -277,8 +277,8 @@ class AbstractDataset(DatasetBase):
             return Datastores({})
         return datastores_of(self._workspace)
 
-    def _files(self) -> list[DataFile]:
-        return self._stores().files(self._definition)
+    def _files(self, *, ignore_missing: bool = False) -> list[DataFile]:
+        return self._stores().files(self._definition, ignore_missing=ignore_missing)
 
     def __repr__(self) -> str:
         parts = {

@@ -17,6 +17,7 @@ from amlflow.core.store import WorkspaceBase, tracker_of
 from amlflow.data.storage import Datastores
 from amlflow.exceptions import UserErrorException
 from amlflow.own_paths import check_not_open
+from amlflow.working_folder import absolute_path, working_folder
 
 _SQL = (
     "amlflow does not read databases. Read with pandas.read_sql(), and keep the rows with "
@@ -142,14 +143,14 @@ class AbstractDatastore(DatastoreBase):
                 ``relative_root``. Nothing is uploaded then.
         """
         check_list(files, "Files to upload", "datastore.upload_files(['data.csv'])")
-        paths = [Path(os.path.abspath(os.path.expanduser(path))) for path in files]
+        paths = [absolute_path(os.path.expanduser(path)) for path in files]
         for path in paths:
             if not path.is_file():
                 what = "is a folder" if path.is_dir() else "does not exist"
                 raise UserErrorException(
                     f"The file to upload {str(path)!r} {what}. Nothing was uploaded."
                 )
-        root = Path(os.path.abspath(relative_root)) if relative_root else _common_folder(paths)
+        root = absolute_path(relative_root) if relative_root else _common_folder(paths)
         outside = [path for path in paths if not path.is_relative_to(root)]
         if outside:
             raise UserErrorException(
@@ -246,7 +247,7 @@ def _walk(folder: str, prefix: str) -> Iterator[tuple[str, str]]:
 
 
 def _common_folder(paths: Sequence[Path]) -> Path:
-    return Path(os.path.commonpath([path.parent for path in paths])) if paths else Path.cwd()
+    return Path(os.path.commonpath([path.parent for path in paths])) if paths else working_folder()
 
 
 class DatastoresByName(Mapping[str, AbstractDatastore]):

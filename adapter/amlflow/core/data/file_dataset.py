@@ -28,11 +28,11 @@ class FileDataset(AbstractDataset):
     file_metadata = Absent()
     filter = Absent()
 
-    def _files(self) -> list[DataFile]:
+    def _files(self, *, ignore_missing: bool = False) -> list[DataFile]:
         # Imported here, so that `import azureml.core` stays fast.
         from amlflow.data.chosen_files import choose_files
 
-        return choose_files(self._definition, super()._files())
+        return choose_files(self._definition, super()._files(ignore_missing=ignore_missing))
 
     def to_path(self) -> list[str]:
         """The paths that the files have in a download. Each begins with ``/``."""
@@ -46,7 +46,8 @@ class FileDataset(AbstractDataset):
     ) -> list[str]:
         """Download the files into a folder, and return their local paths.
 
-        The default folder is a new temporary one.
+        The default folder is a new temporary one. With ``ignore_not_found``, a warning names a path
+        that does not exist.
 
         Raises:
             UserErrorException: a local file exists already, and ``overwrite`` is False.
@@ -58,7 +59,7 @@ class FileDataset(AbstractDataset):
         from amlflow.data.download import download_files
 
         return download_files(
-            self._files(),
+            self._files(ignore_missing=ignore_not_found),
             to_folder(target_path),
             overwrite=overwrite,
             ignore_missing=ignore_not_found,

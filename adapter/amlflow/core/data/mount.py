@@ -11,6 +11,7 @@ from types import TracebackType
 
 from amlflow.data.storage import DataFile
 from amlflow.exceptions import UserErrorException
+from amlflow.working_folder import absolute_path
 
 
 class MountContext:
@@ -34,7 +35,7 @@ class MountContext:
         """The path of the folder."""
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="amlflow-mount-"))
-        return str(self._folder.absolute())
+        return str(absolute_path(self._folder))
 
     def start(self) -> None:
         """Put links to the files into the folder, or copies of files of other machines.

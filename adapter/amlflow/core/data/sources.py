@@ -11,6 +11,7 @@ from amlflow.core.data.datastore import AbstractDatastore
 from amlflow.core.store import WorkspaceBase
 from amlflow.data.definition import Source, is_web
 from amlflow.exceptions import UserErrorException
+from amlflow.working_folder import absolute_path
 
 _FORMS = (
     "use a tuple (datastore, 'folder/*.csv'), datastore.path('folder'), a DataPath, a local path, "
@@ -89,4 +90,4 @@ def _outside(text: str) -> Source:
             f"Addresses that begin with {scheme}: need a datastore. Attach one with `amlflow "
             "datastore attach`, and pass (datastore, 'path')."
         )
-    return Source(None, os.path.abspath(os.path.expanduser(text)))
+    return Source(None, str(absolute_path(os.path.expanduser(text))))

@@ -16,6 +16,7 @@ from amlflow.exceptions import ModelNotFoundException, WebserviceException
 from amlflow.layers.layer import Layer
 from amlflow.local_paths import LocalPaths, local_path_for, make_folder
 from amlflow.spec import ModelRecord
+from amlflow.working_folder import working_folder
 
 _STAGING = ".amlflow"
 """The beginning of the name of a temporary folder: files are in it until the download is done."""
@@ -130,7 +131,7 @@ def find_copy(name: str, version: int | None) -> str:
         return name
     raise LocalCopyNotFound(
         f"Model {name} not found in cache at {str(models_folder())!r} or in current working "
-        f"directory {os.getcwd()!r}. Outside of a submitted run, name the workspace: "
+        f"directory {str(working_folder())!r}. Outside of a submitted run, name the workspace: "
         f"Model.get_model_path({name!r}, _workspace=workspace)."
     )
 

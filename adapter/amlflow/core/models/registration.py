@@ -17,6 +17,7 @@ from amlflow.core.models.resource_configuration import ResourceConfiguration
 from amlflow.core.store import WorkspaceBase
 from amlflow.exceptions import WebserviceException
 from amlflow.spec import ModelDraft
+from amlflow.working_folder import absolute_path
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 
@@ -132,7 +133,7 @@ def collect_files(model_path: Any, child_paths: Any = None) -> tuple[str, dict[s
             f"model_path must be a path, but is the {type(model_path).__name__} "
             f"{shorten(model_path)}."
         )
-    root = Path(os.path.abspath(model_path))
+    root = absolute_path(model_path)
     if not root.exists():
         raise LocalModelNotFound(
             f"The model's path {os.fspath(model_path)!r} does not exist; the working folder is "
@@ -155,7 +156,7 @@ def collect_files(model_path: Any, child_paths: Any = None) -> tuple[str, dict[s
 def _children(root: Path, child_paths: Any) -> list[Path]:
     children = []
     for name in [child_paths] if isinstance(child_paths, str) else child_paths:
-        child = Path(os.path.abspath(root / name))
+        child = absolute_path(root / name)
         if not child.is_relative_to(root):
             raise WebserviceException(f"The child path {name!r} is not below {str(root)!r}.")
         if not child.exists():

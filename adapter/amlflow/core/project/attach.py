@@ -8,11 +8,11 @@ from pathlib import Path
 from amlflow.core.arguments import check_experiment_name
 from amlflow.core.experiment import Experiment
 from amlflow.core.project.config_json import FILE, FOLDER, Config, find_config, write_config
-from amlflow.core.project.working_folder import working_folder
 from amlflow.core.store import DEFAULT_NAME, NO_SUBSCRIPTION
 from amlflow.core.workspace import Workspace, configured_workspace, remember_workspace
 from amlflow.exceptions import UserErrorException
 from amlflow.local_paths import PathNotFound
+from amlflow.working_folder import working_folder
 
 _RUN_CONFIGURATION = """\
 # A run configuration; `amlflow run submit-script -c {name}` uses it.

@@ -15,9 +15,9 @@ from typing import Any
 from urllib.parse import quote
 
 from amlflow.core.project.config_json import FOLDER
-from amlflow.core.project.working_folder import working_folder
 from amlflow.core.store import WorkspaceBase, store_of
 from amlflow.whole_files import write_json
+from amlflow.working_folder import working_folder
 
 
 def find_project_file(name: str) -> Path | None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from amlflow.core.project.working_folder import find_working_folder, working_folder
 from amlflow.exceptions import UserErrorException
 from amlflow.local_paths import PathNotFound
 from amlflow.whole_files import write_json
+from amlflow.working_folder import find_working_folder, working_folder
 
 FOLDER = ".azureml"
 OLD_FOLDER = "aml_config"

@@ -12,9 +12,9 @@ from amlflow.core.console import warn_once
 from amlflow.core.project.config_json import find_config
 from amlflow.core.project.known_workspaces import find_known
 from amlflow.core.project.tracking_uri import EMBEDDED, embedded_uri, resolve_uri
-from amlflow.core.project.working_folder import find_working_folder
 from amlflow.core.store import DEFAULT_NAME, NO_SUBSCRIPTION
 from amlflow.spec import redacted
+from amlflow.working_folder import find_working_folder
 
 
 def configured_uri(path: str | os.PathLike[str]) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from amlflow import plugins
 from amlflow.client_address import VARIABLE, tracker_behind
-from amlflow.core.project.working_folder import working_folder
+from amlflow.working_folder import working_folder
 
 EMBEDDED = "mlflow.db"
 ARTIFACT_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from amlflow.core.arguments import check_class
 from amlflow.core.data.bases import ScriptArgument
 from amlflow.core.data.consumption import DatasetConsumptionConfig
 from amlflow.core.data.datapath import DIRECT, MOUNT, DataReference
+from amlflow.core.data.dataset import AbstractDataset
 from amlflow.core.scripts.settings_file import (
     FLAG,
     TEXT,
@@ -72,6 +74,29 @@ class Data(Settings):
     path_on_compute: str | None = None
     overwrite: bool = False
     options: Any = None
+
+    @staticmethod
+    def create(data: DatasetConsumptionConfig) -> Data:
+        """The input that ``dataset.as_named_input()`` returns, in a form that a file can hold.
+
+        Raises:
+            UserErrorException: ``data`` is another object, or its data set is not registered.
+        """
+        right = "Data.create(dataset.as_named_input('x'))"
+        check_class(data, DatasetConsumptionConfig, "Data is made from an input", right)
+        if not isinstance(data.dataset, AbstractDataset) or data.dataset.id is None:
+            raise UserErrorException(
+                f"{right}: the data set of the input {data.name!r} has no id, which a file could "
+                "hold. Register it with dataset.register(workspace, name)."
+            )
+        dataset = data.dataset
+        return Data(
+            data_location=DataLocation(Dataset(dataset.id, dataset.name, dataset.version)),
+            create_output_directories=False,
+            mechanism=data.mode,
+            environment_variable_name=data.name,
+            path_on_compute=data.path_on_compute,
+        )
 
 
 @dataclass

@@ -21,6 +21,7 @@ THREAD = "amlflow-run-details"
 """The name of the thread that draws a run again and again."""
 MAX_LOG = 20_000
 """How many characters of the end of a log are shown."""
+_TO_CANCEL = "To cancel the run, call run.cancel(). With ipywidgets, there is a button for it."
 _CANCEL = "If a cell is running, the run is canceled when the cell has ended, or you interrupt it."
 
 
@@ -48,7 +49,8 @@ class HtmlDisplay:
 
     def draw(self, view: RunView, log: str) -> None:
         """Show the view and the end of the log."""
-        self._content = draw_view(view) + (draw_log(log) if log else "")
+        how = "" if view.is_final else draw_note(_TO_CANCEL)
+        self._content = draw_view(view) + how + (draw_log(log) if log else "")
         self._handle.update(self._html(self._content))
 
     def note(self, text: str) -> None:

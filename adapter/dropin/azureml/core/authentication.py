@@ -13,7 +13,12 @@ from amlflow.core.authentication import (
     ServicePrincipalAuthentication,
     TokenAuthentication,
 )
-from amlflow.exceptions import AuthenticationException
+from amlflow.exceptions import (
+    AuthenticationException,
+    AzureMLException,
+    RunEnvironmentException,
+    UserErrorException,
+)
 
 __all__ = [
     "AbstractAuthentication",
@@ -21,10 +26,13 @@ __all__ = [
     "Audience",
     "AuthenticationException",
     "AzureCliAuthentication",
+    "AzureMLException",
     "InteractiveLoginAuthentication",
     "MsiAuthentication",
+    "RunEnvironmentException",
     "ServicePrincipalAuthentication",
     "TokenAuthentication",
+    "UserErrorException",
 ]
 
 

@@ -3,9 +3,12 @@
 from typing import Any as _Any
 
 from amlflow.core.absent.names import refuse as _refuse
-from amlflow.exceptions import ComputeTargetException
+from amlflow.exceptions import ComputeTargetException, UserErrorException
 
-__all__ = ["ComputeTargetException"]
+__all__ = [
+    "ComputeTargetException",
+    "UserErrorException",
+]
 
 
 def __getattr__(name: str) -> _Any:

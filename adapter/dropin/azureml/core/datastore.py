@@ -1,5 +1,9 @@
 """v1's ``azureml.core.datastore``, by amlflow."""
 
 from amlflow.core.data.datastore import Datastore
+from amlflow.exceptions import UserErrorException
 
-__all__ = ["Datastore"]
+__all__ = [
+    "Datastore",
+    "UserErrorException",
+]

@@ -13,15 +13,17 @@ from amlflow.core.scripts.sections import (
     ContainerRegistry,
     SparkSection,
 )
+from amlflow.exceptions import AzureMLException, UserErrorException
 
 DockerEnvironment = DockerSection
 PythonEnvironment = PythonSection
 
 __all__ = [
-    "DEFAULT_CPU_IMAGE",
-    "DEFAULT_GPU_IMAGE",
+    "AzureMLException",
     "CondaDependencies",
     "ContainerRegistry",
+    "DEFAULT_CPU_IMAGE",
+    "DEFAULT_GPU_IMAGE",
     "DockerBuildContext",
     "DockerEnvironment",
     "DockerSection",
@@ -29,6 +31,7 @@ __all__ = [
     "PythonEnvironment",
     "PythonSection",
     "SparkSection",
+    "UserErrorException",
 ]
 
 

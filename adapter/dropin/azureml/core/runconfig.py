@@ -3,6 +3,9 @@
 from typing import Any as _Any
 
 from amlflow.core.absent.names import refuse as _refuse
+from amlflow.core.compute.compute_target import ComputeTarget
+from amlflow.core.data.consumption import DatasetConsumptionConfig
+from amlflow.core.runs.run import Run
 from amlflow.core.scripts.conda_dependencies import CondaDependencies
 from amlflow.core.scripts.data_section import (
     Data,
@@ -27,6 +30,7 @@ from amlflow.core.scripts.sections import (
     HistoryConfiguration,
     SparkSection,
 )
+from amlflow.exceptions import RunConfigurationException, UserErrorException
 
 PythonEnvironment = PythonSection
 DockerEnvironment = DockerSection
@@ -35,31 +39,36 @@ MPI_CPU_IMAGE = DEFAULT_CPU_IMAGE
 MPI_GPU_IMAGE = DEFAULT_GPU_IMAGE
 
 __all__ = [
-    "DEFAULT_CPU_IMAGE",
-    "DEFAULT_GPU_IMAGE",
-    "MPI_CPU_IMAGE",
-    "MPI_GPU_IMAGE",
     "AmlComputeConfiguration",
+    "ComputeTarget",
     "CondaDependencies",
     "ContainerRegistry",
+    "DEFAULT_CPU_IMAGE",
+    "DEFAULT_GPU_IMAGE",
     "Data",
     "DataLocation",
     "DataReferenceConfiguration",
     "Dataset",
+    "DatasetConsumptionConfig",
     "DockerConfiguration",
     "DockerEnvironment",
     "DockerSection",
     "Environment",
     "EnvironmentDefinition",
     "HistoryConfiguration",
+    "MPI_CPU_IMAGE",
+    "MPI_GPU_IMAGE",
     "MpiConfiguration",
     "ParallelTaskConfiguration",
     "PyTorchConfiguration",
     "PythonEnvironment",
     "PythonSection",
+    "Run",
     "RunConfiguration",
+    "RunConfigurationException",
     "SparkSection",
     "TensorflowConfiguration",
+    "UserErrorException",
 ]
 
 

@@ -1,6 +1,18 @@
 """v1's ``azureml.data.dataset_factory``, by amlflow."""
 
-from amlflow.core.data.data_type import DataType
+from amlflow.core.data.data_type import DataType, PromoteHeadersBehavior
+from amlflow.core.data.datapath import DataPath, DataReference
+from amlflow.core.data.datastore import AbstractDatastore
 from amlflow.core.data.factories import FileDatasetFactory, TabularDatasetFactory
+from amlflow.exceptions import UserErrorException
 
-__all__ = ["DataType", "FileDatasetFactory", "TabularDatasetFactory"]
+__all__ = [
+    "AbstractDatastore",
+    "DataPath",
+    "DataReference",
+    "DataType",
+    "FileDatasetFactory",
+    "PromoteHeadersBehavior",
+    "TabularDatasetFactory",
+    "UserErrorException",
+]

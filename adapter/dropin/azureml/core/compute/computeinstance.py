@@ -1,5 +1,11 @@
 """v1's ``azureml.core.compute.computeinstance``, by amlflow."""
 
-from amlflow.core.compute.compute_target import ComputeInstance
+from amlflow.core.compute.compute_target import ComputeInstance, ComputeTarget
+from amlflow.exceptions import AuthenticationException, ComputeTargetException
 
-__all__ = ["ComputeInstance"]
+__all__ = [
+    "AuthenticationException",
+    "ComputeInstance",
+    "ComputeTarget",
+    "ComputeTargetException",
+]

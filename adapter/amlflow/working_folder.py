@@ -1,7 +1,8 @@
-"""The folder in which a process looks for its project."""
+"""The working folder, which another process can have deleted."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from amlflow.exceptions import UserErrorException
@@ -21,3 +22,14 @@ def working_folder() -> Path:
     if folder is None:
         raise UserErrorException("The working folder was deleted. Change to a folder that exists.")
     return folder
+
+
+def absolute_path(path: str | os.PathLike[str]) -> Path:
+    """Return a path without ``..`` parts. A relative path is below the working folder.
+
+    Raises:
+        UserErrorException: the path is relative, and the working folder was deleted.
+    """
+    if not os.path.isabs(path):
+        path = working_folder() / path
+    return Path(os.path.normpath(path))
