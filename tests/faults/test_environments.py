@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import io
 import json
@@ -58,6 +59,37 @@ def made(*pip: str) -> BuiltEnvironment:
     return ensure(Specification(pip=pip), io.StringIO())
 
 
+class Statuses(http.server.BaseHTTPRequestHandler):
+    """An index that answers the HTTP status that its address begins with."""
+
+    def do_GET(self) -> None:
+        self.send_error(int(self.path.split("/")[1]))
+
+    do_HEAD = do_GET
+
+    def log_message(self, *arguments: object) -> None:
+        """Print nothing."""
+
+
+class Drip(http.server.BaseHTTPRequestHandler):
+    """An index that sends a byte now and then, so that uv goes on waiting."""
+
+    ended = threading.Event()
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", "1000000")
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while not self.ended.wait(0.5):
+                self.wfile.write(b" ")
+                self.wfile.flush()
+
+    def log_message(self, *arguments: object) -> None:
+        """Print nothing."""
+
+
 class Gate(http.server.BaseHTTPRequestHandler):
     """An index that has no package, and says so once ``opened`` is set."""
 
@@ -99,6 +131,58 @@ def test_an_index_that_does_not_answer_is_named_within_seconds(silent: str) -> N
         made(f"-i {silent}", "amlflow-tiny")
     assert "does not answer, and uv's cache does not have all packages" in str(raised.value)
     assert time.monotonic() - start < 30
+
+
+SAID = {
+    401: "access is refused by {}/401/simple (401 Unauthorized), so it is not known whether "
+    "amlflow-tiny can be found there. Check the user and the password.",
+    403: "access is refused by {}/403/simple (403 Forbidden), so it is not known whether",
+    404: "Because amlflow-tiny was not found",
+    407: "{}/407/simple/amlflow-tiny/ answers 407 Proxy Authentication Required.",
+    503: "the index {}/503/simple/amlflow-tiny/ answers 503 Service Unavailable, and uv's cache",
+}
+"""What the error says, by the HTTP status of the index. The braces are its address."""
+
+
+@pytest.mark.parametrize("is_only_one", [True, False])
+@pytest.mark.parametrize("status", SAID)
+def test_what_an_index_answers_is_said(status: int, is_only_one: bool) -> None:
+    with serve(Statuses, None) as address:
+        more = [] if is_only_one else [f"--extra-index-url {address}/404/simple"]
+        with pytest.raises(EnvironmentBuildException) as raised:
+            made(f"-i {address}/{status}/simple", *more, "amlflow-tiny")
+    assert SAID[status].format(address) in raised.value.message
+
+
+def test_what_the_host_of_a_wheel_answers_is_said() -> None:
+    with serve(Statuses, None) as address:
+        for status, said in (("403", "access is refused by {}"), ("404", "made: {} answers 404")):
+            wheel = f"{address}/{status}/amlflow_tiny-1.0-py3-none-any.whl"
+            with pytest.raises(EnvironmentBuildException) as raised:
+                made(f"amlflow-tiny @ {wheel}")
+            assert said.format(wheel) in raised.value.message
+
+
+def test_an_index_that_drips_does_not_hold_a_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMLFLOW_STALL_SECONDS", "2")
+    with serve(Drip, None) as address:
+        try:
+            with pytest.raises(EnvironmentBuildException) as raised:
+                made(f"-i {address}/simple", "amlflow-tiny")
+        finally:
+            Drip.ended.set()
+    host = address.removeprefix("http://")
+    assert f"made: {host} has sent next to nothing for 2 s, and uv's" in raised.value.message
+    monkeypatch.setenv("AMLFLOW_STALL_SECONDS", "soon")
+    with pytest.raises(EnvironmentBuildException, match="AMLFLOW_STALL_SECONDS is 'soon'"):
+        made("amlflow-tiny")
+
+
+def test_what_git_says_is_the_reason(tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentBuildException) as raised:
+        made(f"amlflow-tiny @ git+file://{tmp_path}/gone")
+    assert "made: git says: " in raised.value.message
+    assert str(tmp_path / "gone") in raised.value.message
 
 
 def test_without_the_index_the_cache_is_enough(links: Path, folder: Path, monkeypatch) -> None:

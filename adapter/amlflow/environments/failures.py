@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from amlflow.environments.errors import EnvironmentBuildException, MissingPackages
 from amlflow.environments.pythons import SETTING, minors_of
@@ -10,10 +10,14 @@ from amlflow.environments.reasons import (
     address_of,
     find_failed_build,
     find_missing,
+    find_refusals,
+    find_silence,
+    find_status,
     find_without_wheel,
     is_away,
     last_of_build,
     reason_of,
+    reason_of_git,
     reason_of_hashes,
 )
 from amlflow.environments.specification import Specification
@@ -37,12 +41,12 @@ def failure_of(
     if hashes := reason_of_hashes(output):
         return EnvironmentBuildException(f"The environment could not be made: {hashes}.")
     if is_away(output):
-        address = address_of(output)
-        host = f"the index {address}" if address else "a host"
         return EnvironmentBuildException(
-            f"The environment could not be made: {host} does not answer, and uv's cache does not "
-            "have all packages. Check the network and the index."
+            f"The environment could not be made: {_say_who_is_away(output)}, and uv's cache does "
+            "not have all packages. Check the network and the index."
         )
+    if refusals := find_refusals(output):
+        return _refusal_of(output, refusals)
     reason, package = reason_of(output), find_failed_build(output)
     if package is not None:
         reason = (
@@ -58,6 +62,35 @@ def failure_of(
         sentences += [older] if older else []
     message = " ".join(sentences)
     missing = find_missing(output)
+    return MissingPackages(message, missing) if missing else EnvironmentBuildException(message)
+
+
+def _say_who_is_away(output: Sequence[str]) -> str:
+    if said := find_silence(output) or reason_of_git(output):
+        return said
+    address = address_of(output) or "a host"
+    host = f"the index {address}" if address.endswith("/") else address  # else the file of a wheel
+    status = find_status(output)
+    return f"{host} answers {status}" if status else f"{host} does not answer"
+
+
+def _refusal_of(output: Sequence[str], refusals: Mapping[str, str]) -> EnvironmentBuildException:
+    """Make the exception for indexes that do not let this user in.
+
+    uv takes them for indexes that do not have the packages, so its own reason would mislead.
+    """
+    missing = find_missing(output)
+    whom = " and ".join(f"{address} ({status})" for address, status in refusals.items())
+    names = ", ".join(sorted(missing))
+    what = f", so it is not known whether {names} can be found there" if missing else ""
+    more = "" if missing or find_status(output) else f" {reason_of(output)}."
+    advice = (
+        "Check the user and the password. uv takes them from the address, as in "
+        "https://USER:PASSWORD@HOST/simple, or from ~/.netrc."
+    )
+    message = (
+        f"The environment could not be made: access is refused by {whom}{what}.{more} {advice}"
+    )
     return MissingPackages(message, missing) if missing else EnvironmentBuildException(message)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions
@@ -14,11 +15,19 @@ from amlflow import whole_files
 from amlflow.environments.errors import EnvironmentBuildException
 from amlflow.environments.failures import failure_of
 from amlflow.environments.plan import Plan
-from amlflow.environments.reasons import find_failed_build, find_installed, is_away
+from amlflow.environments.reasons import (
+    find_failed_build,
+    find_installed,
+    find_missing,
+    find_refusals,
+    find_status,
+    is_away,
+    is_unsolvable,
+)
 from amlflow.environments.redaction import redact, redact_all
 from amlflow.environments.relaxing import read_resolved, relax
 from amlflow.environments.requirement_lines import Lines
-from amlflow.environments.uv import Uv
+from amlflow.environments.uv import Uv, index_variables
 from amlflow.environments.wheels import address_of_copy
 
 _LEGACY = ["setuptools<81", "cython<3"]
@@ -96,6 +105,7 @@ class Installer:
         each package, or None if it does not allow such versions.
 
         Raises:
+            EnvironmentBuildException: something else is wrong, such as an index without an answer.
             EnvironmentBuildCanceled: ``cancelled`` returned True.
         """
         from packaging.utils import canonicalize_name  # only needed here
@@ -110,6 +120,8 @@ class Installer:
         try:
             notes = self.install(relaxing=False)
         except EnvironmentBuildException:
+            if not is_unsolvable(self._uv.output):
+                raise
             return None
         self._note_wheels(by_name, "has no wheel")
         return notes
@@ -129,6 +141,7 @@ class Installer:
                 or self._retry_with_wheels(requirements, *options)
             ):
                 return
+            self._look_who_refuses(requirements, *options)
         finally:
             requirements.unlink()
         raise failure_of(
@@ -213,6 +226,19 @@ class Installer:
         self._uv.output = output
         return False
 
+    def _look_who_refuses(self, requirements: Path, *options: str) -> None:
+        """Let uv say which index has refused an answer.
+
+        If it takes the best version of all indexes, it passes over those that refuse.
+        """
+        output = self._uv.output
+        if not self._has_several_indexes() or not find_missing(output):
+            return
+        self._say("Looking whether an index refuses to answer.")
+        self._run_install(requirements, *options, "--dry-run", from_all=False)
+        if not find_refusals(self._uv.output) and not find_status(self._uv.output):
+            self._uv.output = output
+
     def _note_wheels(self, failed: Mapping[str, str], reason: str) -> None:
         installed = find_installed(self._uv.output)
         for name, package in sorted(failed.items()):  # uv builds several at once
@@ -226,11 +252,20 @@ class Installer:
             self._notes.append(note)
 
     def _run_install(
-        self, requirements: Path, *more: str, offline: bool = False, legacy: bool = False
+        self,
+        requirements: Path,
+        *more: str,
+        offline: bool = False,
+        legacy: bool = False,
+        from_all: bool = True,
     ) -> int:
-        """Run uv. ``legacy`` makes it build archives by older tools."""
+        """Run uv.
+
+        ``legacy`` makes it build archives by older tools. ``from_all`` lets it take the best
+        version of all indexes.
+        """
         constraints = self._plan.lines.constraints
-        options = [*more, *self._from_wheels, *self._index_options()]
+        options = [*more, *self._from_wheels, *self._index_options(from_all=from_all)]
         if constraints:
             options += ["--constraints", str(self._write("constraints", constraints))]
         if legacy:
@@ -243,9 +278,16 @@ class Installer:
             (self._folder / f"amlflow-{name}.txt").unlink(missing_ok=True)
         return code
 
-    def _index_options(self) -> list[str]:
+    def _has_several_indexes(self) -> bool:
+        lines = self._plan.lines
+        return bool(
+            lines.extra_indexes
+            or (lines.index and index_variables(os.environ, names_index=True).get("UV_INDEX"))
+        )
+
+    def _index_options(self, *, from_all: bool = True) -> list[str]:
         lines, options = self._plan.lines, []
-        if lines.extra_indexes or lines.index:
+        if from_all and self._has_several_indexes():
             # As pip does: take the best version of all indexes, and not the first index's.
             options += ["--index-strategy", "unsafe-best-match"]
         if lines.prereleases:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import unquote
 
 from amlflow.environments.plan import Plan
 from amlflow.environments.redaction import without_secrets
@@ -80,14 +81,16 @@ def key_of(
 
 def _with_content(line: str) -> str:
     """Return a requirement. If it is a local file or folder, a digest of its content is added."""
-    path = line.rpartition(" @ ")[2].removeprefix("file://").partition("[")[0].partition("#")[0]
+    address = line.rpartition(" @ ")[2].partition(" ;")[0]
+    written = address.partition("[")[0].partition("#")[0]
+    path = unquote(written.removeprefix("file://")) if "://" in written else written
     if not path.startswith("/"):
         return line
     if os.path.isdir(path):
         return f"{line} {_stamps_of(path)}"
     if not os.path.isfile(path):
         return line
-    return f"{os.path.basename(path)} {digest_of(Path(path))}"
+    return f"{line.replace(written, os.path.basename(path))} {digest_of(Path(path))}"
 
 
 def _stamps_of(folder: str) -> str:

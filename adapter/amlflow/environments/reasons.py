@@ -9,11 +9,12 @@ MAX_LENGTH = 600
 """How many characters a reason has at most."""
 _DECORATION = re.compile(r"^[\s│├╰─▶×╭╮╯|>]+|^(?:error|cause|hint): ")
 _AWAY = re.compile(
-    r"error sending request|client error \(Connect\)|dns error|timed out|Failed to fetch"
-    r"|Connection refused|operation timed out|error trying to connect|Could not connect",
+    r"error sending request|client error \(Connect\)|dns error|timed out|failed to fetch: "
+    r"|Connection refused|operation timed out|error trying to connect|Could not connect"
+    r"|Couldn't connect|Could not resolve host|HTTP status server error|has sent next to nothing",
     re.IGNORECASE,
 )
-_FETCHED = re.compile(r"Failed to fetch: `?(\S+?)`?$")
+_FETCHED = re.compile(r"Failed to fetch: `?(\S+?)`?$", re.MULTILINE)
 _BUILD = re.compile(r"Failed to (?:build|download and build) `?([^`\s]+)`?")
 _FULL = re.compile(
     r"No space left on device|os error 28|Errno 28|Disk quota exceeded", re.IGNORECASE
@@ -33,18 +34,67 @@ _HASHLESS = re.compile(
 )
 _UNPINNED = re.compile(r"must have their versions pinned with `==`, but found: (.+)")
 _STATUS = re.compile(r"HTTP status (?:client|server) error \((\d+[^)]*)\)")
+_REFUSED = re.compile(
+    r"^hint: An index(?: URL)? \(([^\s)]+)\)? .*?\b(40[13] [A-Z]\w+)", re.MULTILINE
+)
+"""uv takes such an index for one that does not have the package."""
+_SILENT = re.compile(r"^.* has sent next to nothing for .* s$", re.MULTILINE)
+_GIT_FAILED = re.compile(r"(?:cause|error): Git operation failed$", re.MULTILINE)
+_OF_GIT = re.compile(r"^\s*(?:fatal|remote|error): (.+)", re.MULTILINE)
 
 
 def is_away(output: Sequence[str]) -> bool:
-    """Whether uv failed because an index does not answer."""
+    """Whether uv failed because a host does not answer, or answers that it is out of order."""
     text = "\n".join(output)
-    return _AWAY.search(text) is not None and _STATUS.search(text) is None
+    status = find_status(output)
+    return _AWAY.search(text) is not None and (status is None or status.startswith("5"))
+
+
+def silence_line(host: str, seconds: float) -> str:
+    """Return the line that is added to the output of a program that was ended for its host."""
+    return f"{host} has sent next to nothing for {seconds:g} s"
+
+
+def find_silence(output: Sequence[str]) -> str | None:
+    """Return that line, or None."""
+    match = _SILENT.search("\n".join(output))
+    return match[0] if match else None
+
+
+def find_status(output: Sequence[str]) -> str | None:
+    """Return the HTTP status, such as ``403 Forbidden``, at which uv has given up; or None."""
+    match = _STATUS.search("\n".join(output))
+    return match[1] if match else None
+
+
+def find_refusals(output: Sequence[str]) -> dict[str, str]:
+    """Return the indexes that do not let this user in, with their HTTP statuses."""
+    refusals = dict(_REFUSED.findall("\n".join(output)))
+    status, address = find_status(output), address_of(output)
+    if status is not None and address is not None and status.startswith(("401", "403")):
+        refusals[address] = status
+    return refusals
+
+
+def is_unsolvable(output: Sequence[str]) -> bool:
+    """Whether no versions of the packages fit, as far as the indexes let this user look."""
+    text = "\n".join(output)
+    return "No solution found" in text and _REFUSED.search(text) is None
+
+
+def reason_of_git(output: Sequence[str]) -> str | None:
+    """Return why git could not fetch a repository; None if it is not git that failed."""
+    text = "\n".join(output)
+    if _GIT_FAILED.search(text) is None:
+        return None
+    said = _OF_GIT.findall(text.partition("--- stderr")[2])
+    return shorten(f"git says: {said[0]}") if said else None
 
 
 def find_failed_build(output: Sequence[str]) -> str | None:
     """Return the package that could not be built from its source, as ``name==version``, or None."""
     text = "\n".join(output)
-    match = None if _MISMATCH.search(text) else _BUILD.search(text)
+    match = None if _MISMATCH.search(text) or _GIT_FAILED.search(text) else _BUILD.search(text)
     return match[1].replace("@", "==", 1) if match else None
 
 
@@ -82,9 +132,10 @@ def reason_of(output: Sequence[str]) -> str:
     text = "\n".join(output)
     if is_disk_full(text):
         return "the disk is full"
-    if status := _STATUS.search(text):
-        address = _FETCHED.search(text.replace("\n", " \n"))
-        return f"the index refuses{f' {address[1]}' if address else ''}: {status[1]}"
+    if status := find_status(output):
+        return f"{address_of(output) or 'a host'} answers {status}"
+    if git := reason_of_git(output):
+        return git
     cleaned = [(_DECORATION.sub("", _DECORATION.sub("", line)), line) for line in output]
     begin = next(
         (number for number, (line, _) in enumerate(cleaned) if line.startswith("Because ")), None
@@ -102,10 +153,8 @@ def reason_of(output: Sequence[str]) -> str:
 
 def address_of(output: Sequence[str]) -> str | None:
     """Return the address that could not be fetched, or None."""
-    for line in output:
-        if match := _FETCHED.search(line.strip()):
-            return match[1]
-    return None
+    match = _FETCHED.search("\n".join(output))
+    return match[1] if match else None
 
 
 def find_without_wheel(output: Sequence[str]) -> str | None:

@@ -41,6 +41,10 @@ IGNORED = frozenset({
 _HASH = re.compile(r"\s+--hash(?:=|\s+)(\S+)")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
 """The hashes that pip takes."""
+_NAMED_PATH = re.compile(
+    r"(?P<name>[\w.-]+\s*(?:\[[^\]]*\])?\s*@\s*)(?P<path>[^;]+?)(?P<rest>(?:\s*;.*)?)"
+)
+"""A requirement such as ``name @ folder/name.whl; marker``."""
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")
 
 
@@ -158,7 +162,7 @@ def _parse_option(
         source = _require_value(value, text)
         result.editables.append(source if "://" in source else _existing(folders, source, text))
     elif option in WITH_ADDRESS:
-        _add_address(WITH_ADDRESS[option], _require_value(value, text), folders, result)
+        _add_address(WITH_ADDRESS[option], _require_value(value, text), folders, result, text)
     elif option in WITH_VALUE:
         result.options.append(f"{WITH_VALUE[option]} {_require_value(value, text)}")
     elif option == "--no-index":
@@ -177,9 +181,11 @@ def _parse_option(
         )
 
 
-def _add_address(option: str, address: str, folders: Sequence[Path], result: Lines) -> None:
+def _add_address(
+    option: str, address: str, folders: Sequence[Path], result: Lines, text: str
+) -> None:
     if "://" not in address:
-        address = str(_below(folders, address).absolute())
+        address = _existing(folders, address, text)
     if option == "--index-url":
         result.index = address
     elif option == "--extra-index-url":
@@ -241,7 +247,11 @@ def decode_file(content: bytes) -> str:
 
 def _to_absolute(package: str, folders: Sequence[Path]) -> str:
     """Replace the relative path of a local wheel or folder by its absolute path."""
-    first = _first_word(package)
+    if (named := _NAMED_PATH.fullmatch(package)) and "://" not in named["path"]:
+        path = Path(_existing(folders, named["path"], package))
+        return named["name"] + path.as_uri() + named["rest"]
+    is_whole = _split_path(package, folders)[0].exists()  # such as a path with a space
+    first = package if is_whole else _first_word(package)
     if _looks_local(first) and "://" not in first and "@" not in first:
         return _existing(folders, first, package)
     return package
@@ -253,7 +263,7 @@ def _first_word(package: str) -> str:
 
 def _looks_local(text: str) -> bool:
     return (
-        text.startswith((".", "/", "~"))
+        text.startswith((".", "/", "~", "file:"))
         or text.endswith((".whl", ".tar.gz", ".zip"))
         or "/" in text.partition("[")[0]  # such as folder/
     )
@@ -279,13 +289,18 @@ def names_local_file(line: str) -> bool:
 
 
 def _existing(folders: Sequence[Path], name: str, text: str) -> str:
-    bare, bracket, extras = name.partition("[")
-    path = _below(folders, bare)
+    path, extras = _split_path(name, folders)
     if not path.exists():
         raise EnvironmentBuildException(
             f"The definition names {text!r}, but {str(path)!r} does not exist."
         )
-    return os.path.normpath(str(path.absolute())) + bracket + extras
+    return os.path.normpath(str(path.absolute())) + extras
+
+
+def _split_path(name: str, folders: Sequence[Path]) -> tuple[Path, str]:
+    """Return the path and the extras of a text such as ``file:folder/name.whl[extra]``."""
+    bare, bracket, extras = name.removeprefix("file:").partition("[")
+    return _below(folders, bare), bracket + extras
 
 
 def _below(folders: Sequence[Path], name: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import TextIO
 
 from amlflow.environments.errors import EnvironmentBuildCanceled, EnvironmentBuildException
+from amlflow.environments.reasons import silence_line
 from amlflow.environments.redaction import redact
+from amlflow.environments.stalls import StallWatch, read_limit
 from amlflow.fork_safety import hold_during_forks
 from amlflow.parts import install_command
 
@@ -28,8 +31,15 @@ _FROM_PIP = {
     "UV_FIND_LINKS": ("PIP_FIND_LINKS",),
 }
 """uv's variables for indexes. If one is not set, uv's older variable or pip's is used."""
-_DEFAULTS = {"UV_HTTP_TIMEOUT": "15", "UV_HTTP_RETRIES": "1", "UV_PYTHON_DOWNLOADS": "never"}
-"""Defaults for the user's variables. They end a build in 30 s if an index does not answer."""
+_DEFAULTS = {
+    "UV_HTTP_TIMEOUT": "15",
+    "UV_HTTP_RETRIES": "1",
+    "UV_PYTHON_DOWNLOADS": "never",
+    "UV_LOCK_TIMEOUT": "7200",
+}
+"""Defaults for the user's variables. They end a build in 30 s if an index does not answer.
+
+uv waits for another uv that builds the same package, which can take an hour."""
 _FINDING = hold_during_forks(threading.Lock())
 """uv asks sysconfig, whose first answers can be None if two threads ask at once."""
 _WIDTH = "9999"
@@ -66,6 +76,7 @@ class Uv:
         self, log: TextIO, cancelled: Callable[[], bool], *, names_index: bool = False
     ) -> None:
         self._log, self._cancelled, self._names_index = log, cancelled, names_index
+        self._limit_s = read_limit()
         self.output: list[str] = []
         """The last lines of the last command."""
 
@@ -113,6 +124,7 @@ class Uv:
         lines: deque[str] = deque(maxlen=LAST_LINES)
         reader = threading.Thread(target=self._copy, args=(process, lines), daemon=True)
         reader.start()
+        watch = StallWatch(process.pid, self._limit_s)
         try:
             # Popen.wait() with a timeout looks less and less often, but the end of the output is
             # noticed at once.
@@ -120,6 +132,10 @@ class Uv:
                 reader.join(POLL_S)
                 if reader.is_alive() and self._cancelled():
                     raise EnvironmentBuildCanceled("The build of the environment was canceled.")
+                if host := watch.find_host():
+                    _end(process)
+                    reader.join()
+                    self._add(lines, silence_line(host, self._limit_s))
         finally:
             _end(process)
             reader.join()
@@ -128,10 +144,13 @@ class Uv:
 
     def _copy(self, process: subprocess.Popen[str], lines: deque[str]) -> None:
         for line in process.stdout or ():
-            text = redact(line.rstrip("\n"))
-            lines.append(text)
-            self._log.write(f"{text}\n")
-            self._log.flush()
+            self._add(lines, line.rstrip("\n"))
+
+    def _add(self, lines: deque[str], line: str) -> None:
+        text = redact(line)
+        lines.append(text)
+        self._log.write(f"{text}\n")
+        self._log.flush()
 
 
 def find_uv() -> str:
@@ -160,13 +179,8 @@ def _end(process: subprocess.Popen[str]) -> None:
     """End uv and the builds that it has started, if they still run."""
     if process.poll() is not None:
         return
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-        except ProcessLookupError:
-            return
-        try:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(GRACE_S)
-            return
-        except subprocess.TimeoutExpired:
-            continue
+        os.killpg(process.pid, signal.SIGKILL)  # uv may end before a build that ignores SIGTERM

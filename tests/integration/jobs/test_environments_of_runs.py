@@ -17,8 +17,9 @@ from helpers.tiny_environments import environment_of, write_index
 BUILD_LOG = "azureml-logs/20_image_build_log.txt"
 CODE = "import amlflow_tiny; print('version', amlflow_tiny.VERSION)"
 SLOW = """
-import os, pathlib, time
+import os, pathlib, signal, time
 def build_wheel(*arguments, **more):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     pathlib.Path({started!r}).write_text(str(os.getpid()))
     time.sleep(600)
 build_editable = build_wheel

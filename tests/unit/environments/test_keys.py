@@ -53,12 +53,22 @@ def test_the_password_of_an_index_is_not_part_of_it() -> None:
     assert with_one == key("numpy", "-i https://name:two@a.example/simple")
 
 
-def test_a_wheel_counts_by_its_content(tmp_path: Path) -> None:
-    wheel = tmp_path / "w-1.0-py3-none-any.whl"
+@pytest.mark.parametrize("line", ["{path}", "w @ {address}", "w @ {address} ; os_name > 'a'"])
+def test_a_wheel_counts_by_its_content(tmp_path: Path, line: str) -> None:
+    wheel = tmp_path / "sp ace" / "w-1.0-py3-none-any.whl"
+    wheel.parent.mkdir()
     wheel.write_bytes(b"one")
-    one = key(str(wheel))
+    line = line.format(path=wheel, address=wheel.as_uri())
+    one = key(line)
     wheel.write_bytes(b"two")
-    assert key(str(wheel)) != one
+    assert key(line) != one
+
+
+def test_the_extras_and_the_marker_of_a_wheel_count(tmp_path: Path) -> None:
+    wheel = tmp_path / "w-1.0-py3-none-any.whl"
+    wheel.touch()
+    lines = [str(wheel), f"{wheel}[a]", f"w @ {wheel.as_uri()} ; os_name > 'a'", f"w[a] @ {wheel}"]
+    assert len({key(line) for line in lines}) == len(lines)
 
 
 def test_a_folder_counts_by_its_files(tmp_path: Path) -> None:

@@ -104,6 +104,7 @@ def test_requirements_are_normalised() -> None:
 
 
 def test_options_are_read(tmp_path: Path) -> None:
+    (tmp_path / "wheels").mkdir()
     lines = planned(
         "--index-url https://a.example/simple", "--extra-index-url=https://b.example", "-f wheels",
         "--trusted-host b.example", "--pre", "--no-binary numpy", "-q", "--no-cache-dir", "-i https://c.example",
@@ -115,6 +116,38 @@ def test_options_are_read(tmp_path: Path) -> None:
     assert lines.trusted_hosts == ["b.example"]
     assert lines.options == ["--no-binary numpy"]
     assert lines.ignored == ["-q", "--no-cache-dir"]
+
+
+@pytest.mark.parametrize(
+    ("line", "requirement"),
+    [
+        ("file:w.whl", "{folder}/w.whl"),
+        ("file:./sp ace/w.whl[x]", "{folder}/sp ace/w.whl[x]"),
+        ("./sp ace/w.whl", "{folder}/sp ace/w.whl"),
+        ("w @ file:w.whl", "w @ {address}/w.whl"),
+        ("w[x]@./sp ace/w.whl ; os_name=='a'", "w[x] @ {address}/sp%20ace/w.whl ; os_name == 'a'"),
+    ],
+)
+def test_the_path_of_a_wheel_is_below_the_definitions_folder(
+    tmp_path: Path, line: str, requirement: str
+) -> None:
+    (tmp_path / "sp ace").mkdir()
+    for name in ("w.whl", "sp ace/w.whl"):
+        (tmp_path / name).touch()
+    expected = requirement.format(folder=tmp_path, address=tmp_path.as_uri())
+    assert planned(line, folder=tmp_path).requirements == [expected.replace("'", '"')]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["-i gone", "--extra-index-url https//gone", "-f file:gone", "-e file:gone", "file:gone/w.whl",
+     "w @ file:gone.whl", "w @ ./gone.whl"],
+)  # fmt: skip
+def test_a_path_that_does_not_exist_is_named_as_it_is_written(tmp_path: Path, line: str) -> None:
+    with pytest.raises(EnvironmentBuildException) as raised:
+        planned(line, folder=tmp_path)
+    assert raised.value.message.startswith(f"The definition names {line!r}, but '{tmp_path}/")
+    assert raised.value.message.endswith("' does not exist.")
 
 
 def test_hashes_are_kept_for_what_is_listed_for_pip() -> None:
