@@ -41,8 +41,8 @@ def read_limit() -> float:
 class StallWatch:
     """Watches a program and the processes that it has started.
 
-    They make progress if they compute or write. If they do not, and have a connection, they wait for
-    its other end. Without a connection, they wait for something else, such as a lock.
+    They make progress if they compute or write. If they do not, and have a connection, they wait
+    for its other end. Without a connection, they wait for something else, such as a lock.
 
     Args:
         pid: The process id of the program.
