@@ -101,7 +101,7 @@ def always_pass(path: str, content: Any) -> Any:
 class Proxy:
     """A proxy, and the rule that it follows now."""
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, prefix: str = "") -> None:
         self.rule: Rule = always_pass
         self.calls: list[tuple[str, Any]] = []
         """The path of each call to which the rule did something, and what it did."""
@@ -111,7 +111,7 @@ class Proxy:
         """How many answers are dripping now."""
         self.waited_out = 0
         """For how many dripping answers a client has waited to the end."""
-        self._target = urlsplit(uri).netloc
+        self._target, self._prefix = urlsplit(uri).netloc, prefix
 
     def down(self, path: str, content: Any) -> Any:
         """A rule for :attr:`rule`: the server is not there."""
@@ -146,6 +146,10 @@ class Proxy:
     def handle(self, handler: BaseHTTPRequestHandler) -> None:
         """Do with a call what the proxy's rule says."""
         body = self._body(handler)
+        if not handler.path.startswith(f"{self._prefix}/"):
+            self._answer(handler, 404, [("Content-Type", "text/html")], b"Another page")
+            return
+        handler.path = handler.path.removeprefix(self._prefix)
         content = None
         with contextlib.suppress(ValueError):
             content = json.loads(body)
@@ -215,9 +219,12 @@ class Proxy:
 
 
 @contextlib.contextmanager
-def start_proxy(uri: str) -> Iterator[tuple[Proxy, str]]:
-    """Start a proxy in front of the server at a URI. Yields the proxy and its own URI."""
-    proxy = Proxy(uri)
+def start_proxy(uri: str, prefix: str = "") -> Iterator[tuple[Proxy, str]]:
+    """Start a proxy in front of the server at a URI. Yields the proxy and its own URI.
+
+    ``prefix`` is a path, such as ``/tools/mlflow``, below which the proxy shows the server.
+    """
+    proxy = Proxy(uri, prefix)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -235,7 +242,7 @@ def start_proxy(uri: str) -> Iterator[tuple[Proxy, str]]:
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
-        yield proxy, f"http://127.0.0.1:{server.server_port}"
+        yield proxy, f"http://127.0.0.1:{server.server_port}{prefix}"
     finally:
         server.shutdown()
         server.server_close()

@@ -29,6 +29,12 @@ def test_a_whole_life_on_other_trackers(tracker: str, request: pytest.FixtureReq
     servers.live(request.getfixturevalue(tracker))
 
 
+@pytest.mark.parametrize("end", ["", "/"])
+def test_a_whole_life_on_a_server_below_a_path_of_a_proxy(server_uri: str, end: str) -> None:
+    with start_proxy(server_uri, "/tools/mlflow") as (_, uri):
+        servers.live(f"{uri}{end}", "--without-mlflow")
+
+
 def test_a_whole_life_on_an_older_server(old_server_uri: str) -> None:
     servers.live(old_server_uri, "--without-mlflow")
 

@@ -12,6 +12,7 @@ from amlflow.exceptions import UserErrorException
 from amlflow.spec import Unavailable
 from amlflow_mlflow.rest.pools import find_proxy
 from amlflow_mlflow.stores import open_store
+from helpers.flaky_proxy import start_proxy
 from helpers.tls_fixtures import BUNDLES, SECRET, read_experiment, server_context
 from helpers.tls_servers import Heard, forward_proxy, mlflow_server
 
@@ -50,6 +51,14 @@ def test_another_authoritys_server_is_refused_and_hears_nothing(
         with pytest.raises(Unavailable, match="in MLFLOW_TRACKING_SERVER_CERT_PATH"):
             open_store(server.uri)
     assert server.calls == []
+
+
+def test_a_server_without_tls_is_told_from_its_first_answer() -> None:
+    with (
+        start_proxy("http://127.0.0.1:9") as (_, uri),
+        pytest.raises(Unavailable, match="begins with http: and not with https:"),
+    ):
+        open_store(uri.replace("http:", "https:"))
 
 
 def test_a_certificate_for_another_host_is_refused(

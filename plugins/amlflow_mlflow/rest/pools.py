@@ -20,6 +20,8 @@ from amlflow_mlflow.rest.limited_reads import limit_reads
 
 CONNECTIONS = 16
 """How many connections are kept for later calls."""
+_NO_TLS = ("WRONG_VERSION_NUMBER", "UNEXPECTED_EOF", "RECORD_LAYER_FAILURE", "record layer failure")
+"""What OpenSSL says of an answer without TLS. The words depend on its version."""
 
 
 def find_proxy(root: str) -> str | None:
@@ -66,7 +68,7 @@ def _open(tls: settings.Tls, proxy: str | None) -> urllib3.PoolManager:
 
 
 def certificate_hint(error: BaseException) -> str | None:
-    """Say what to do about an error of certificates or of the proxy. None for other errors."""
+    """Say what to do about an error of TLS or of the proxy. None for other errors."""
     reason = error.reason if isinstance(error, MaxRetryError) else error
     if isinstance(reason, ProxyError):
         return "Start the proxy, or correct HTTPS_PROXY, HTTP_PROXY or NO_PROXY."
@@ -79,6 +81,8 @@ def certificate_hint(error: BaseException) -> str | None:
         )
     if "CERTIFICATE_REQUIRED" in str(reason):
         return "Name your client certificate in MLFLOW_TRACKING_CLIENT_CERT_PATH."
+    if any(sign in str(reason) for sign in _NO_TLS):
+        return "If the server has no TLS, its address begins with http: and not with https:."
     causes = [argument for argument in reason.args if isinstance(argument, BaseException)]
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
         return (

@@ -9,14 +9,15 @@ from urllib.parse import unquote
 
 from amlflow import plugins
 from amlflow.client_address import VARIABLE, tracker_behind
+from amlflow.core.project.server_address import check_scheme, check_server_address
 from amlflow.working_folder import working_folder
 
 EMBEDDED = "mlflow.db"
 ARTIFACT_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"
 """The variable for the place of new experiments' artifacts. MLflow does not document it, but reads
 it in every process that opens a database."""
-
-
+_SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.\\-]+:")
+"""One letter is a drive of Windows."""
 TRACKIO_FOLDER = "TRACKIO_DIR"
 """The variable for the folder where trackio's own client stores projects, media and artifacts."""
 
@@ -45,16 +46,27 @@ def absolute(uri: str, folder: Path | None = None) -> str:
     """Make a URI absolute: a relative path in it is below the folder.
 
     The default for the folder is the working folder, which a URI without a relative path does not
-    need. A scheme without a path, such as ``trackio://``, is completed by its plugin.
+    need. A scheme without a path, such as ``trackio://``, is completed by its plugin. Spaces and
+    line ends around the URI, as from a file with a secret, are removed.
+
+    Raises:
+        UserErrorException: it is meant as the address of a server, but is not one; or the working
+            folder is needed and was deleted.
     """
+    uri = uri.strip()
+    if found := _SCHEME.match(uri):
+        uri = found[0].lower() + uri[found.end() :]
+    if uri.startswith(("http:", "https:")):
+        check_server_address(uri)
+    check_scheme(uri)
     scheme, separator, path = uri.partition(":///")
     if separator and scheme.partition("+")[0] == "sqlite":
         if not path or path == ":memory:" or Path(path).is_absolute():
             return uri
         return f"{scheme}:///{((folder or working_folder()) / path).absolute()}"
-    if re.fullmatch(r"[A-Za-z][A-Za-z0-9+.\-]+:/*", uri):
+    if re.fullmatch(rf"{_SCHEME.pattern}/*", uri):
         return plugins.absolute_uri(uri)
-    if re.match(r"[A-Za-z][A-Za-z0-9+.\-]+:", uri) or uri == "databricks":
+    if _SCHEME.match(uri) or uri == "databricks":
         return uri
     return ((folder or working_folder()) / uri).absolute().as_uri()
 
