@@ -2,7 +2,7 @@
 
 A lock is the descriptor of an open file. The descriptor shows whether the file was replaced
 meanwhile, and the agent of a job inherits it. The locks of the package filelock cannot be inherited
-in this way.
+in this way, and take several times as long, which every submit would wait for.
 """
 
 from __future__ import annotations

@@ -31,25 +31,29 @@ class OwnPaths:
     def __init__(self, paths: Iterable[Path], root: Path | None = None) -> None:
         """Collect the paths, except those that contain ``root``: the folder that is packed."""
         top = None if root is None else resolve_links(root)
+        above = set[Path]() if top is None else {top, *top.parents}
         self._paths: set[Path] = set()
         self._identities: set[Identity] = set()
         self._linked: set[Identity] | None = None
-        for path in paths:
+        for path in dict.fromkeys(paths):
             real_path = resolve_links(path)
-            if top is not None and top.is_relative_to(real_path):
+            if real_path in above:
                 continue
-            candidates = {real_path}
-            may_be_file = not real_path.is_dir()
-            if may_be_file:
-                candidates.update(_companions(real_path))
-            if may_be_file and real_path != path:
-                # If the database is a link, SQLite keeps its files beside the link's target. An
-                # older one may have kept them beside the link.
-                candidates.update(_companions(resolve_links(path.parent) / path.name))
-            self._paths |= candidates
-            for candidate in candidates:
-                with contextlib.suppress(OSError):
-                    self._identities.add(identity(candidate.stat()))
+            status = _look(real_path)
+            self._add(real_path, status)
+            if status is None or not stat.S_ISDIR(status.st_mode):
+                companions = _companions(real_path)
+                if real_path != path:
+                    # If the database is a link, SQLite keeps its files beside the link's target. An
+                    # older one may have kept them beside the link.
+                    companions += _companions(resolve_links(path.parent) / path.name)
+                for companion in companions:
+                    self._add(companion, _look(companion))
+
+    def _add(self, path: Path, status: os.stat_result | None) -> None:
+        self._paths.add(path)
+        if status is not None:
+            self._identities.add(identity(status))
 
     def has(self, path: Path, status: os.stat_result) -> bool:
         """Whether an existing path is one of these, under any of its names. Opens no file.
@@ -144,6 +148,13 @@ def _descriptors() -> Iterator[int]:
         return
     with contextlib.suppress(OSError):  # not every system lists the descriptors
         yield from [int(name) for name in os.listdir("/dev/fd")]
+
+
+def _look(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None
 
 
 def identity(status: os.stat_result) -> Identity:

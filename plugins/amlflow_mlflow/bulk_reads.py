@@ -48,6 +48,11 @@ class Bulk:
         self._ask = ask
         self._dialect = DIALECTS[dialect]
 
+    def locations(self) -> list[str]:
+        """Read the artifact locations of all experiments."""
+        rows = self._ask("SELECT artifact_location FROM experiments", {})
+        return [location for (location,) in rows if isinstance(location, str)]
+
     def count(self, query: RunQuery) -> int | None:
         """Count the runs that a query finds.
 

@@ -5,6 +5,7 @@ They do not belong to a run, so no run has to be created for a snapshot.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tempfile
@@ -63,15 +64,15 @@ class Snapshots:
         artifacts = self._artifacts(digest, make=True)
         if artifacts is None:
             raise Unavailable(f"The experiment {SNAPSHOTS!r} was removed from MLflow meanwhile.")
-        with tempfile.TemporaryDirectory() as staging:
-            mark = Path(staging) / STORED
-            mark.touch()
-            steps = [{ARCHIVE: archive}, {STORED: mark}]
+        with translate_errors(self._store.uri, files=f"snapshot {digest}"):
             if artifacts.folder is not None:  # files get their names there in the order of the call
-                steps = [{ARCHIVE: archive, STORED: mark}]
-            for files in steps:
-                with translate_errors(self._store.uri, files=f"snapshot {digest}"):
-                    artifacts.put(files)
+                artifacts.put({ARCHIVE: archive, STORED: Path(os.devnull)})
+                return
+            with tempfile.TemporaryDirectory() as staging:
+                mark = Path(staging) / STORED
+                mark.touch()
+                artifacts.put({ARCHIVE: archive})
+                artifacts.put({STORED: mark})
 
     def get(self, digest: str, destination: Path) -> None:
         """Do what :meth:`amlflow.spec.Tracker.get_snapshot` does."""

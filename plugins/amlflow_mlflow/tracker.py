@@ -87,7 +87,8 @@ class MlflowTracker(TrackerBase):
         self._models = Models(self._store, self._files, self)
         self._runs_with_status_tag: set[str] = set()
         """The runs whose status this object has put into a tag."""
-        self._locations = Locations(self._experiments)
+        read = None if self._bulk is None else self._bulk.locations
+        self._locations = Locations(self._experiments, read)
 
     def _open_bulk(self) -> Bulk | None:
         """Return the reader of many runs; None if the store does not accept SQL."""

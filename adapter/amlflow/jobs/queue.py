@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from amlflow import file_lock
 from amlflow.exceptions import UserErrorException
 from amlflow.jobs.finding import NAME, fault_of
 from amlflow.jobs.job import JobFolder, Target, jobs_folder
@@ -22,6 +23,9 @@ from amlflow.jobs.launch import launch
 from amlflow.jobs.tickets import queue_folder
 
 logger = logging.getLogger("amlflow")
+
+LOCK_WAIT_S = 0.01
+"""How long to wait between two tries to lock a queue. Each try lasts up to 0.05 seconds itself."""
 
 
 class NoQueue:
@@ -48,6 +52,14 @@ class Queue(NoQueue):
 
         Raises UserErrorException if other users may write to its folder.
         """
+        while (lock := self._take_lock()) is None:
+            time.sleep(LOCK_WAIT_S)
+        try:
+            yield
+        finally:
+            file_lock.release(lock)
+
+    def _take_lock(self) -> int | None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         fault = fault_of(self._folder)
         if fault is not None:
@@ -55,14 +67,11 @@ class Queue(NoQueue):
                 f"The queue's folder {str(self._folder)!r} is not used: {fault}. Remove it, or set "
                 "AMLFLOW_JOBS to another folder. Queues are beside it."
             )
-        from filelock import FileLock  # only needed when a job is submitted or ends
-
-        with FileLock(self._folder / "lock"):
-            yield
+        return file_lock.take(self._folder / "lock")
 
     def is_full(self) -> bool:
         """Whether a new job has to wait. Call it inside :meth:`lock`."""
-        return bool(self._waiting()) or self._room() <= 0
+        return bool(self._list("waiting")) or self._room() <= 0
 
     def add(self, name: str) -> None:
         """Add a job at the end of the queue. Call it inside :meth:`lock`."""
@@ -87,12 +96,13 @@ class Queue(NoQueue):
                 ticket.unlink()
             self._advance()
 
-    def _waiting(self) -> list[Path]:
-        return sorted(self._folder.glob("waiting-*"))
+    def _list(self, kind: str) -> list[Path]:
+        names = sorted(name for name in os.listdir(self._folder) if name.startswith(f"{kind}-"))
+        return [self._folder / name for name in names]
 
     def _room(self) -> float:
         running = 0
-        for note in self._folder.glob("running-*"):
+        for note in self._list("running"):
             folder = JobFolder(note.name.partition("-")[2], self._jobs)
             if not folder.has_agent():
                 note.unlink()
@@ -101,7 +111,7 @@ class Queue(NoQueue):
         return float("inf") if self._max_runs is None else self._max_runs - running
 
     def _advance(self) -> None:
-        waiting = self._waiting()
+        waiting = self._list("waiting")
         if not waiting:
             return
         room = self._room()

@@ -18,7 +18,12 @@ from amlflow.spec import Cluster, Status, Tracker
 
 
 class Start(Protocol):
-    """One way to start a job."""
+    """One way to start a job.
+
+    ``asks`` says whether :meth:`check` asks another program, which takes time.
+    """
+
+    asks: bool
 
     @property
     def notes(self) -> Mapping[str, str]:
@@ -43,6 +48,7 @@ class Start(Protocol):
 class StartHere:
     """Starts a job by the target's queue on this machine."""
 
+    asks = False
     notes: Mapping[str, str] = {}
 
     def __init__(self, job: Job) -> None:
@@ -71,6 +77,8 @@ class StartOnCluster:
 
     When the cluster has it, the folder on this machine is removed.
     """
+
+    asks = True
 
     def __init__(self, cluster: Cluster, job: Job) -> None:
         self._cluster, self._job = cluster, job

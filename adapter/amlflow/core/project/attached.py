@@ -48,7 +48,12 @@ class Attached:
 
     def read_all(self, workspace: WorkspaceBase) -> dict[str, Any]:
         """Read the content of all attached things, by name."""
-        paths = sorted(self._folder(workspace).glob("*.json"))
+        folder = self._folder(workspace)
+        try:
+            names = sorted(name for name in os.listdir(folder) if name.endswith(".json"))
+        except FileNotFoundError:
+            return {}
+        paths = [folder / name for name in names]
         return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
 
     def has(self, workspace: WorkspaceBase, name: str) -> bool:

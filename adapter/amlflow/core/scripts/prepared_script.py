@@ -18,7 +18,7 @@ from amlflow.core.scripts.cluster_checks import check_distribution, check_reacha
 from amlflow.core.scripts.command_line import check_variables, command_line
 from amlflow.core.scripts.containers import resolve_target
 from amlflow.core.scripts.distribution import distribution_of
-from amlflow.core.scripts.environment import Environment, registered_version
+from amlflow.core.scripts.environment import Environment, definition_of, registered_version
 from amlflow.core.scripts.environment_needs import check_dockerfile, choose_packages
 from amlflow.core.scripts.environment_sections import DEFAULT_NAME, DEFAULT_PYTHON
 from amlflow.core.scripts.run_configuration import RunConfiguration
@@ -215,7 +215,8 @@ def _own_environ() -> dict[str, str]:
     """
     own = [AGENT_PYTHON, SCRIPT_PYTHON, ROOM, VARIABLE, "VIRTUAL_ENV"]
     own += ["CONDA_PREFIX", "CONDA_DEFAULT_ENV"] if _is_in_conda() else []
-    inherited = without_address(without_notebook(without_place(os.environ)))
+    # A copy, because reading os.environ encodes each name and decodes each value.
+    inherited = without_address(without_notebook(without_place(dict(os.environ))))
     is_own_run = ROOM in os.environ
     return {name: value for name, value in inherited.items() if not is_own_run or name not in own}
 
@@ -237,13 +238,13 @@ def _python_here() -> str | None:
 
 
 @functools.cache
-def _unchanged_environment() -> Environment:
-    return Environment(DEFAULT_NAME)
+def _unchanged_definition() -> dict[str, Any]:
+    return definition_of(Environment(DEFAULT_NAME))
 
 
 def _environment_note(environment: Environment, is_made: bool) -> dict[str, Any] | None:
     """Return the run's note of its environment; None for an unchanged default environment."""
-    if environment.name == DEFAULT_NAME and environment == _unchanged_environment():
+    if environment.name == DEFAULT_NAME and definition_of(environment) == _unchanged_definition():
         return None
     return {
         "name": environment.name,

@@ -78,7 +78,8 @@ def submit(
         start = StartHere(job)
         script = dataclasses.replace(script, job=job)
     with ThreadPoolExecutor(2) as pool:
-        checking = pool.submit(start.check)  # first, since nothing else may be done before its end
+        # A cluster is asked first, since nothing else may be done before it has answered.
+        checking = pool.submit(start.check) if start.asks else None
         with make_folder(folder) as lock:
             return _launch(
                 script, experiment, tags, parent, snapshot_id, folder, lock, start, pool, checking
@@ -127,17 +128,13 @@ def _launch(
     lock: contextlib.ExitStack,
     start: Start,
     pool: ThreadPoolExecutor,
-    checking: Future[None],
+    checking: Future[None] | None,
 ) -> RunRecord:
     tracker, job = tracker_of(experiment), script.job
     with contextlib.ExitStack() as preparing:
         digest = pack_source(script, tracker, snapshot_id, folder.snapshot)
         if job.environment_note is not None:
             folder.put(folder.definition, environment_definition(script))
-        # The snapshot is stored while the target is checked and the run is made, because each of
-        # these takes a few calls to the tracker or the cluster.
-        storing = pool.submit(snapshot.keep, tracker, digest, folder.snapshot)
-        preparing.callback(wait, [storing])  # it reads a folder that is removed after a failure
         status = preparing.enter_context(start.prepare())
         draft = draft_script_run(
             experiment,
@@ -148,7 +145,12 @@ def _launch(
             status=status,
             notes={**start.notes, **note_of(folder)},
         )
-        checking.result()
+        # The snapshot is stored while the target is checked and the run is made, because each of
+        # these takes a few calls to the tracker or the cluster.
+        storing = pool.submit(snapshot.keep, tracker, digest, folder.snapshot)
+        preparing.callback(wait, [storing])  # it reads a folder that is removed after a failure
+        if checking is not None:
+            checking.result()
         [record] = tracker.create_runs([draft])
         try:
             storing.result()
