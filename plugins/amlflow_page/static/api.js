@@ -1,5 +1,6 @@
 // Calls to the studio's routes. The message of an error is the server's sentence.
 
+import { hear } from "./clock.js";
 import { queryOf } from "./run_route.js";
 
 const BASE = "ajax-api/2.0/amlflow/";
@@ -19,14 +20,23 @@ export function isAway(failure) {
 
 // Returns the name of the chosen workspace; null for the server's default one.
 function workspace() {
-  let name = queryOf(location.hash).get("workspace");
-  try {
-    // MLflow's page stores the chosen workspace there.
-    name ??= JSON.parse(localStorage.getItem("mlflow.activeWorkspace") ?? "null");
-  } catch {
-    name ??= localStorage.getItem("mlflow.activeWorkspace");
-  }
+  const name = queryOf(location.hash).get("workspace") ?? storedWorkspace();
   return typeof name === "string" && name ? name : null;
+}
+
+// Returns the workspace that MLflow's page has stored.
+function storedWorkspace() {
+  let stored;
+  try {
+    stored = localStorage.getItem("mlflow.activeWorkspace");
+  } catch {
+    return null; // the browser stores nothing for this server
+  }
+  try {
+    return JSON.parse(stored);
+  } catch {
+    return stored;
+  }
 }
 
 // Returns whether requests name a workspace. The browser's own requests, such as for a download, cannot do so.
@@ -47,6 +57,7 @@ async function answered(request) {
     if (error.name === "AbortError") throw error;
     throw new Failure("The server does not answer.", 0, {});
   }
+  hear(response);
   if (response.ok) return response;
   const text = await response.text();
   let content = {};

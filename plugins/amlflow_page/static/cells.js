@@ -2,6 +2,7 @@
 
 import { KEYED, METRICS } from "./definition.js";
 import { h } from "./dom.js";
+import { entryOf } from "./entries.js";
 import { ago, chip, experimentLink, runDuration, tag } from "./format.js";
 import { plainLine } from "./markdown.js";
 import { form } from "./times.js";
@@ -100,7 +101,7 @@ function statusCell(row) {
 export function cell(column, row, columns = []) {
   const [kind, key] = parts(column);
   if (METRICS.includes(kind)) {
-    const number = row[KEYED[kind]]?.[key];
+    const number = entryOf(row[KEYED[kind]], key);
     return number == null ? "" : h("span", { class: "amlflow-number", title: number }, short(number));
   }
   switch (kind) {
@@ -135,11 +136,11 @@ export function cell(column, row, columns = []) {
     case "id":
       return h("code", {}, row.run_id);
     case "tag":
-      return key in row.tags ? (row.tags[key] ?? tag(key)) : "";
+      return Object.hasOwn(row.tags, key) ? (row.tags[key] ?? tag(key)) : "";
     case "property":
-      return row.properties[key] ?? "";
+      return entryOf(row.properties, key) ?? "";
     case "param":
-      return paramCell(row.params[key] ?? "");
+      return paramCell(entryOf(row.params, key) ?? "");
     default:
       return "";
   }

@@ -1,5 +1,7 @@
 // The data of charts, without drawing: curves over one x axis, smoothed, and values of params and metrics.
 
+import { entryOf } from "./entries.js";
+
 // Different in both themes, also for most people with a colour vision deficiency.
 export const COLOURS = [
   "#3b7dd8",
@@ -143,7 +145,7 @@ export function aligned(curves, { x, smoothing = 0, log = false }) {
 export function axisValue(axis, run, last) {
   const [kind, ...rest] = axis.split(":");
   const key = rest.join(":");
-  const value = kind === "metric" ? last.get(run.id)?.get(key) : run.params?.[key];
+  const value = kind === "metric" ? last.get(run.id)?.get(key) : entryOf(run.params, key);
   if (value == null || value === "") return null;
   const number = Number(value);
   return Number.isFinite(number) ? number : String(value);

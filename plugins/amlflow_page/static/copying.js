@@ -1,5 +1,6 @@
 // Writes what All runs shows as a command and as Python, which return the same runs in the same order.
 
+import { now } from "./clock.js";
 import { isJmespath } from "./one_box.js";
 import { path, raw, understand } from "./understand.js";
 
@@ -30,8 +31,8 @@ function endOfQuoted(text, start) {
 
 // Returns what All runs asks for: a JMESPath `query`, the words `text`, whether `children` are included, and `orderBy`,
 // which is null for the query's own order. `shown.changed` may limit the runs to those that have changed.
-export function toQuery(shown, now = Date.now()) {
-  const { query, text } = understand(shown.query, now);
+export function toQuery(shown, time = now()) {
+  const { query, text } = understand(shown.query, time);
   const any = (field, values) => `(${values.map((value) => `${field} == ${raw(value)}`).join(" || ")})`;
   const conditions = [
     shown.experiments.length && any("_experiment_name", shown.experiments),
@@ -84,8 +85,8 @@ function inShell(text) {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-export function asCommand(shown, now) {
-  const { query, text, children, orderBy } = toQuery(shown, now);
+export function asCommand(shown, time) {
+  const { query, text, children, orderBy } = toQuery(shown, time);
   return [
     `amlflow run list ${inShell(query)} --all-experiments`,
     text && `--text=${inShell(text)}`,
@@ -96,8 +97,8 @@ export function asCommand(shown, now) {
     .join(" ");
 }
 
-export function asPython(shown, now) {
-  const { query, text, children, orderBy } = toQuery(shown, now);
+export function asPython(shown, time) {
+  const { query, text, children, orderBy } = toQuery(shown, time);
   const options = [
     JSON.stringify(query),
     children && "include_children=True",

@@ -41,18 +41,22 @@ export class Follower {
 
   async look() {
     const { list } = this;
-    if (!list.visible || document.hidden || list.search) return;
+    // On a slow server, the answers to the last look may not be there yet.
+    if (!list.visible || document.hidden || list.search || this.isLooking) return;
     list.table.tick();
     if (list.failed) {
       if (this.awaySince) list.load(true);
       return;
     }
+    this.isLooking = true;
     try {
       await this.lookAtStatuses();
       await this.lookForNew();
       this.heard();
     } catch (failure) {
       if (isAway(failure)) this.missed();
+    } finally {
+      this.isLooking = false;
     }
   }
 

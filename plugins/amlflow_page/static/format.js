@@ -1,5 +1,6 @@
 // Formats values for the page.
 
+import { now } from "./clock.js";
 import { h } from "./dom.js";
 import { tickTimes, timeElement } from "./times.js";
 
@@ -65,7 +66,7 @@ export function tick(element) {
 }
 
 function length(start, end) {
-  const seconds = Math.max(0, (end ? new Date(end) : Date.now()) - new Date(start)) / 1000;
+  const seconds = Math.max(0, (end ? new Date(end) : now()) - new Date(start)) / 1000;
   if (seconds < 60) return `${seconds.toFixed(1)}s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)}m ${Math.floor(seconds % 60)}s`;
   return `${Math.floor(seconds / 3600)}h ${Math.floor((seconds % 3600) / 60)}m`;

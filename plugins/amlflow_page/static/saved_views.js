@@ -20,6 +20,7 @@ export class SavedViews {
   constructor(page) {
     this.page = page;
     this.current = null;
+    this.opens = 0;
     this.user = null;
     this.element = menu("Views", (panel, close) => this.fill(panel, close), {
       symbol: "view",
@@ -31,6 +32,8 @@ export class SavedViews {
   async open(query) {
     const id = query.get("view");
     const version = query.get("version");
+    this.opens += 1; // an answer that comes after another view was opened is not used
+    const { opens } = this;
     if (!id || id === NONE) {
       this.current = null;
       return;
@@ -38,9 +41,13 @@ export class SavedViews {
     if (this.current?.id === id && String(this.current.version) === (version ?? String(this.current.newest))) return;
     try {
       const reading = readPerson().catch(() => null); // without it, the view is shown all the same
-      ({ view: this.current, user: this.user } = await get("views/get", version ? { id, version } : { id }));
+      const { view, user } = await get("views/get", version ? { id, version } : { id });
       await reading;
+      if (opens !== this.opens) return;
+      this.current = view;
+      this.user = user;
     } catch (failure) {
+      if (opens !== this.opens) return;
       this.current = null;
       const isGone = failure.status === 404;
       if (isGone && id === defaultView()) setDefaultView(null).catch(() => null); // tried again at the next visit

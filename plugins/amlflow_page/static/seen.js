@@ -2,6 +2,7 @@
 // for each user. Without users, the browser keeps it.
 
 import { get, post } from "./api.js";
+import { now as serverTime } from "./clock.js";
 
 const DEFAULT = "amlflow.default-view"; // the view's id
 const VISITS = "amlflow.visits";
@@ -61,10 +62,10 @@ function visitOf(id) {
 
 // Returns the time after which changes of a view are new to the person: the end of the visit before this one.
 // Returns null if there was no earlier visit.
-export function seenUntil(id, clock = Date.now()) {
+export function seenUntil(id, time = serverTime()) {
   const visit = visitOf(id);
   if (!visit) return null;
-  return clock - Date.parse(visit.until) > VISIT_MS ? visit.until : visit.from;
+  return time - Date.parse(visit.until) > VISIT_MS ? visit.until : visit.from;
 }
 
 // Notes that the person looks at a view. `now` is the server's time, and `from` is what `seenUntil` returned.

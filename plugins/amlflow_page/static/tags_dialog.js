@@ -109,7 +109,7 @@ export class TagsForm {
   }
 
   removal(key, rows) {
-    const count = rows.filter((row) => key in row.tags).length;
+    const count = rows.filter((row) => Object.hasOwn(row.tags, key)).length;
     const box = h("input", {
       type: "checkbox",
       onchange: () => (box.checked ? this.removed.add(key) : this.removed.delete(key)),

@@ -1,5 +1,6 @@
 // Shows times in one of three forms: how long ago, local time with its zone, or UTC. The browser keeps the choice.
 
+import { now } from "./clock.js";
 import { h } from "./dom.js";
 
 const KEPT = "amlflow.times";
@@ -43,7 +44,7 @@ export function setForm(name, page = document) {
 }
 
 function passed(time) {
-  const seconds = (new Date(time) - Date.now()) / 1000;
+  const seconds = (new Date(time) - now()) / 1000;
   const [unit, size] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? ["second", 1];
   return relative.format(Math.round(seconds / size), unit);
 }

@@ -1,5 +1,6 @@
 // Parses the text in the one box: words, `key:value` or JMESPath.
 
+import { now } from "./clock.js";
 import { KEYED, METRICS } from "./definition.js";
 import { STATUSES } from "./format.js";
 import { isJmespath } from "./one_box.js";
@@ -43,14 +44,14 @@ export function path(field, key) {
 
 // Returns what is understood: `query` and `text` in the server's form, `parts` that explain it in words, and `hints` on
 // what the user may have meant. If the text cannot be used for a search, `error` says why.
-export function understand(text, now = Date.now()) {
+export function understand(text, time = now()) {
   const trimmed = text.trim();
   if (!trimmed || isJmespath(trimmed)) return { query: trimmed, text: "", parts: [], hints: [] };
   const result = { conditions: [], choices: {}, texts: [], parts: [], hints: [] };
   for (const word of words(trimmed)) {
     const [, minus, key, value] = KEY.exec(word) ?? [];
     if (key && value && KEYS.includes(key.toLowerCase())) {
-      const error = take(result, key.toLowerCase(), value, now, Boolean(minus));
+      const error = take(result, key.toLowerCase(), value, time, Boolean(minus));
       if (error) return { query: "", text: "", parts: [], hints: [], error };
       continue;
     }
@@ -74,7 +75,7 @@ export function understand(text, now = Date.now()) {
 }
 
 // Takes a key with its value. Returns what is wrong with it, or null.
-function take(result, key, value, now, isNegated) {
+function take(result, key, value, current, isNegated) {
   const add = (condition, part) => {
     result.conditions.push(isNegated ? `!(${condition})` : condition);
     result.parts.push(isNegated ? `not (${part})` : part);
@@ -95,7 +96,7 @@ function take(result, key, value, now, isNegated) {
     choose(`status == ${raw(status)}`, status);
   } else if (key === "name") add(`name && contains(name, ${raw(plain)})`, `name has “${plain}”`);
   else if (key === "since" || key === "until") {
-    const time = moment(plain, now, key === "until");
+    const time = moment(plain, current, key === "until");
     if (!time) return `“${plain}” is not a time; write 2d, 12h, 30m or a date such as 2026-01-31.`;
     add(`created_utc ${key === "since" ? ">=" : "<="} ${raw(time)}`, `created ${key} ${time}`);
   } else choose(`${FIELDS[key]} == ${raw(plain)}`, plain);
@@ -133,10 +134,10 @@ function hasDay(text) {
 }
 
 // Returns a time as text. With `isEnd`, a date means its end.
-function moment(text, now, isEnd) {
+function moment(text, current, isEnd) {
   if (isEnd && text.length === 10 && hasDay(text)) return `${text}T23:59:59.999999Z`;
   const [, count, unit] = /^(\d+(?:\.\d+)?)([mhdw])$/.exec(text) ?? [];
-  const time = count ? new Date(now - count * UNITS[unit] * 1000) : hasDay(text) ? new Date(text) : null;
+  const time = count ? new Date(current - count * UNITS[unit] * 1000) : hasDay(text) ? new Date(text) : null;
   return time && !Number.isNaN(time.getTime()) ? time.toISOString() : null;
 }
 

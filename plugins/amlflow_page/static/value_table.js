@@ -2,6 +2,7 @@
 
 import { short } from "./cells.js";
 import { button, h } from "./dom.js";
+import { entryOf } from "./entries.js";
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
@@ -14,7 +15,7 @@ export function toRows(value) {
   }
   if (value.every((row) => row && typeof row === "object" && !Array.isArray(row))) {
     const names = [...new Set(value.flatMap(Object.keys))];
-    return { names, rows: value.map((row) => names.map((name) => row[name])) };
+    return { names, rows: value.map((row) => names.map((name) => entryOf(row, name))) };
   }
   return value.some((cell) => cell && typeof cell === "object")
     ? null

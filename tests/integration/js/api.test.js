@@ -121,3 +121,33 @@ test("a download is the browser's own, but in a workspace the page reads the fil
   const asked = server.requests.map(({ url, headers }) => [url, headers["x-mlflow-workspace"]]);
   assert.deepEqual(asked, [["/get-artifact?path=a", "red"]]);
 });
+
+test("a browser that stores nothing asks the default workspace", async (t) => {
+  server = await serve(() => json({}));
+  Object.defineProperty(globalThis, "localStorage", {
+    get() {
+      throw new DOMException("Access is denied for this document.", "SecurityError");
+    },
+    configurable: true,
+  });
+  t.after(() => Object.defineProperty(globalThis, "localStorage", { value: localStorage, configurable: true }));
+  await get("keys");
+  assert.equal(server.requests[0].headers["x-mlflow-workspace"], undefined);
+});
+
+test("times are counted by the server's clock, however wrong the browser's is", async () => {
+  const { timeText } = await studio("times");
+  const { understand } = await studio("understand");
+  const real = Date.now();
+  const headers = { "Content-Type": "application/json", Date: new Date(real + 86_400_000).toUTCString() };
+  server = await serve(() => ({ ...json({}), headers }));
+  await get("keys");
+  assert.equal(timeText(new Date(real + 86_400_000 - 7_200_000).toISOString(), "ago"), "2 hours ago");
+  const [, since] = /'(.*)'/.exec(understand("since:1d").query);
+  assert.ok(Math.abs(Date.parse(since) - real) < 60_000, since);
+  server.close();
+  // A difference of seconds is not one of the clocks.
+  server = await serve(() => json({}));
+  await get("keys");
+  assert.match(timeText(new Date(real - 7_200_000).toISOString(), "ago"), /^2 hours/);
+});

@@ -214,3 +214,30 @@ test("an older version is brought back with all of its fields, also those that i
   const { definition, version } = JSON.parse(requests[0].body);
   assert.deepEqual([definition, version], [{ ...standard(), text: "oak", newer: 1 }, 2]);
 });
+
+test("of two views that are opened one after the other, the second is shown, whichever answer comes first", async (t) => {
+  const answers = {};
+  const { fetch } = globalThis;
+  t.after(() => Object.assign(globalThis, { fetch }));
+  globalThis.fetch = (address) => {
+    const [, id] = /id=(.)/.exec(address) ?? [];
+    const content = (view) => new Response(JSON.stringify(id ? { view, user: null } : { user: null }));
+    if (!id) return Promise.resolve(content());
+    return new Promise((resolve) => {
+      answers[id] = () => resolve(content({ id, version: 1, newest: 1 }));
+    });
+  };
+  const views = new SavedViews({});
+  const slow = views.open(new URLSearchParams("view=a"));
+  const quick = views.open(new URLSearchParams("view=b"));
+  answers.b();
+  await quick;
+  answers.a();
+  await slow;
+  assert.equal(views.current.id, "b");
+  const late = views.open(new URLSearchParams("view=a"));
+  await views.open(new URLSearchParams());
+  answers.a();
+  await late;
+  assert.equal(views.current, null);
+});

@@ -72,3 +72,19 @@ test("a projection is a table and a CSV", () => {
   const table = { names: ["a,b"], rows: [['say "hi"'], ["=1+1"], [-1], [null], [{ a: [1] }]] };
   assert.equal(toCsv(table), '"a,b"\r\n"say ""hi"""\r\n\'=1+1\r\n-1\r\n\r\n"{""a"":[1]}"');
 });
+
+test("a key may be called like a member of every object", () => {
+  const row = { tags: {}, properties: {}, params: {}, metrics: {} };
+  for (const key of ["constructor", "toString", "__proto__", "hasOwnProperty"]) {
+    for (const kind of ["tag", "property", "param", "metric"]) assert.equal(cell(`${kind}:${key}`, row), "");
+    const text = `{"tags":{"${key}":"a"},"params":{"${key}":"b"},"metrics":{"${key}":2}}`;
+    const full = JSON.parse(text);
+    assert.equal(cell(`tag:${key}`, full), "a");
+    assert.equal(cell(`param:${key}`, full), "b");
+    assert.equal(cell(`metric:${key}`, full).textContent, "2");
+  }
+  assert.deepEqual(toRows([{ a: 1 }, JSON.parse('{"constructor":2}')]).rows, [
+    [1, undefined],
+    [undefined, 2],
+  ]);
+});
