@@ -18,6 +18,8 @@ PLACES = {
     "the environment": "key-value-",
 }
 """What the page lacks without a place, and the name of the place."""
+SEEN_BY_BROWSER = ("the studio beside its side bar", "the link All runs")
+"""What else MLflow's page may have no place for. Only a browser can see that."""
 MAX_BYTES = 8 << 20
 """The most bytes of a file that are read; MLflow's largest files have 2 MB."""
 

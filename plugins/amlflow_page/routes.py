@@ -36,7 +36,7 @@ from amlflow_page.access import Access, Forbidden
 from amlflow_page.addresses import PREFIX
 from amlflow_page.answers import Answer, answer_as_json, describe
 from amlflow_page.filters import WrongRequest, argument_of, number_of, some_texts_of, text_of
-from amlflow_page.graft_places import PLACES
+from amlflow_page.graft_places import PLACES, SEEN_BY_BROWSER
 from amlflow_page.own_experiments import OWN
 from amlflow_page.persons import Persons
 from amlflow_page.query_processes import PROCESSES, Asker
@@ -297,8 +297,9 @@ class Routes:
         Each part is logged only once.
         """
         parts = _read_body().get("parts")
-        if not isinstance(parts, list) or not set(map(str, parts)) <= PLACES.keys():
-            raise WrongRequest(f"'parts' is a list of some of {sorted(PLACES)}.")
+        known = {*PLACES, *SEEN_BY_BROWSER}
+        if not isinstance(parts, list) or not set(map(str, parts)) <= known:
+            raise WrongRequest(f"'parts' is a list of some of {sorted(known)}.")
         warn_of_missing(sorted(set(parts) - self._missing))
         self._missing.update(parts)
         return {}

@@ -193,7 +193,24 @@ def test_what_mlflows_page_has_no_place_for_is_told(page: Page, studio: Server, 
     page.see(".amlflow-run h1", "wide-backbone")
     answer = studio.post("page/missing", READER, parts=["Logs"])
     assert answer.status_code == 200
+    answer = studio.post("page/missing", READER, parts=["the studio beside its side bar"])
+    assert answer.status_code == 200
     assert studio.post("page/missing", READER, parts=["a\nline"]).status_code == 400
+
+
+def test_the_studio_needs_nothing_of_mlflows_page(page: Page, failed: Any):
+    page.driver.execute_cdp_cmd("Network.enable", {})
+    blocked = {"urls": ["*/static-files/static/js/*"]}
+    page.driver.execute_cdp_cmd("Network.setBlockedURLs", blocked)
+    try:
+        page.sign_in(WRITER)
+        page.driver.get(f"{page.server.uri}/{address(failed)}")
+        page.see(".amlflow-stage .amlflow-run h1", "wide-backbone")
+        page.see(".amlflow-failure")
+        page.click(".amlflow-run nav a", "All runs")
+        page.until(lambda: "wide-backbone" in page.run_names(), "the run in the list")
+    finally:
+        page.driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
 
 
 def test_mlflows_page_does_not_list_amlflows_own_experiments(studio: Server, experiment: Any):

@@ -2,7 +2,7 @@
 
 import { h, icon, replaceContent } from "./dom.js";
 import { chip, mlflowRunLink } from "./format.js";
-import { checkPlaces, HEADER, TAB_LIST } from "./graft_check.js";
+import { checkPlaces, forgetMissing, HEADER, missingPlaces, TAB_LIST } from "./graft_check.js";
 import { LogView } from "./log_view.js";
 import { runAddress } from "./run_route.js";
 import { cancelButton, watchState } from "./run_state.js";
@@ -34,7 +34,11 @@ export class RunPage {
     });
     this.moved(place);
     watchState(this);
-    checkPlaces(() => !this.stopped && this.state, runAddress(this.id));
+    checkPlaces({
+      find: missingPlaces,
+      isShown: () => !this.stopped && this.state,
+      link: h("a", { href: runAddress(this.id) }, "Open the run in the studio"),
+    });
   }
 
   stop() {
@@ -42,7 +46,7 @@ export class RunPage {
     this.closeLogs();
     this.actions.remove();
     this.tab.remove();
-    document.querySelector(".amlflow-misplaced")?.remove();
+    forgetMissing();
     for (const row of document.querySelectorAll(".amlflow-environment")) row.remove();
   }
 

@@ -3,11 +3,13 @@
 import { AllRuns } from "./all_runs.js";
 import { DifferenceView } from "./difference_view.js";
 import { h, icon } from "./dom.js";
+import { checkPlaces, missingAround, SIDE_BAR } from "./graft_check.js";
 import { pressed } from "./keys.js";
 import { keepPolicy } from "./policy.js";
 import { RunPage, runOf } from "./run_page.js";
 import { ALL_RUNS, OURS, readDifference, readRoute } from "./run_route.js";
 import { RunView } from "./run_view.js";
+import { leaveStage, placeOfPages } from "./stage.js";
 
 const TITLE = "All runs - MLflow";
 let allRuns = null;
@@ -42,11 +44,27 @@ function moved() {
   }
   if (place && !runPage) runPage = new RunPage(place);
   else if (place) runPage.moved(place);
+  if (location.hash.startsWith(OURS)) checkAround();
   drawn();
 }
 
+let isChecked = false;
+
+// Checks once that MLflow's page has a place for the studio's own pages, and for the link to them.
+function checkAround() {
+  if (isChecked) return;
+  isChecked = true;
+  checkPlaces({
+    find: missingAround,
+    isShown: () => location.hash.startsWith(OURS),
+    link: h("a", { href: "#/experiments" }, "Open MLflow's experiments"),
+  });
+}
+
 function drawn() {
-  const main = document.querySelector("main");
+  const showsOurs = runView !== null || document.body.classList.contains("amlflow-shows-all-runs");
+  const main = showsOurs ? placeOfPages(drawn) : null;
+  if (!showsOurs) leaveStage();
   // For the studio's addresses, MLflow's title says that the page was not found, so it is replaced.
   const title = runView ? runView.title() : TITLE;
   if (location.hash.startsWith(OURS) && document.title !== title) document.title = title;
@@ -62,7 +80,7 @@ function drawn() {
 
 // Adds the link "All runs" to MLflow's side bar.
 function link() {
-  const list = document.querySelector("aside nav ul");
+  const list = document.querySelector(SIDE_BAR);
   if (!list) return;
   let item = list.querySelector(".amlflow-nav");
   item ??= h(

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { document, studio } from "./page.js";
+import { studio } from "./page.js";
 
 const { differenceAddress, queryOf, readDifference, readRoute, runAddress, TABS } = await studio("run_route");
-const { missingPlaces } = await studio("graft_check");
 const { number } = await studio("sections");
 
 test("an address of a run's page has the run, the tab and what is shown there", () => {
@@ -31,13 +30,6 @@ test("other addresses are not a run's page", () => {
 
 test("a tab that there is not is the first one", () => {
   assert.equal(readRoute("#/amlflow/runs/abc/nothing").tab, "overview");
-});
-
-test("what MLflow's page has no place for is named", () => {
-  document.body.innerHTML = "<main></main>";
-  assert.deepEqual(missingPlaces(document), ["the status and Cancel", "Logs"]);
-  document.body.innerHTML = "<main><h2 data-testid='runs-header'></h2></main>";
-  assert.deepEqual(missingPlaces(document), ["Logs"]);
 });
 
 test("numbers fit a column and keep their value as a hint", () => {
