@@ -36,8 +36,10 @@ SHARED_SUITE = FOLDER / "shared_mutant_suite.py"
 """For mutants that several processes share."""
 COMPUTE_SUITE = FOLDER / "compute_mutant_suite.py"
 CLUSTER_SUITE = FOLDER / "cluster_mutant_suite.py"
+# Of each failure, pytest's own form of a traceback asks where all imported modules are, which takes
+# longer than the test. Python's form does not.
 OPTIONS = [
-    "-c", os.devnull, "--rootdir", str(FOLDER), "--noconftest", "-q", "--tb=short",
+    "-c", os.devnull, "--rootdir", str(FOLDER), "--noconftest", "-q", "--tb=native",
     "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:faulthandler",
     "-p", "amlflow.testing.plugin",
 ]  # fmt: skip
