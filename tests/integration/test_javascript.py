@@ -16,7 +16,7 @@ def test_the_pages_javascript() -> None:
     if not (TESTS / "node_modules" / "happy-dom").is_dir():
         lack("the packages of tests/integration/js (npm ci --prefix tests/integration/js)")
     done = subprocess.run(
-        [node, "--test", "--test-reporter=tap"],
+        [node, "--test", "--test-reporter=tap", "all.js"],
         cwd=TESTS, capture_output=True, text=True, check=False,
         # If node itself runs these tests, it sets this variable, and the child would report to it.
         env={name: value for name, value in os.environ.items() if name != "NODE_TEST_CONTEXT"},

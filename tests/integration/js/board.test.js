@@ -2,8 +2,6 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { document, event, localStorage, serve, studio } from "./page.js";
 
-globalThis.window = document.defaultView; // DOMPurify looks for it
-
 const { defaultView, noteVisit, readPerson, seenUntil, setDefaultView } = await studio("seen");
 const { changeText } = await studio("board");
 const { standard } = await studio("definition");

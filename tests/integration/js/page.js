@@ -13,6 +13,11 @@ for (const name of ["document", "location", "localStorage", "history", "CSS", "I
 globalThis.addEventListener ??= (...listener) => page.addEventListener(...listener);
 globalThis.requestAnimationFrame = (act) => page.requestAnimationFrame(act);
 
+// DOMPurify looks for a window when it is loaded. uPlot, in one that is there, looks for a browser.
+globalThis.window = page;
+await studio("vendor/dompurify");
+delete globalThis.window;
+
 export const { document, location, localStorage } = page;
 
 export function studio(name) {
