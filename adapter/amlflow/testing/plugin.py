@@ -62,9 +62,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                     f"{suite.__name__} removes {name}; to let it fail, declare "  # type: ignore[union-attr]
                     f'KnownLimit(switch="{name}", reason="…")'
                 )
-    kept = [item for item in items if not _is_left_out(item, config.getoption("--quick"))]
-    if len(kept) < len(items):
-        config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+    is_quick = config.getoption("--quick")
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    for item in items:
+        (left_out if _is_left_out(item, is_quick) else kept).append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
         items[:] = kept
 
 
