@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import itertools
 import sys
 import time
 import types
@@ -73,7 +74,7 @@ def generate() -> list[Generated]:
         text = Path(str(module.__file__)).read_text(encoding="utf-8")
         for index in range(sum(1 for _ in _edits(ast.parse(text)))):
             tree = ast.parse(text)
-            node, owner, edit = list(_edits(tree))[index]
+            node, owner, edit = next(itertools.islice(_edits(tree), index, None))
             lines = frozenset(range(node.lineno, (node.end_lineno or node.lineno) + 1))
             before = _short(ast.unparse(node))
             shown = edit()
