@@ -20,9 +20,9 @@ SETTING = "AMLFLOW_STALL_SECONDS"
 DEFAULT_S = 120.0
 _LOOKS = 20
 """How often it is looked within the time of the setting."""
-_PROGRESS = (0.02, 16_384)
+_PROGRESS = (0.05, 16_384)
 """What a program does at least in this time if it makes progress: seconds of processor time, as for
-200 packets of a network, or bytes that it writes, such as a wheel."""
+300 packets of a network, or bytes that it writes, such as a wheel."""
 
 
 def read_limit() -> float:
