@@ -123,6 +123,33 @@ def write_tiny(
     return wheel
 
 
+def write_project(folder: Path, name: str, module: str) -> Path:
+    """Write a project with the folder ``name``, a package whose code is ``module``. Returns it.
+
+    It can be installed without further packages.
+    """
+    (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / name / "__init__.py").write_text(module)
+    (folder / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        f'[project]\nname = "{name}"\nversion = "1.0"\n'
+    )
+    (folder / "backend.py").write_text(
+        "import pathlib, zipfile\n"
+        "def build_wheel(folder, *_, **__):\n"
+        f"    name, info = '{name}-1.0-py3-none-any.whl', '{name}-1.0.dist-info/'\n"
+        "    with zipfile.ZipFile(pathlib.Path(folder, name), 'w') as archive:\n"
+        f"        archive.write('{name}/__init__.py')\n"
+        f"        archive.writestr(info + 'METADATA', 'Metadata-Version: 2.1\\nName: {name}\\n'\n"
+        "            'Version: 1.0\\n')\n"
+        "        archive.writestr(info + 'WHEEL', 'Wheel-Version: 1.0\\nGenerator: tests\\n'\n"
+        "            'Root-Is-Purelib: true\\nTag: py3-none-any\\n')\n"
+        "        archive.writestr(info + 'RECORD', '')\n"
+        "    return name\n"
+    )
+    return folder
+
+
 def write_broken_source(folder: Path, name: str, version: str) -> Path:
     """Write a source archive that cannot be built. Returns its path."""
     return _write_source(folder, name, version, 'raise SystemError("needs another Python")\n')

@@ -26,7 +26,7 @@ from amlflow.environments.reasons import (
 )
 from amlflow.environments.redaction import redact, redact_all
 from amlflow.environments.relaxing import read_resolved, relax
-from amlflow.environments.requirement_lines import Lines
+from amlflow.environments.requirement_lines import Lines, local_path_of
 from amlflow.environments.uv import Uv, index_variables
 from amlflow.environments.wheels import address_of_copy
 
@@ -128,9 +128,13 @@ class Installer:
 
     def _install(self, lines: list[str], *options: str) -> None:
         """Install lines of a requirements file. uv keeps what is installed already."""
+        in_file = [line for line in lines if not _is_folder(line)]
         requirements = self._write(
-            "requirements", [*index_lines(self._plan.lines), *self._plan.lines.options, *lines]
+            "requirements", [*index_lines(self._plan.lines), *self._plan.lines.options, *in_file]
         )
+        # uv builds a folder that is an argument each time, and takes one in a file from its cache
+        # although its modules have changed.
+        options = (*options, *(line for line in lines if _is_folder(line)))
         try:
             if self._run_install(requirements, *options) == 0:
                 return
@@ -308,6 +312,11 @@ def index_lines(lines: Lines) -> list[str]:
         *(f"--find-links {address}" for address in lines.links),
         *(["--no-index"] if lines.no_index else []),
     ]
+
+
+def _is_folder(line: str) -> bool:
+    path = local_path_of(line)
+    return path is not None and path.is_dir()
 
 
 def packages_folder_of(prefix: Path) -> Path:

@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import unquote
 
 from amlflow.environments.plan import Plan
 from amlflow.environments.redaction import without_secrets
-from amlflow.environments.requirement_lines import add_hashes
+from amlflow.environments.requirement_lines import add_hashes, local_path_of, written_path_of
 from amlflow.environments.uv import index_variables
 from amlflow.environments.wheels import digest_of
 
@@ -21,6 +20,8 @@ LENGTH = 32
 """How many hexadecimal digits a key has."""
 LAYOUT = 2
 """The version of an environment's layout. From 2 on, it has pip and setuptools."""
+
+_PROJECT_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
 
 
 class Python(Protocol):
@@ -63,7 +64,7 @@ def key_of(
             add_hashes(_with_content(line), sorted(plan.hashes.get(line, ())))
             for line in plan.requirements
         ],
-        "editables": sorted(lines.editables),
+        "editables": sorted(map(_with_project, lines.editables)),
         "only_conda": sorted(plan.only_conda),
         "constraints": sorted(lines.constraints),
         "index": lines.index,
@@ -81,16 +82,24 @@ def key_of(
 
 def _with_content(line: str) -> str:
     """Return a requirement. If it is a local file or folder, a digest of its content is added."""
-    address = line.rpartition(" @ ")[2].partition(" ;")[0]
-    written = address.partition("[")[0].partition("#")[0]
-    path = unquote(written.removeprefix("file://")) if "://" in written else written
-    if not path.startswith("/"):
+    path = local_path_of(line)
+    if path is None:
         return line
-    if os.path.isdir(path):
-        return f"{line} {_stamps_of(path)}"
-    if not os.path.isfile(path):
+    if path.is_dir():
+        return f"{line} {_stamps_of(str(path))}"
+    if not path.is_file():
         return line
-    return f"{line.replace(written, os.path.basename(path))} {digest_of(Path(path))}"
+    written = written_path_of(line)
+    return f"{line.replace(written, path.name)} {digest_of(path)}"
+
+
+def _with_project(editable: str) -> str:
+    """Return a folder's path with a digest of the files that say how it is installed.
+
+    Its code is not copied: a script imports it from the folder as it is.
+    """
+    files = (Path(editable.partition("[")[0], name) for name in _PROJECT_FILES)
+    return " ".join([editable, *(digest_of(file) for file in files if file.is_file())])
 
 
 def _stamps_of(folder: str) -> str:

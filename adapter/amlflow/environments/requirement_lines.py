@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 from amlflow.environments.errors import EnvironmentBuildException
 from amlflow.environments.redaction import redact
@@ -243,6 +244,19 @@ def decode_file(content: bytes) -> str:
     """
     is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return content.decode("utf-16" if is_utf_16 else "utf-8-sig")
+
+
+def written_path_of(line: str) -> str:
+    """Return the address or the path in a parsed requirement, without extras and marker."""
+    address = line.rpartition(" @ ")[2].partition(" ;")[0]
+    return address.partition("[")[0].partition("#")[0].strip()
+
+
+def local_path_of(line: str) -> Path | None:
+    """Return the path of a parsed requirement that is a file or folder of this machine, or None."""
+    written = written_path_of(line)
+    path = unquote(written.removeprefix("file://")) if "://" in written else written
+    return Path(path) if path.startswith("/") else None
 
 
 def _to_absolute(package: str, folders: Sequence[Path]) -> str:

@@ -201,6 +201,17 @@ def test_a_pin_without_a_wheel(links: Path, kept: Path) -> None:
     assert ensured(*lines, relax=True).warnings == environment.warnings
 
 
+@pytest.mark.parametrize("line", ["{folder}", "tinyfolder @ {address} ; python_version > '3'"])
+def test_a_folder_is_built_again_when_a_module_changes(
+    links: Path, kept: Path, tmp_path: Path, line: str
+) -> None:
+    folder = tmp_path / "sp ace"
+    for content in ("X = 1", "X = 2", "X = 3"):
+        wheels.write_project(folder, "tinyfolder", content)
+        environment = ensured(line.format(folder=folder, address=folder.as_uri()))
+        assert (environment.packages_folder / "tinyfolder/__init__.py").read_text() == content
+
+
 def test_what_cannot_be_built_is_installed_from_the_newest_wheel(links: Path, kept: Path) -> None:
     """A package that another requires, and the definition does not pin. A pin is never changed."""
     for name in ("amlflow-built", "amlflow-also"):

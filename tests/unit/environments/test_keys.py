@@ -81,6 +81,15 @@ def test_a_folder_counts_by_its_files(tmp_path: Path) -> None:
     assert key(str(tmp_path)) != first
 
 
+def test_an_editable_folder_counts_by_how_it_is_installed(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("one")
+    first = key(f"-e {tmp_path}")
+    (tmp_path / "module.py").write_text("a script imports it from the folder")
+    assert key(f"-e {tmp_path}") == first
+    (tmp_path / "pyproject.toml").write_text("two")
+    assert key(f"-e {tmp_path}") != first
+
+
 @pytest.mark.parametrize(
     ("asked", "minors"),
     [("3.8", {8}), ("3.6.2", {6}), ("=3.7", {7}), ("==3.8", {8}), (">=3.7,<3.9", {7, 8}),
