@@ -6,8 +6,9 @@ import traceback
 from typing import Any
 
 MAX_ERROR = 2000
-"""The number of characters of an error's message, and of its traceback, that are kept. These are
-the last ones."""
+"""The number of characters of an error's message, and of its traceback, that are kept."""
+FIRST = 500
+"""How many of these are at the beginning of a message, which often says what is wrong."""
 
 
 def to_error(cause: str | BaseException | None, code: str | None = None) -> dict[str, Any]:
@@ -18,18 +19,20 @@ def to_error(cause: str | BaseException | None, code: str | None = None) -> dict
     error = {"code": code or "UserError", "message": ""}
     if isinstance(cause, BaseException):
         text = str(cause)
-        error["message"] = _end_of(f"{type(cause).__name__}: {text}" if text else repr(cause))
-        error["stackTrace"] = _end_of("".join(traceback.format_tb(cause.__traceback__)))
+        error["message"] = _cut(f"{type(cause).__name__}: {text}" if text else repr(cause), FIRST)
+        error["stackTrace"] = _cut("".join(traceback.format_tb(cause.__traceback__)), 0)
     elif cause is not None:
-        error["message"] = _end_of(cause)
+        error["message"] = _cut(cause, FIRST)
     return {"error": error}
 
 
-def _end_of(text: str) -> str:
-    """Return the end of a long text, with the number of characters left out.
+def _cut(text: str, first: int) -> str:
+    """Return the ``first`` characters and the end of a long text.
 
-    The end of an error's text is its most useful part.
+    The number of characters left out is said between them.
     """
     if len(text) <= MAX_ERROR:
         return text
-    return f"({len(text) - MAX_ERROR} characters left out) …{text[-MAX_ERROR:]}"
+    beginning = f"{text[:first]}… " if first else ""
+    left_out = f"({len(text) - MAX_ERROR} characters left out)"
+    return f"{beginning}{left_out} …{text[first - MAX_ERROR :]}"

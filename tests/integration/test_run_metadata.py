@@ -197,6 +197,8 @@ def test_display_name_and_description(run: Run, experiment: Experiment, store: s
     data = mlflow.MlflowClient(store).get_run(run.id)
     assert data.info.run_name == "A new name 🙂"
     assert data.data.tags["mlflow.note.content"] == "**bold**"
+    run.description = None
+    assert not Run(experiment, run.id).description
 
 
 def test_a_new_run_has_an_id_and_neither_type_nor_parent(run: Run, experiment: Experiment) -> None:

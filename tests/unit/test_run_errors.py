@@ -1,13 +1,13 @@
-"""v1's form of a run's error: if a text is too long, its end is kept."""
+"""v1's form of a run's error: of a text that is too long, its beginning and its end are kept."""
 
 from __future__ import annotations
 
 from amlflow.jobs.run_notes import fail_as_lost
 from amlflow.journal.recovery import failure
-from amlflow.run_errors import MAX_ERROR, to_error
+from amlflow.run_errors import FIRST, MAX_ERROR, to_error
 
 LONG = "x" * MAX_ERROR + "the end"
-CUT = f"(7 characters left out) …{LONG[7:]}"
+CUT = f"{LONG[:FIRST]}… (7 characters left out) …{LONG[FIRST + 7 :]}"
 
 
 def test_a_message_has_v1s_code() -> None:
@@ -20,12 +20,30 @@ def test_an_exception_has_its_class_and_traceback() -> None:
         raise ValueError(LONG)
     except ValueError as raised:
         error = to_error(raised)["error"]
-    assert error["message"].startswith("(19 characters left out) …")
+    assert error["message"].startswith("ValueError: xxx")
+    assert "… (19 characters left out) …" in error["message"]
     assert error["message"].endswith("the end")
     assert "test_run_errors.py" in error["stackTrace"]
+
+
+def test_of_a_traceback_the_end_is_kept() -> None:
+    def one(levels: int) -> None:
+        if levels == 0:
+            raise ValueError("no data")
+        other(levels - 1)
+
+    def other(levels: int) -> None:
+        one(levels)
+
+    try:
+        one(40)
+    except ValueError as raised:
+        trace = to_error(raised)["error"]["stackTrace"]
+    assert trace.startswith("(")
+    assert trace.rstrip().endswith('raise ValueError("no data")')
 
 
 def test_every_error_that_a_run_keeps_is_cut_alike() -> None:
     assert to_error(LONG)["error"]["message"] == CUT
     assert (fail_as_lost(LONG).error or {})["error"]["message"] == CUT
-    assert CUT.split("…")[0] in failure(LONG).system["error"]
+    assert "(7 characters left out)" in failure(LONG).system["error"]

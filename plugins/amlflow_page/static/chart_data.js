@@ -16,6 +16,7 @@ export const COLOURS = [
   "#8c6d5a",
 ];
 export const KINDS = { curves: "Curves", scatter: "Scatter", parallel: "Parallel coordinates" };
+export const OTHER = "other";
 const MAX_CHARTS = 12;
 const MAX_SMOOTHING = 0.99;
 
@@ -101,12 +102,13 @@ export function rangeOf(places) {
   return places.length ? [places[0], places.at(-1)] : null;
 }
 
+// A text that is not a chart is kept: a newer version of this page may know it.
 export function readCharts(texts) {
-  return texts.slice(0, MAX_CHARTS).map(readChart).filter(Boolean);
+  return texts.slice(0, MAX_CHARTS).map((text) => readChart(text) ?? { kind: OTHER, text });
 }
 
 export function writeCharts(charts) {
-  return charts.map((chart) => JSON.stringify(chart));
+  return charts.map((chart) => (chart.kind === OTHER ? chart.text : JSON.stringify(chart)));
 }
 
 // Returns a finite number, or null. The server sends NaN and infinities as texts, since JSON lacks them. Charts leave
@@ -139,6 +141,16 @@ export function aligned(curves, { x, smoothing = 0, log = false }) {
   });
   const xs = [...new Set(parts.flatMap((part) => [...part.keys()]))].sort((one, other) => one - other);
   return [xs, ...parts.map((part) => xs.map((place) => part.get(place) ?? null))];
+}
+
+// Returns the index at which a curve has a value that is nearest to the pointer: curves have values at different places.
+export function nearestValue({ data }, series, index) {
+  const values = data[series];
+  for (let away = 0; away < values.length; away += 1) {
+    const near = [index - away, index + away].find((place) => (values[place] ?? null) !== null);
+    if (near !== undefined) return near;
+  }
+  return index;
 }
 
 // Returns a run's value on an axis ("param:KEY" or "metric:NAME"): a number if it is one, else a text, else null.

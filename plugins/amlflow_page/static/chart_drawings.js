@@ -1,12 +1,13 @@
 // Draws charts: curves with uPlot, and scatter and parallel coordinates as SVG whose marks are links to runs.
 
-import { aligned, axisTitle, COLOURS, scale, shown, axisValue } from "./chart_data.js";
+import { aligned, axisTitle, axisValue, COLOURS, nearestValue, scale, shown } from "./chart_data.js";
 import { h } from "./dom.js";
 import { runAddress } from "./run_route.js";
 import uPlot from "./vendor/uplot.js";
 
 const HEIGHT = 240;
 const WIDE = 460;
+const NEAR = 30; // pixels from the pointer to the curve whose value is shown
 const SVG = "http://www.w3.org/2000/svg";
 
 function s(tag, attributes = {}, ...children) {
@@ -28,6 +29,8 @@ export function drawCurves(element, chart, curves, runs, onzoom) {
   const [text, line] = ["--aml-muted", "--aml-line"].map((name) => style.getPropertyValue(name));
   const axis = { stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
   const names = new Map(runs.map((run) => [run.id, run.name || run.run_id]));
+  const readout = h("div", { class: "amlflow-readout", "aria-hidden": "true", hidden: true });
+  let pointed = null; // the index of the curve at the pointer
   const plot = new uPlot(
     {
       width: Math.max(200, element.clientWidth),
@@ -45,8 +48,20 @@ export function drawCurves(element, chart, curves, runs, onzoom) {
         { ...axis, size: 60, values: (_plot, places) => places.map((place) => (place == null ? "" : shown(place))) },
       ],
       legend: { show: false },
-      cursor: { drag: { x: true, y: false, setScale: false }, bind: { dblclick: () => () => onzoom(null) } },
+      cursor: {
+        drag: { x: true, y: false, setScale: false },
+        bind: { dblclick: () => () => onzoom(null) },
+        focus: { prox: NEAR },
+        dataIdx: nearestValue,
+      },
+      focus: { alpha: 0.25 },
       hooks: {
+        setSeries: [
+          (_plot, index) => {
+            pointed = index;
+          },
+        ],
+        setCursor: [(plot) => readOut(readout, plot, pointed)],
         setSelect: [
           ({ select, posToVal }) => {
             if (select.width > 2) onzoom([posToVal(select.left, "x"), posToVal(select.left + select.width, "x")]);
@@ -55,7 +70,7 @@ export function drawCurves(element, chart, curves, runs, onzoom) {
         ],
       },
       series: [
-        {},
+        { label: chart.x === "time" ? "second" : "step" },
         ...curves.map((curve) => ({
           label: names.get(curve.run_id),
           stroke: colourOf(runs, curve.run_id),
@@ -68,6 +83,7 @@ export function drawCurves(element, chart, curves, runs, onzoom) {
     aligned(curves, chart),
     element,
   );
+  plot.over.append(readout);
   const resized = new ResizeObserver(() => {
     const width = Math.max(200, element.clientWidth);
     if (Math.abs(width - plot.width) > 1) plot.setSize({ width, height: HEIGHT });
@@ -86,6 +102,21 @@ export function drawCurves(element, chart, curves, runs, onzoom) {
       plot.destroy();
     },
   };
+}
+
+// Says which curve the pointer is at, and its value there.
+function readOut(readout, { cursor, data, series }, pointed) {
+  const index = pointed && cursor.left >= 0 ? cursor.idxs?.[pointed] : null;
+  const value = index == null ? null : data[pointed][index];
+  readout.hidden = value == null;
+  if (readout.hidden) return;
+  const mark = h("i");
+  mark.style.background = series[pointed].stroke();
+  readout.replaceChildren(
+    mark,
+    h("bdi", {}, series[pointed].label),
+    ` ${shown(value)} at ${series[0].label} ${shown(data[0][index])}`,
+  );
 }
 
 function showRange(plot, zoom) {

@@ -7,6 +7,7 @@ import {
   curvesOf,
   firstCharts,
   KINDS,
+  OTHER,
   rangeOf,
   readCharts,
   shown,
@@ -204,6 +205,10 @@ export class Charts {
 
   drawOne(picture, index) {
     const chart = this.charts[index];
+    if (chart.kind === OTHER) {
+      picture.replaceChildren(h("p", { class: "amlflow-hint" }, "This page does not know this kind of chart."));
+      return null;
+    }
     if (chart.kind === "scatter") return drawScatter(picture, chart, this.runs, this.last());
     if (chart.kind === "parallel") return drawParallel(picture, chart, this.runs, this.last());
     const curves = this.curvesOf(index);
@@ -285,6 +290,7 @@ export class Charts {
 
   controls(chart, index) {
     const set = (change) => this.set(index, change);
+    if (chart.kind === OTHER) return [];
     if (chart.kind === "scatter")
       return [
         select("y axis", this.axes(), chart.y, (y) => set({ y })),

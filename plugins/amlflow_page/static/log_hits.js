@@ -15,6 +15,7 @@ export class LogHits {
     this.isEnd = false;
     this.reading = null;
     this.isStopped = false;
+    this.going = Promise.resolve();
   }
 
   // Ends a search that nobody looks at any more.
@@ -40,7 +41,13 @@ export class LogHits {
 
   // Goes one line on (`step` 1) or back (-1). After the last line comes the first one. Returns the line, or null if no
   // line has the text. `searched(bytes)` is called while that takes long.
-  async go(step, searched = () => {}) {
+  go(step, searched = () => {}) {
+    // One step after the other: a second click may come before the first one's answer.
+    this.going = this.going.catch(() => {}).then(() => this.step(step, searched));
+    return this.going;
+  }
+
+  async step(step, searched) {
     const place = this.at + step;
     if (place < 0) await this.count(searched);
     else if (place >= this.lines.length) {

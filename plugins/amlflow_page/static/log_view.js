@@ -14,6 +14,7 @@ const NEAR = 2000; // if fewer pixels are left below, more of the log is read
 const JUST_MS = 3000;
 const FIRST_BYTES = 1 << 18;
 const START = { offset: 0, line: 1 };
+const MAX_FILES = 1000; // the server lists no more
 
 export class LogView {
   // `isFinal()` tells whether the run has ended. `query` may name the file, and a line or "error" to show.
@@ -66,6 +67,7 @@ export class LogView {
     this.download = downloadLink("Download");
     const all = addressOf("runs/logs/archive", { run_id: this.runId });
     this.downloadAll = downloadLink("Download all", all, `logs-${this.runId}.zip`);
+    this.all = h("span", { class: "amlflow-hint", hidden: true }, `The first ${MAX_FILES.toLocaleString("en")} logs.`);
     this.box = h("input", {
       type: "search",
       class: "amlflow-input",
@@ -96,6 +98,7 @@ export class LogView {
       this.start,
       this.download,
       this.downloadAll,
+      this.all,
       this.outcome,
     );
     this.element = h(
@@ -291,6 +294,7 @@ export class LogView {
       outcome.textContent = told;
       while (!this.stopped && this.isBehind() && !this.lines.has(found.line))
         await new Promise((resolve) => setTimeout(resolve, 20));
+      if (this.place !== found) return; // another line is shown meanwhile
     }
     this.follow.checked = false;
     this.shownAt = Date.now();
@@ -313,6 +317,7 @@ export class LogView {
     this.state.textContent = failure ?? (this.name ? `${size(this.whole)}${final ? "" : ", still running"}` : none);
     this.state.classList.toggle("is-error", Boolean(failure));
     this.picker.hidden = this.downloadAll.hidden = this.files.length < 2;
+    this.all.hidden = this.files.length < MAX_FILES;
     this.controls.hidden = this.text.hidden = !this.name;
   }
 }

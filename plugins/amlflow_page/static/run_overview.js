@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { h, icon } from "./dom.js";
 import { ago, chip, runDuration, tag } from "./format.js";
 import { markdown } from "./markdown.js";
-import { runAddress } from "./run_route.js";
+import { childrenAddress, runAddress } from "./run_route.js";
 import { number, section, table } from "./sections.js";
 
 const LOOK_MS = 5000;
@@ -130,6 +130,9 @@ export class RunOverview {
     this.children.replaceChildren(
       section(
         more_children ? `Child runs (the newest ${children.length})` : `Child runs (${children.length})`,
+        more_children
+          ? h("p", {}, h("a", { href: childrenAddress(this.page.state.run_id) }, "All child runs in the list"))
+          : null,
         table(
           ["Name", "Status", "Created", "Duration"],
           children.map((child) => [

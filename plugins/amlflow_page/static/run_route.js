@@ -21,6 +21,11 @@ export function runAddress(id, tab = TABS[0], query = {}) {
   return rest ? `${path}?${rest}` : path;
 }
 
+// Returns the address of the list of a run's children.
+export function childrenAddress(id) {
+  return `${ALL_RUNS}?${new URLSearchParams({ query: `[?parent_run_id=='${id}']`, children: "true" })}`;
+}
+
 // Returns what follows the first question mark of an address. A hand-written query may contain more of them.
 export function queryOf(hash) {
   return new URLSearchParams(/\?(.*)$/s.exec(hash)?.[1] ?? "");

@@ -2,8 +2,19 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { serve, studio } from "./page.js";
 
-const { aligned, axisValue, firstCharts, readChart, readCharts, scale, shown, smooth, writeCharts, zoomBy } =
-  await studio("chart_data");
+const {
+  aligned,
+  axisValue,
+  firstCharts,
+  nearestValue,
+  readChart,
+  readCharts,
+  scale,
+  shown,
+  smooth,
+  writeCharts,
+  zoomBy,
+} = await studio("chart_data");
 const { told } = await studio("failures");
 
 test("charts are read as they are written", () => {
@@ -20,6 +31,8 @@ test("what is not a chart is left out", () => {
     assert.equal(readChart(text), null);
   const chart = readChart('{"kind":"curves","y":"loss","x":"no","smoothing":"7","log":1}');
   assert.deepEqual(chart, { kind: "curves", y: "loss", x: "step", smoothing: 0.99, log: false });
+  const newer = ['{"kind":"pie","of":"loss"}', '{"kind":"curves","y":"a"}'];
+  assert.equal(writeCharts(readCharts(newer))[0], newer[0]); // an older page does not drop what it does not know
   assert.equal(readCharts(Array.from({ length: 99 }, () => '{"kind":"curves","y":"a"}')).length, 12);
 });
 
@@ -152,4 +165,17 @@ test("the names of the metrics of many runs are one request", async (t) => {
     ["runs/curves", 6],
   ]);
   assert.equal(charts.charts[0].y, "loss");
+});
+
+test("a chart shows the value of a curve that is nearest to the pointer", () => {
+  const data = [
+    [0, 1, 2, 3],
+    [5, null, undefined, 7],
+    [null, null, null, null],
+  ];
+  assert.deepEqual(
+    [0, 1, 2, 3].map((index) => nearestValue({ data }, 1, index)),
+    [0, 0, 3, 3],
+  );
+  assert.equal(nearestValue({ data }, 2, 1), 1);
 });

@@ -32,6 +32,15 @@ test("Next and Previous go from line to line, and around", async (t) => {
   assert.deepEqual(await going(hits, 1, 1, 1, 1, -1, -1, -1, -1), [3, 5, 8, 3, 8, 5, 3, 8]);
 });
 
+test("two quick clicks go two lines on", async (t) => {
+  const { hits } = await served(t, 3, 5, 8);
+  const found = await Promise.all([hits.go(1), hits.go(1), hits.go(1)]);
+  assert.deepEqual(
+    found.map(({ line }) => line),
+    [3, 5, 8],
+  );
+});
+
 test("the first line is shown before the whole log is searched, and all of them are counted", async (t) => {
   const { hits, requests } = await served(t, 3, 5, 1300);
   await hits.go(1);

@@ -174,12 +174,12 @@ class Run(RunMetrics, RunChildren["Run"], RunFiles, RunWaiting):
 
     @property
     def description(self) -> str | None:
-        """A text in Markdown about the run. Assign to it to replace the text."""
+        """A text in Markdown about the run. Assign to it to replace the text; None empties it."""
         return self._record.description
 
     @description.setter
-    def description(self, value: str) -> None:
-        self._update(RunChange(description=str(value)))
+    def description(self, value: str | None) -> None:
+        self._update(RunChange(description="" if value is None else str(value)))
 
     @property
     def number(self) -> int:
