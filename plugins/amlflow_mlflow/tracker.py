@@ -58,7 +58,7 @@ from amlflow_mlflow.search import to_order
 from amlflow_mlflow.snapshots import Snapshots
 from amlflow_mlflow.spelling import DELETED, OWN, check_experiment_name, to_key, to_tag_value
 from amlflow_mlflow.store import Store, remove_tag
-from amlflow_mlflow.stores import open_store
+from amlflow_mlflow.store_of_uri import open_store
 
 RACES = 20
 """How often to try again after another process was faster."""

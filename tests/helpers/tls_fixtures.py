@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from amlflow_mlflow.stores import open_store
+from amlflow_mlflow.store_of_uri import open_store
 
 from helpers.tls_servers import Heard, mlflow_server
 

@@ -15,7 +15,7 @@ import requests_auth_aws_sigv4
 from amlflow.exceptions import AzureMLException, UserErrorException
 from amlflow.spec import Unavailable
 from amlflow_mlflow.rest import settings
-from amlflow_mlflow.stores import open_store
+from amlflow_mlflow.store_of_uri import open_store
 from helpers.tls_fixtures import SECRET, read_experiment
 from helpers.tls_servers import Heard, mlflow_server
 from mlflow import MlflowClient

@@ -19,7 +19,7 @@ from amlflow.store_errors import error_of_store
 from amlflow_mlflow.errors import error_of_status
 from amlflow_mlflow.rest import settings
 from amlflow_mlflow.server_texts import MAX_REASON, MAX_RETRY_AFTER_S, clean, retry_after_s
-from amlflow_mlflow.stores import open_store
+from amlflow_mlflow.store_of_uri import open_store
 from helpers.flaky_proxy import Proxy, Reply, start_proxy
 
 RUN = "0" * 32

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from amlflow.testing.suites.cleaning import new_name
-from amlflow_mlflow.stores import open_store
+from amlflow_mlflow.store_of_uri import open_store
 from helpers import servers
 from helpers.flaky_proxy import PASS, Reply, start_proxy
 from helpers.submitted_jobs import log_of, new_experiment, submit, until, wait_for_end

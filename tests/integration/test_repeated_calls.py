@@ -11,7 +11,7 @@ import pytest
 import urllib3.util.retry
 from amlflow.exceptions import AzureMLException, UserErrorException
 from amlflow_mlflow.rest import repeating, settings
-from amlflow_mlflow.stores import open_store
+from amlflow_mlflow.store_of_uri import open_store
 from helpers.flaky_proxy import Reply, start_proxy
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException

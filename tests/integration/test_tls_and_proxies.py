@@ -11,7 +11,7 @@ import trustme
 from amlflow.exceptions import UserErrorException
 from amlflow.spec import Unavailable
 from amlflow_mlflow.rest.pools import find_proxy
-from amlflow_mlflow.stores import open_store
+from amlflow_mlflow.store_of_uri import open_store
 from helpers.flaky_proxy import start_proxy
 from helpers.tls_fixtures import BUNDLES, SECRET, read_experiment, server_context
 from helpers.tls_servers import Heard, forward_proxy, mlflow_server

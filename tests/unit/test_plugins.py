@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from amlflow import plugins
-from amlflow.cli.check import check
 from amlflow.cli.errors import Missing
+from amlflow.cli.plugin_check import check
 from amlflow.exceptions import ComputeTargetException, UserErrorException
 from amlflow.layers.stack import add_layers
 from amlflow.parts import PARTS, check_part, command_for

@@ -29,7 +29,7 @@ def plugins(
             raise WrongUsage(
                 "The command is `amlflow plugins check NAME`. `amlflow plugins` prints the names."
             )
-        from amlflow.cli.check import check  # only this action needs a subprocess
+        from amlflow.cli.plugin_check import check  # only this action needs a subprocess
 
         check(plugin, uri)
         return None

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from amlflow import plugins
-from amlflow.cli.check import check
+from amlflow.cli.plugin_check import check
 from amlflow.exceptions import UserErrorException
 from amlflow.spec import hookimpl
 
