@@ -33,7 +33,7 @@ PAGE = 5000
 GROWTH = 8
 SCATTERED = 10
 """If more than so many runs are read for each number, all numbers are noted: counting took long."""
-MOST_NOTES = 500
+MAX_NOTES = 500
 UNKNOWN = 0
 """The number of a run that has just been removed."""
 
@@ -79,7 +79,7 @@ class Numbers:
 
     def _of(self, experiment_id: str, positions: list[Position]) -> dict[str, int]:
         """Return the numbers of an experiment's runs, by id. ``positions`` are sorted."""
-        noted = self._read_noted(experiment_id, positions[0], positions[-1])
+        noted = self._read_noted_between(experiment_id, positions[0], positions[-1])
         numbers = {run_id: number for (_, run_id), number in noted.items()}
         missing = [position for position in positions if position not in noted]
         if missing:
@@ -112,24 +112,24 @@ class Numbers:
             self._note([first, last], numbers)
         return numbers
 
-    def _read_noted(
+    def _read_noted_between(
         self, experiment_id: str, first: Position, last: Position
     ) -> dict[Position, int]:
         """Read the noted numbers of runs from one position to another."""
         if first == last:
             return {}
         condition = f"{_TIME} >= {first[0]} AND {_TIME} <= {last[0]} AND {_NOTED}"
-        return dict(self._read_notes(self._page(experiment_id, condition, PAGE)))
+        return dict(self._parse_notes(self._page(experiment_id, condition, PAGE)))
 
     def _find_noted(self, experiment_id: str, position: Position) -> tuple[Position, int]:
         """Find the last run up to a position that has a noted number."""
         condition = f"{_TIME} <= {position[0]} AND {_NOTED}"
-        for candidate, number in self._read_notes(self._page(experiment_id, condition, 2)):
+        for candidate, number in self._parse_notes(self._page(experiment_id, condition, 2)):
             if candidate <= position:
                 return candidate, number
         return (-1, ""), 0
 
-    def _read_notes(self, page: Page[Run]) -> Iterator[tuple[Position, int]]:
+    def _parse_notes(self, page: Page[Run]) -> Iterator[tuple[Position, int]]:
         for run in page:
             number = parse(run.info.run_id, NUMBER, run.data.tags.get(NUMBER), to_count)
             if number is not None:
@@ -138,7 +138,7 @@ class Numbers:
     def _note(self, positions: list[Position], numbers: dict[str, int]) -> None:
         """Note the numbers of runs that are old enough, so that they are not counted again."""
         settled = time.time() * 1000 - SETTLED_MS
-        ids = {run_id for at, run_id in positions[-MOST_NOTES:] if at < settled}
+        ids = {run_id for at, run_id in positions[-MAX_NOTES:] if at < settled}
         for run_id in ids & numbers.keys():  # without runs that have just been removed
             try:
                 self._store.log_batch(run_id, tags={NUMBER: str(numbers[run_id])})

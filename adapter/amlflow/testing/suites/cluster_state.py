@@ -14,7 +14,7 @@ from amlflow.testing.plugin import NOT_CLAIMED
 from amlflow.testing.suites.cluster_base import OVER, ClusterTestsBase
 from amlflow.testing.suites.compute_base import until
 
-MOST_JOBS = 64
+MAX_JOBS = 64
 """The most jobs that are submitted until some of them wait."""
 PAUSE_S = 0.3
 
@@ -33,7 +33,7 @@ class ClusterStateTests(ClusterTestsBase):
             nodes = max(part.in_use + part.idle for part in status.partitions)
         names: list[str] = []
         while len(names) < 3 or not self._stay_queued(cluster, names[-2:]):
-            assert len(names) < MOST_JOBS, f"{MOST_JOBS} jobs run at once"
+            assert len(names) < MAX_JOBS, f"{MAX_JOBS} jobs run at once"
             names.append(submitted("note.touch(); time.sleep(600)", nodes=nodes).name)
             until(functools.partial(_settled_state, cluster, names[-1]), PAUSE_S)
             if len(names) == 1:
