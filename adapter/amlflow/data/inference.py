@@ -89,15 +89,15 @@ def _infer_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
             bounds["min"].is_valid and bounds["min"].as_py() >= 0 and bounds["max"].as_py() <= 1
         )
         return column.cast(pa.bool_()) if is_flag else column
-    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-        return _naive(column)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return _from_texts(column)
-    return column
+    return to_clock(column)
 
 
-def _naive(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Convert times to times in UTC without a zone, as in v1."""
+def to_clock(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Convert times to times in UTC without a zone, as in v1. Other columns stay as they are."""
+    if not pa.types.is_date(column.type) and not pa.types.is_timestamp(column.type):
+        return column
     if pa.types.is_timestamp(column.type) and column.type.tz is not None:
         column = column.cast(pa.timestamp(column.type.unit, "UTC")).cast(
             pa.timestamp(column.type.unit)

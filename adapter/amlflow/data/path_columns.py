@@ -5,18 +5,20 @@ from __future__ import annotations
 import functools
 import posixpath
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence, Set
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from amlflow.data.definition import is_web
+from amlflow.data.definition import Definition, is_web
 from amlflow.data.errors import DatasetExecutionError
+from amlflow.data.inference import to_clock
 from amlflow.data.storage import DataFile
 
 PATH = "Path"
 """v1's name for the column that ``include_path`` adds."""
+_ANY = re.compile("[^/]*")
 _DATE_PARTS = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
 
 
@@ -24,10 +26,15 @@ def add_paths(
     table: pa.Table,
     tables: Sequence[pa.Table],
     files: Sequence[DataFile],
-    options: Mapping[str, Any],
+    definition: Definition,
 ) -> pa.Table:
-    """Return the table with the columns from each row's path. They come first, as in v1."""
-    counts = [part.num_rows for part in tables]
+    """Return the table with the columns from each row's path, in the order of v1.
+
+    Raises:
+        DatasetExecutionError: a path does not have the form of ``partition_format``, or the table
+            has a column of one of its names.
+    """
+    options = definition.options
     columns: dict[str, list[Any]] = {}
     if options.get("include_path"):
         columns[PATH] = [
@@ -37,18 +44,43 @@ def add_paths(
         for file in files:
             for name, value in parse_partition(pattern, file).items():
                 columns.setdefault(name, []).append(value)
-    for index, (name, values) in enumerate(columns.items()):
-        cells = pa.array(
-            [value for value, count in zip(values, counts, strict=True) for _ in range(count)]
+    if not columns:
+        return table
+    taken = [name for name in columns if name in table.column_names]
+    if taken:
+        raise DatasetExecutionError(
+            f"{files[0].address!r} has a column {taken[0]!r} already, which include_path or "
+            "partition_format would add. Give it another name there, or leave it out."
         )
-        table = table.add_column(index, name, cells)
-    return table
+    counts = [part.num_rows for part in tables]
+    content = dict(zip(table.column_names, table.columns, strict=True))
+    for name, values in columns.items():
+        cells = [value for value, count in zip(values, counts, strict=True) for _ in range(count)]
+        content[name] = to_clock(pa.chunked_array([cells]))
+    names = with_path_columns(table.column_names, definition)
+    return pa.table({name: content[name] for name in names}, metadata=table.schema.metadata)
+
+
+def with_path_columns(names: Sequence[str], definition: Definition) -> list[str]:
+    """Return the names of a table's columns with those that come from paths, in the order of v1."""
+    options = definition.options
+    path = [PATH] if options.get("include_path") else []
+    added = _names(options.get("partition_format", ""))
+    own = [*added, *names] if definition.format == "delimited" else [*names, *added]
+    return [*path, *own]
+
+
+def _names(pattern: str) -> list[str]:
+    """Return the names in a ``partition_format``. Those of times come last, as in v1."""
+    parts = sorted(_split(pattern), key=lambda part: part.form != "")
+    return list(dict.fromkeys(part.name for part in parts if part.name))
 
 
 def parse_partition(pattern: str, file: DataFile) -> dict[str, Any]:
     """Return the values in a file's path, by the names in v1's ``partition_format``.
 
-    Example of a format: ``/{Department}/{Date:yyyy}``.
+    Example of a format: ``/{Department}/{Date:yyyy}/*.csv``. If the whole path does not have this
+    form, the path of the file's folder may.
 
     Raises:
         DatasetExecutionError: the path does not have this form.
@@ -60,12 +92,12 @@ def parse_partition(pattern: str, file: DataFile) -> dict[str, Any]:
         raise DatasetExecutionError(
             f"The path of {file.address!r} is not of the form partition_format={pattern!r}."
         )
+    values: dict[str, Any] = {}
     try:
-        return {
-            part.name: part.read(path[start:end])
-            for part, start, end in zip(parts, ends, ends[1:], strict=False)
-            if part.name
-        }
+        for part, start, end in zip(parts, ends, ends[1:], strict=False):
+            if part.name:
+                values.setdefault(part.name, part.read(path[start:end]))
+        return values
     except (ValueError, re.error):  # strptime raises both for a form that is not one
         raise DatasetExecutionError(
             f"The path of {file.address!r} has no time as partition_format={pattern!r} says it."
@@ -73,7 +105,7 @@ def parse_partition(pattern: str, file: DataFile) -> dict[str, Any]:
 
 
 class _Part(NamedTuple):
-    """A part of a ``partition_format``: a text, or a name with the form of its time."""
+    """A part of a ``partition_format``: a text, ``*``, or a name with the form of its time."""
 
     text: re.Pattern[str]
     name: str = ""
@@ -84,6 +116,8 @@ class _Part(NamedTuple):
         match = self.text.match(path, start)
         if match is None:
             return ()
+        if self.text is _ANY:
+            return range(match.end(), start - 1, -1)
         # A name without a form may be shorter, too.
         return range(match.end(), start, -1) if self.name and not self.form else (match.end(),)
 
@@ -96,7 +130,8 @@ class _Part(NamedTuple):
 def _split(pattern: str) -> list[_Part]:
     parts: list[_Part] = []
     for text, name, form in re.findall(r"([^{]*)(?:\{(\w+)(?::([^}]*))?\})?", pattern):
-        parts += [_Part(re.compile(re.escape(text)))] if text else []
+        for piece in re.findall(r"\*|[^*]+", text):
+            parts.append(_Part(_ANY if piece == "*" else re.compile(re.escape(piece))))
         if name and form:
             spelled = re.sub("yyyy|MM|dd|HH|mm|ss", lambda match: _DATE_PARTS[match[0]], form)
             digits = re.sub("yyyy", r"\\d{4}", re.escape(form))
@@ -108,7 +143,16 @@ def _split(pattern: str) -> list[_Part]:
 
 
 def _match(parts: Sequence[_Part], path: str) -> list[int] | None:
-    """Return where each part begins, and the end of the path; None if it does not match.
+    """Return where each part begins, and where the last one ends; None if they do not match.
+
+    They may leave out the file's name, if they do not match with it.
+    """
+    name = path.rindex("/") + 1
+    return _match_to({len(path)}, parts, path) or _match_to({name - 1, name}, parts, path)
+
+
+def _match_to(ends: Set[int], parts: Sequence[_Part], path: str) -> list[int] | None:
+    """Do what :func:`_match` does. The last part ends at one of these places.
 
     One regular expression would try every way to divide a path among the names. Here, no place is
     tried twice for the same part.
@@ -117,7 +161,7 @@ def _match(parts: Sequence[_Part], path: str) -> list[int] | None:
 
     def match_from(index: int, start: int) -> list[int] | None:
         if index == len(parts):
-            return [start] if start == len(path) else None
+            return [start] if start in ends else None
         if (index, start) not in failed:
             for end in parts[index].ends(path, start):
                 rest = match_from(index + 1, end)
@@ -127,4 +171,4 @@ def _match(parts: Sequence[_Part], path: str) -> list[int] | None:
         return None
 
     found = (match_from(0, start) for start in range(len(path) + 1))
-    return next((ends for ends in found if ends is not None), None)
+    return next((places for places in found if places is not None), None)

@@ -22,7 +22,7 @@ from amlflow.data.beginnings import COUNT, check_beginning, open_text
 from amlflow.data.definition import ENCODINGS, Definition
 from amlflow.data.errors import DatasetExecutionError, explain_errors
 from amlflow.data.inference import FALSE, TRUE, infer
-from amlflow.data.path_columns import PATH, add_paths, parse_partition
+from amlflow.data.path_columns import add_paths, with_path_columns
 from amlflow.data.ragged import fill_rows
 from amlflow.data.storage import DataFile
 
@@ -60,9 +60,9 @@ def read_table(
     if definition.format == "delimited" and (clocks := _clock_columns(tables)):
         tables = _as_texts(reader, files, options, clocks)
     table = _join(tables, files, lambda texts: _as_texts(reader, files, options, texts))
+    table = add_paths(table, tables, files, definition)
     if definition.format == "delimited":
-        table = infer(table, options)
-    table = add_paths(table, tables, files, options)
+        table = infer(table, options)  # also the columns that come from paths
     return table.select(columns) if columns is not None else table
 
 
@@ -81,9 +81,7 @@ def column_names(definition: Definition, files: Sequence[DataFile]) -> list[str]
         names = _unique_names(_header(files[0], options))
     else:
         return list(read_table(definition, files).column_names)
-    if pattern := options.get("partition_format"):
-        names = [*parse_partition(pattern, files[0]), *names]
-    return [PATH, *names] if options.get("include_path") else names
+    return with_path_columns(names, definition)
 
 
 def _clock_columns(tables: Sequence[pa.Table]) -> list[str]:
@@ -287,14 +285,17 @@ def _header(file: DataFile, options: Mapping[str, Any]) -> list[str]:
 
 
 def _unique_names(cells: Sequence[str]) -> list[str]:
-    """Return v1's names of columns: ``Column3`` without a name, ``a_1`` for a second ``a``."""
+    """Return v1's names of columns: ``Column3`` without a name, ``a_1`` for a second ``a``.
+
+    The number counts all names that are taken, of whichever column.
+    """
     names: dict[str, None] = {}
-    counts: dict[str, int] = {}
+    taken = 0
     for index, cell in enumerate(cells):
-        base = name = cell or _column_name(index)
+        name = cell or _column_name(index)
         while name in names:
-            counts[base] = counts.get(base, 0) + 1
-            name = f"{base}_{counts[base]}"
+            taken += 1
+            name = f"{name}_{taken}"
         names[name] = None
     return list(names)
 

@@ -13,6 +13,8 @@ _PARQUET = b"PAR1"
 def check_readable(definition: Definition, stores: Datastores) -> None:
     """Check that the first file can be read, and has the definition's format.
 
+    Empty files before it are passed over, as when the table is read.
+
     From a web server, only the beginning of the file is requested.
 
     Raises:
@@ -26,8 +28,12 @@ def check_readable(definition: Definition, stores: Datastores) -> None:
     beginning = first.read_beginning(COUNT)
     if definition.format == "files":
         return
+    for file in files[1:] if definition.format != "parquet" else ():
+        if beginning:
+            break
+        first, beginning = file, file.read_beginning(COUNT)
     if not beginning:
-        raise DatasetExecutionError(f"{first.address!r} is empty: it has no row.")
+        raise DatasetExecutionError(f"{files[0].address!r} is empty: it has no row.")
     is_parquet = beginning.startswith(_PARQUET)
     if (definition.format == "parquet") != is_parquet:
         raise DatasetExecutionError(

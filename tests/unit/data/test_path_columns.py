@@ -25,6 +25,10 @@ def parse(pattern: str, path: str) -> dict[str, Any]:
         ("/{day:yyyy-MM-dd}_{a}", "2024-05-06_b", {"day": datetime(2024, 5, 6), "a": "b"}),
         ("/x", "a/x", {}),
         ("x{a}x", "xxxx", {"a": "xx"}),
+        ("/{a}/*.csv", "in/x/y.csv", {"a": "x"}),
+        ("/*-{a}/*", "in/x-y/z.csv", {"a": "y"}),
+        ("/{a}/{a}/x", "in/b/c/x", {"a": "b"}),
+        ("/{year}/{month}/", "in/2024/05/x.csv", {"year": "2024", "month": "05"}),
     ],
 )
 def test_names_take_as_much_of_the_path_as_they_can(
@@ -37,6 +41,8 @@ def test_names_take_as_much_of_the_path_as_they_can(
     ("pattern", "path"),
     [
         ("/{a}/x.csv", "a/y.csv"),
+        ("/in/{a}", "in/b/c/x.csv"),
+        ("*/{a}/y.csv", "in/x.csv"),
         ("/{day:yyyyyyyy}", "20202020"),
         ("/{day:yyyyMMMM}", "20200101"),
         ("/{day:yyyy%Y}", "2020%Y"),
