@@ -29,6 +29,7 @@ from amlflow.spec import (
     Status,
     Unavailable,
 )
+from azureml.core import Dataset
 from helpers.model_workspaces import URI, Data, register, run, workspace, write
 from helpers.tracker_without_features import BareTracker
 
@@ -44,7 +45,7 @@ def test_a_local_file_becomes_the_next_version(
     model = register(
         workspace, tags={"area": "diabetes", 1: 0.5}, properties={"author": "me"},
         description="A text.", model_framework=Model.Framework.SCIKITLEARN,
-        model_framework_version="1.4", datasets=[("training", Data("id-1"))],
+        model_framework_version="1.4", datasets=[(Dataset.Scenario.TRAINING, Data("id-1"))],
         sample_input_dataset=Data("id-2"),
         resource_configuration=ResourceConfiguration(cpu=1, memory_in_gb=0.5),
     )  # fmt: skip

@@ -56,7 +56,7 @@ REFUSED_EVERYWHERE = {
 }  # fmt: skip
 IN_THE_SCRIPTS = {"Run": {"get_context", "get_submitted_run"}}
 LIKE_ANOTHER = {
-    "Dataset": {"File", "Tabular", "from_json_files", "from_parquet_files"},
+    "Dataset": {"File", "Scenario", "Tabular", "from_json_files", "from_parquet_files"},
     "FileDataset": {"File", "Tabular", "get_all", "get_by_id", "get_by_name",
                     "get_partition_key_values", "kinds"},
     "TabularDataset": {"File", "Tabular", "get_all", "get_by_id", "get_by_name",

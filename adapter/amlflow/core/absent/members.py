@@ -17,7 +17,7 @@ _IN_A_SCRIPT = (
 _DATASETS = f"{DATA}; its path can be an argument of the script"
 _OLD_DATASET = "the data sets that Dataset.File and Dataset.Tabular make have its place since 2019"
 _OLD_MEMBERS = (
-    "Scenario", "archive", "compare_profiles", "create_snapshot", "definition",
+    "archive", "compare_profiles", "create_snapshot", "definition",
     "definition_version", "delete_snapshot", "deprecate", "description", "diff", "generate_profile",
     "get_all_snapshots", "get_definition", "get_definitions", "get_profile", "get_snapshot", "head",
     "id", "is_visible", "name", "reactivate", "register", "sample", "state", "tags",

@@ -16,6 +16,13 @@ class Dataset(OldFactories):
     Tabular = TabularDatasetFactory
     File = FileDatasetFactory
 
+    class Scenario:
+        """What a model's data set is for, as in ``Model.register(datasets=[(scenario, data)])``."""
+
+        TRAINING = "training"
+        VALIDATION = "validation"
+        INFERENCING = "inferencing"
+
     @staticmethod
     def get_by_name(
         workspace: WorkspaceBase, name: str, version: int | str = "latest", **kwargs: Any

@@ -49,6 +49,17 @@ class RunChildren(RunBase, Generic[AnyRun]):
             self._parent = self._run_of(record, experiment=experiment)
         return self._parent
 
+    @property
+    def _root_run_id(self) -> str:
+        """The id of the outermost run that this one is nested in, or its own; v1 code reads it."""
+        run: RunChildren[Any] = self
+        passed = {self.id}
+        # Another client of the tracker may have nested runs in a circle.
+        while (parent := run.parent) is not None and parent.id not in passed:
+            run = parent
+            passed.add(run.id)
+        return run.id
+
     def child_run(
         self, name: str | None = None, run_id: str | None = None, outputs: str | None = None
     ) -> AnyRun:
