@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,11 @@ def tmpfs(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def own_slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[slurm_faults.Daemons]:
+def own_slurm() -> Iterator[slurm_faults.Daemons]:
     """A Slurm of these tests' own, whose daemons they end."""
-    with slurm_faults.own_daemons(tmp_path_factory.mktemp("slurm")) as daemons:
+    # Munge has another user, and each start of a pytest closes pytest's folder to others.
+    made = tempfile.TemporaryDirectory(prefix="slurm-", ignore_cleanup_errors=True)
+    with made as folder, slurm_faults.own_daemons(Path(folder)) as daemons:
         yield daemons
 
 

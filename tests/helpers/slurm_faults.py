@@ -91,7 +91,6 @@ class Daemons:
 
     def start(self, name: str) -> None:
         """Start a daemon again. What it says is in ``again.log``."""
-        open_parents(self._folder)
         command = slurm_daemons.commands(self._folder)[name]
         with (self._folder / "again.log").open("ab") as log:
             self._started.append(
@@ -121,17 +120,9 @@ class Daemons:
                     left.kill()
 
 
-def open_parents(folder: Path) -> None:
-    """Let munged, which has another user, reach a folder. Each start of pytest closes it again."""
-    for parent in list(folder.parents)[:3]:
-        if parent.parent != parent and parent.name.startswith(("pytest-", "popen-")):
-            parent.chmod(0o755)
-
-
 @contextlib.contextmanager
 def own_daemons(folder: Path) -> Iterator[Daemons]:
     """A Slurm in a folder, whose daemons a test can end."""
-    open_parents(folder)
     conf, process = slurm_daemons.start(folder, has_limits=True)
     daemons = Daemons(folder, conf)
     try:
