@@ -117,9 +117,8 @@ class StartedProcess:
         """Send SIGTERM to the work's own process at once: to find the others takes a while."""
         if self._process.poll() is not None:
             return []
-        process = psutil.Process(self._process.pid)
         self._process.terminate()
-        return [process]
+        return [psutil.Process(self._process.pid)]  # it is not reaped yet
 
     def _reason(self, code: int) -> str | None:
         """Return why the script has ended, if its exit code alone does not say so."""

@@ -7,7 +7,7 @@ import math
 import os
 import secrets
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from amlflow.exceptions import ComputeTargetException
 from amlflow.spec import (
@@ -38,7 +38,7 @@ from amlflow_slurm.commands import run_command
 from amlflow_slurm.nodes import addresses_of, describe, has_nodes_away
 from amlflow_slurm.settings import SlurmSettings
 from amlflow_slurm.site import cluster_name, user_name
-from amlflow_slurm.squeue import ask
+from amlflow_slurm.squeue import ask, known_jobs
 
 _NO_NODES = "Requested node configuration is not available"
 """Slurm's message if no node has what a job asks for, or if those that have it are away."""
@@ -235,17 +235,28 @@ class SlurmCluster(ClusterBase):
         # for a running element while other elements of its array wait.
         words = ["--batch", "--state=RUNNING", f"--signal={NUDGE.removeprefix('SIG')}"]
         signal = ["scancel", "--quiet", *words]
-        jobs, _ = ask(now=False)
-        waiting = {_array_of(job.id) for job in jobs.values() if job.state is JobState.QUEUED}
-        known = [jobs[name].id or "" for name in names if name in jobs]
-        ids = [job_id for job_id in known if job_id and _array_of(job_id) not in waiting]
-        commands = [[*signal, *part] for part in _in_parts(ids)]
-        for name in names:
-            if NAME.fullmatch(name) and name not in jobs:
-                commands.append([*signal, f"--name={name}", f"--user={user_name()}"])
-        for command in commands:
-            with contextlib.suppress(ComputeTargetException):  # some jobs have just ended
-                run_command(command, limit_s=NUDGE_S)
+        jobs = known_jobs()
+        commands = [[*signal, *part] for part in _in_parts(_ids_to_nudge(names, jobs))]
+        others = [name for name in names if NAME.fullmatch(name) and name not in jobs]
+        user = f"--user={user_name()}"
+        commands.extend([*signal, f"--name={name}", user] for name in others)
+        _run_all(commands)
+        # An element has its array's name in Slurm. The question comes last, since it takes longer.
+        jobs, _ = ask(now=False) if others else ({}, False)
+        elements = [job for job in _ids_to_nudge(others, jobs) if ELEMENT.fullmatch(job)]
+        _run_all([*signal, *part] for part in _in_parts(elements))
+
+
+def _ids_to_nudge(names: Sequence[str], jobs: Mapping[str, ClusterJob]) -> list[str]:
+    waiting = {_array_of(job.id) for job in jobs.values() if job.state is JobState.QUEUED}
+    ids = [jobs[name].id or "" for name in names if name in jobs]
+    return [job_id for job_id in ids if job_id and _array_of(job_id) not in waiting]
+
+
+def _run_all(commands: Iterable[Sequence[str]]) -> None:
+    for command in commands:
+        with contextlib.suppress(ComputeTargetException):  # some jobs have just ended
+            run_command(command, limit_s=NUDGE_S)
 
 
 def _array_of(job_id: str | None) -> str:

@@ -45,13 +45,13 @@ def keep_answer(
         Unavailable: Slurm does not answer, or did not some seconds ago and ``now`` is False.
     """
     age_s = MIN_AGE_S if max_age_s is None else max_age_s
-    path = platformdirs.user_cache_path("amlflow") / f"slurm-{cluster_key()}-{name}.json"
+    path = _path_of(name)
     with contextlib.ExitStack() as locked:
         with contextlib.suppress(OSError):  # such as a home folder that a node does not have
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             locked.enter_context(FileLock(f"{path}.lock"))
         kept = _read(path) or _unwritten.get(path)
-        is_fresh = now or kept is None or not 0 <= time.time() - kept["time"] < age_s
+        is_fresh = now or kept is None or not _is_young(kept, age_s)
         if kept is None or is_fresh:
             away = path.with_suffix(".away")
             if not now:
@@ -68,6 +68,21 @@ def keep_answer(
             except OSError:
                 _unwritten[path] = kept
     return kept["answer"], is_fresh
+
+
+def kept_answer(name: str) -> dict[str, Any] | None:
+    """Return the last answer to a question, and ask nothing. None if it is too old."""
+    path = _path_of(name)
+    kept = _read(path) or _unwritten.get(path)
+    return kept["answer"] if kept is not None and _is_young(kept, MIN_AGE_S) else None
+
+
+def _path_of(name: str) -> Path:
+    return platformdirs.user_cache_path("amlflow") / f"slurm-{cluster_key()}-{name}.json"
+
+
+def _is_young(kept: dict[str, Any], age_s: float) -> bool:
+    return bool(0 <= time.time() - kept["time"] < age_s)
 
 
 def _check_answers(away: Path) -> None:

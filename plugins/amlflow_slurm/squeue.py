@@ -10,7 +10,7 @@ from amlflow.spec import ClusterJob, JobState
 
 from amlflow_slurm.arrays import NAME, ElementNames
 from amlflow_slurm.commands import run_command
-from amlflow_slurm.kept import keep_answer
+from amlflow_slurm.kept import keep_answer, kept_answer
 from amlflow_slurm.site import user_name
 
 _COLUMNS = {
@@ -66,9 +66,19 @@ def ask(*, now: bool) -> tuple[dict[str, ClusterJob], bool]:
     It asks if the last answer is too old, or with ``now``.
     """
     answer, is_fresh = keep_answer("jobs", _ask_slurm, now=now)
+    return _to_jobs(answer), is_fresh
+
+
+def known_jobs() -> dict[str, ClusterJob]:
+    """Return the user's jobs by name from the last answer. None of them if it is too old."""
+    answer = kept_answer("jobs")
+    return {} if answer is None else _to_jobs(answer)
+
+
+def _to_jobs(answer: dict[str, Any]) -> dict[str, ClusterJob]:
     if not _last or _last[0] is not answer:  # parse an answer once, also for a look at 1,000 runs
         _last[:] = answer, jobs_of(answer["rows"])
-    return dict(_last[1]), is_fresh
+    return dict(_last[1])
 
 
 _last: list[Any] = []

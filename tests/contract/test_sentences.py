@@ -66,7 +66,7 @@ NOT_IN_THE_SUITES = {
     # What a suite cannot bring about: tests/integration/jobs/test_slurm.py.
     "Cluster.submit: If the answer", "Cluster.submit: Raises", "Cluster.look: Raises",
     "Cluster.cancel: Raises", "Cluster.nudge: Raises", "Cluster.nudge: A cluster that",
-    "NUDGE: The signal", "SIGTERM_FOR_SCRIPT:",
+    "NUDGE: The signal", "NUDGE: The command then", "SIGTERM_FOR_SCRIPT:",
     "Cluster.identify: It is", "Cluster.identify: Only where", "Cluster.identify: Raises",
      "ClusterWork: max_seconds", "ClusterWork: image",
     "ClusterJob: id is", "Cluster.spread: With is_mpi",

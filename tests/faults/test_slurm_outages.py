@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 import pytest
-from amlflow.spec import Unavailable
+from amlflow.spec import Unavailable, tried_once
 from azureml.core import Run, ScriptRunConfig
 from helpers.flaky_proxy import CUT_AFTER, CUT_BEFORE, PASS, Proxy, always_pass, start_proxy
 from helpers.slurm_faults import (
@@ -27,7 +27,9 @@ from helpers.slurm_faults import (
     agents_of,
     attempts,
     check_nothing_is_left,
+    pids,
     start_again,
+    values,
 )
 from helpers.slurm_jobs import job_of, slurm_says, submit
 from helpers.submitted_jobs import (
@@ -104,6 +106,23 @@ def test_a_tracker_that_is_away_until_the_job_has_ended(
     monkeypatch.setenv("AMLFLOW_JOURNAL_FOLDER", journal)
     subprocess.run([sys.executable, "-m", "amlflow", "sync", "-o", "none"], check=True)
     assert run.get_metrics()["value"] == list(range(40))
+
+
+def test_a_cancel_while_the_tracker_is_away(proxy: Proxy, note: Path) -> None:
+    """The script ends at once, and the run is Canceled when the tracker is back."""
+    run = submit(new_experiment(), ATTEMPTS.format(note=str(note), last=2))
+    until(lambda: run.get_status() == "Running" and attempts(note) == 1)
+    job_id = job_of(run)[0]
+    proxy.rule = proxy.down
+    with tried_once(), pytest.raises(Unavailable):
+        run.cancel()
+    until(lambda: not psutil.pid_exists(pids(note)[0]))
+    assert "RUNNING" in state_of(job_id), "the agent waits for the tracker"
+    proxy.rule = always_pass
+    assert wait_for_end(run) == "Canceled"
+    assert run.get_metrics()["value"] == values(1)
+    until(lambda: job_of(run)[1] == "COMPLETED")
+    check_nothing_is_left(run, note)
 
 
 @pytest.mark.parametrize("is_ended", [False, True])

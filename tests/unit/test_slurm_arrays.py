@@ -275,8 +275,26 @@ def test_an_element_is_nudged_once_no_other_of_its_array_waits(
             row("RUNNING", Name=single, id="9"),
         ]
     )
+    squeue.ask(now=True)
     cluster.nudge([works[0].name, others[0].name, single, alone])
     ids, by_name = (words for words, *_ in slurm.calls_of("scancel"))
     assert ids[-2:] == ["8_0", "9"]
     assert {"--signal=URG", "--batch", "--state=RUNNING"} <= set(ids)
     assert f"--name={alone}" in by_name
+
+
+def test_a_nudge_comes_before_the_question_for_elements(
+    slurm: Slurm, cluster: SlurmCluster
+) -> None:
+    """The question takes as long as the nudge, and most jobs are known by their own name."""
+    works, single = [work(number) for number in range(2)], "a" * 32
+    arrays.keep_names(works)
+    slurm.queue = "\n".join(
+        [row("RUNNING", Name=arrays.name_of(works), id="7_0"), row("RUNNING", Name=single, id="9")]
+    )
+    cluster.nudge([single, works[0].name])
+    names, others, question, elements = [words for words, *_ in slurm.calls]
+    assert f"--name={single}" in names
+    assert f"--name={works[0].name}" in others
+    assert question[0] == "squeue"
+    assert elements[-1] == "7_0"

@@ -18,7 +18,7 @@ submit     puts works into the queue                        ComputeTargetExcepti
 look       says what the cluster knows of jobs              Unavailable                  --
 cancel     takes jobs out of the queue, and ends those      Unavailable                  --
            that run
-nudge      tells a job's command to ask the tracker         Unavailable                  --
+nudge      tells a job's command that its run is to end         Unavailable                  --
 addresses  says how a job's nodes reach each other          ComputeTargetException,      --
                                                             Unavailable
 describe   says what nodes and queue do                     ComputeTargetException,      --
@@ -43,8 +43,8 @@ back into the queue, and so on. The cluster sets it for the job at each start.""
 
 
 NUDGE = "SIGURG"
-"""The signal that tells a job's command to ask the tracker at once whether its run is to end. It is
-ignored by programs that do not know it."""
+"""The signal that tells a job's command that its run is to end. The command then ends the script at
+once, and asks the tracker how the run ends. It is ignored by programs that do not know it."""
 
 
 SIGTERM_FOR_SCRIPT = "AMLFLOW_SIGTERM_FOR_SCRIPT"

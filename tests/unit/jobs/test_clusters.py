@@ -12,9 +12,14 @@ import pytest
 from amlflow.claims import claim_key, latest_attempt
 from amlflow.exceptions import ComputeTargetException
 from amlflow.jobs.cancel import request_end
-from amlflow.jobs.cluster.canceling import cancel_at_cluster, remove_left_job
+from amlflow.jobs.cluster.canceling import (
+    cancel_at_cluster,
+    remove_left_job,
+    start_telling_agent,
+)
 from amlflow.jobs.cluster.identity import cluster_notes
 from amlflow.jobs.cluster.looking import cluster_change, look_at_cluster
+from amlflow.jobs.cluster.names import cluster_name_of
 from amlflow.jobs.cluster.node_messages import MARK, NodeMessage, parse_message, to_line
 from amlflow.jobs.cluster.payload import OWN_VARIABLE, VARIABLE, take_job, to_work, to_works
 from amlflow.jobs.distribution import Distribution
@@ -320,6 +325,7 @@ class Queue(OneCluster):
         super().__init__(identity)
         self.state, self.canceled, self.is_away = state, 0, False
         self.asked_now = 0
+        self.nudged: list[str] = []
 
     def look(self, names: Any, *, now: bool = False) -> Any:
         if self.is_away:
@@ -332,6 +338,11 @@ class Queue(OneCluster):
 
     def cancel(self, names: Any) -> None:
         self.state, self.canceled = JobState.UNKNOWN, self.canceled + 1
+
+    def nudge(self, names: Any) -> None:
+        if self.is_away:
+            raise Unavailable("The controller is away.")
+        self.nudged.extend(names)
 
 
 def cancel(tracker: MemoryTracker, run: RunRecord, queue: Queue | None) -> RunRecord:
@@ -361,6 +372,26 @@ def test_the_cluster_is_asked_now_about_a_job_that_has_started(
     cancel(tracker, queued(tracker, AGENT), queue)
     assert queue.asked_now == 1
     assert queue.canceled == (state is JobState.QUEUED)
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+def test_an_agent_is_told_without_the_tracker(tracker: MemoryTracker, is_away: bool) -> None:
+    queue = Queue(JobState.RUNNING)
+    queue.is_away = is_away
+    run = queued(tracker, AGENT)
+    telling = start_telling_agent(run, lambda: queue)
+    assert telling is not None
+    telling.join()
+    assert queue.nudged == ([] if is_away else [cluster_name_of(run)])
+    cancel_at_cluster(tracker, run, lambda: queue, is_told=True)
+    assert len(queue.nudged) == (not is_away)
+
+
+def test_nobody_is_told_if_the_run_has_no_agent(tracker: MemoryTracker) -> None:
+    waiting, over = queued(tracker), record("Completed", AGENT)
+    elsewhere = dataclasses.replace(record("Running", AGENT), system={"launched": "yes"})
+    for run in (waiting, over, elsewhere):
+        assert start_telling_agent(run, lambda: Queue(JobState.RUNNING)) is None
 
 
 @pytest.mark.parametrize("reason", ["another machine", "another user", "the controller is away"])

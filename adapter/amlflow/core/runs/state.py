@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 from datetime import datetime, timezone
 from pathlib import Path
@@ -106,18 +107,26 @@ class RunState(RunBase):
         all processes of the script have ended. If the script has not started yet, it is Canceled at
         once.
 
+        On a cluster, the script is told to end before the tracker is asked. So if the tracker is
+        away, its exception is raised, and the run is Canceled when the tracker is back.
+
         Raises:
             UserErrorException: the run has ended already.
         """
         from amlflow.jobs.cancel import check_goes_on  # needs file locks
 
+        telling = self._start_telling_agent()
         record = self._record if self._has_ended() else self._reload()
         self._remove_left_job()
         check_goes_on(record)
         if is_submitted(record):
             if record.status == Status.CANCEL_REQUESTED:
                 logger.warning("Run %s is being cancelled already.", self.id)
-            self._request_end(record, EndRequest(Status.CANCELED), Status.CANCEL_REQUESTED)
+            telling = telling or self._start_telling_agent()
+            request, is_told = EndRequest(Status.CANCELED), telling is not None
+            self._request_end(record, request, Status.CANCEL_REQUESTED, is_told=is_told)
+            if telling is not None:
+                telling.join()
             self._tend()
             self._reload()
         else:
@@ -161,16 +170,32 @@ class RunState(RunBase):
             return self._record.status
 
     def _request_end(
-        self, record: RunRecord, request: EndRequest, meanwhile: str | None = None
+        self,
+        record: RunRecord,
+        request: EndRequest,
+        meanwhile: str | None = None,
+        *,
+        is_told: bool = False,
     ) -> None:
-        """Ask the agent of a submitted run to end it. A cluster's job is removed from the queue."""
+        """Ask the agent of a submitted run to end it. A cluster's job is removed from the queue.
+
+        ``is_told`` is whether the cluster tells the agent already.
+        """
         from amlflow.jobs.cancel import request_end  # needs file locks
 
         request_end(self._tracker, record, request, meanwhile)
         if is_on_cluster(record):
             from amlflow.jobs.cluster.canceling import cancel_at_cluster  # few runs need it
 
-            cancel_at_cluster(self._tracker, record, self._open_cluster)
+            cancel_at_cluster(self._tracker, record, self._open_cluster, is_told=is_told)
+
+    def _start_telling_agent(self) -> threading.Thread | None:
+        """Tell the agent of a cluster's job that the run is to end; None if that is not known."""
+        if not is_on_cluster(self._record):
+            return None
+        from amlflow.jobs.cluster.canceling import start_telling_agent  # few runs need it
+
+        return start_telling_agent(self._record, self._open_cluster)
 
     def _end_submitted(self, status: str, system: dict[str, str]) -> None:
         """Ask the run's agent to end its script, and wait for that."""

@@ -1,19 +1,13 @@
-"""Hears the signal by which a cluster tells a job's agent to ask the tracker at once."""
+"""Hears the signal by which a cluster tells a job's agent that its run is to end."""
 
 from __future__ import annotations
 
 import os
 import signal
-import time
 from select import select
 from types import FrameType
 
 from amlflow.spec import NUDGE
-
-SOON_S = 2.0
-"""How long after a nudge the tracker's answer is expected at any moment."""
-TICK_S = 0.005
-"""Between two looks for that answer."""
 
 
 class Nudges:
@@ -21,7 +15,6 @@ class Nudges:
 
     def __init__(self) -> None:
         self._is_nudged = False
-        self._soon = 0.0
         # A signal ends no time.sleep, but it makes this pipe readable.
         self._pipe, writing = os.pipe()
         for end in (self._pipe, writing):
@@ -36,13 +29,9 @@ class Nudges:
     def take(self) -> bool:
         """Whether there was a nudge since the last call."""
         is_nudged, self._is_nudged = self._is_nudged, False
-        if is_nudged:
-            self._soon = time.monotonic() + SOON_S
         return is_nudged
 
     def pause(self, seconds: float) -> None:
-        """Wait so long, or until a signal comes; after a nudge, for a short time only."""
-        if time.monotonic() < self._soon:
-            seconds = min(seconds, TICK_S)
+        """Wait so long, or until a signal comes."""
         if select([self._pipe], [], [], seconds)[0]:
             os.read(self._pipe, 1024)

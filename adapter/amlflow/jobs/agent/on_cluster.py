@@ -22,6 +22,7 @@ import shutil
 import signal
 import socket
 import tempfile
+import time
 import uuid
 from datetime import datetime
 from pathlib import Path
@@ -59,6 +60,13 @@ from amlflow.spec import (
 )
 
 logger = logging.getLogger("amlflow.agent")
+
+REQUEST_S = 2.0
+"""How long to wait for the request to end a run, after a nudge."""
+REQUEST_PAUSE_S = 0.02
+"""Between two looks for that request."""
+_TOLD = EndRequest(Status.CANCELED)
+"""How a run ends after a nudge, unless the tracker says how it is to end."""
 
 
 def run_cluster_job() -> None:
@@ -126,6 +134,18 @@ def _end_without_folder(job: Job, attempt: int, failure: OSError) -> None:
         report.note((report.end_request or outcome).change())
 
 
+_TOO_LATE = EndRequest(
+    Status.FAILED,
+    to_error(
+        "The job got the SIGTERM that its target's options ask for before its script had started, "
+        "so the script was not started. Ask for a longer time, or prepare the environment before "
+        "you submit.",
+        "ServiceError",
+    ),
+)
+"""How a run ends if its time is nearly over before the script has started."""
+
+
 class ClusterAgent(Agent):
     """Runs one attempt of a cluster's job."""
 
@@ -144,6 +164,7 @@ class ClusterAgent(Agent):
         self._attempt, self._submitted = attempt, submitted
         self._nudges, self._signals = nudges, signals
         self._passes_sigterm, self._has_sigterm = passes_sigterm, False
+        self._is_told, self._is_too_late = False, False
         self.is_all_sent = True
         """Whether nothing of the script is on this node only."""
 
@@ -158,7 +179,7 @@ class ClusterAgent(Agent):
         self._passes_sigterm = self._has_sigterm = False
         job = self._look()
         if job is not None and job.state is JobState.RUNNING:
-            self._signals.pass_on(signal.SIGTERM)
+            self._is_too_late = not self._signals.pass_on(signal.SIGTERM)
         else:
             self._on_signal(signal.SIGTERM, None)
 
@@ -166,7 +187,11 @@ class ClusterAgent(Agent):
         if self._has_sigterm:
             self._heed_sigterm()
         if self._nudges.take():
-            self._report.look()
+            self._is_told = True  # how the run ends is read when the script has ended
+
+    def _requested_end(self) -> EndRequest | None:
+        too_late = _TOO_LATE if self._is_too_late else None
+        return self._signalled or self._requested_end_by_user() or too_late
 
     def _pause(self, seconds: float) -> None:
         self._nudges.pause(seconds)
@@ -175,16 +200,35 @@ class ClusterAgent(Agent):
         self._passes_sigterm = False  # the script has ended, so the signal is for this process
         if self._has_sigterm:
             self._report.leave()
+        if self._is_told:
+            self._wait_for_request()
         if self._report.is_superseded:
             return
+        if self._is_told and outcome == _TOLD:
+            outcome = self._report.end_request or outcome
         if self._signalled is not None and outcome == self._signalled:
-            reason = self._report.end_request or self._end_by_cluster()
+            reason = self._requested_end_by_user() or self._end_by_cluster()
             if reason is None:
                 self.is_all_sent = self._report.leave_open() or not self._folder.work.exists()
                 return
             outcome = reason
         super()._tell(outcome, ended)
         self.is_all_sent = not self._folder.work.exists()  # it is removed when all was sent
+
+    def _wait_for_request(self) -> None:
+        """Read how the run must end. A canceller may still be writing that."""
+        deadline = time.monotonic() + REQUEST_S
+        with contextlib.suppress(Superseded, AzureMLException):
+            while self._report.end_request is None:
+                self._report.hear()
+                if self._report.end_request is None:
+                    if time.monotonic() > deadline:
+                        return
+                    time.sleep(REQUEST_PAUSE_S)
+
+    def _requested_end_by_user(self) -> EndRequest | None:
+        # Who nudges may still be writing the request, and the script need not wait for that.
+        return self._report.end_request or (_TOLD if self._is_told else None)
 
     def _end_by_cluster(self) -> EndRequest | None:
         """How the run ends, if the cluster says why it ends the job. Otherwise None."""
@@ -209,6 +253,15 @@ class ClusterAgent(Agent):
         make_working_folder(tracker, self._job, self._folder, self._attempt)
 
     def _run_script(self) -> EndRequest:
+        try:
+            return self._run_here_or_spread()
+        except AzureMLException:
+            # A cluster that ends the job also ends what prepares the script, such as pip.
+            if self._signalled is None:
+                raise
+            return self._signalled
+
+    def _run_here_or_spread(self) -> EndRequest:
         distribution = self._job.distribution
         if distribution is None or not is_spread(distribution):
             return super()._run_script()

@@ -21,13 +21,16 @@ class PassedSignals:
     """
 
     def __init__(self) -> None:
-        self._send: Callable[[int], object] | None = None
+        self._send: Callable[[int], bool | None] | None = None
         for number in PASSED:
             signal.signal(number, self._on_signal)
 
     @contextlib.contextmanager
-    def to(self, send: Callable[[int], object] | None) -> Iterator[None]:
-        """Pass the signals to a function that sends them to a process."""
+    def to(self, send: Callable[[int], bool | None] | None) -> Iterator[None]:
+        """Pass the signals to a function that sends them to a process.
+
+        The function returns False if the process has not started yet.
+        """
         self._send = send
         try:
             yield
@@ -37,8 +40,10 @@ class PassedSignals:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self.pass_on(number)
 
-    def pass_on(self, number: int) -> None:
-        """Pass on a signal."""
-        if self._send is not None:
-            with contextlib.suppress(OSError):  # the process has just ended
-                self._send(number)
+    def pass_on(self, number: int) -> bool:
+        """Pass on a signal. Returns False if the process has not started yet."""
+        if self._send is None:
+            return False
+        with contextlib.suppress(OSError):  # the process has just ended
+            return self._send(number) is not False
+        return True

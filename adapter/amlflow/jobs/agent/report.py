@@ -212,6 +212,10 @@ class Report:
             self._look.wait(pause)
             self._look.clear()
 
+    def hear(self) -> None:
+        """Read now how the run must end. Raises :class:`Superseded` and the tracker's errors."""
+        self._retry(self._hear)
+
     def _hear(self) -> None:
         try:
             record = hear(self._open(), self._job.run_id, self._attempt, self._status)
@@ -414,8 +418,9 @@ class Report:
             logger.warning("%s", failure)
 
     def _start_finalizing(self) -> None:
-        record = self._open().get_run(self._job.run_id)
-        if requested_end_of(record) is None:
+        if self.end_request is not None:
+            return
+        if requested_end_of(self._read()) is None:
             change = RunChange(status=Status.FINALIZING, system=make_heartbeat())
             self._open().update_run(self._job.run_id, change)
 

@@ -107,12 +107,16 @@ class Spreading:
                 return self._outcome()
             pause(TICK_S)
 
-    def send_signal(self, number: int) -> None:
-        """Send a signal to all processes: the command that has started them passes it on."""
-        if number == signal.SIGTERM:
-            self._ask(TERM)
-        else:
+    def send_signal(self, number: int) -> bool:
+        """Send a signal to all processes: the command that has started them passes it on.
+
+        Returns False if none of them has started yet.
+        """
+        if number != signal.SIGTERM:
             self._process.send_signal(number)
+        elif self._has_started:
+            self._ask(TERM)
+        return self._has_started
 
     def _ask(self, text: str) -> None:
         if self._process.stdin is not None:

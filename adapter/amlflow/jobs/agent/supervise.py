@@ -230,13 +230,13 @@ class Agent:
             ending = script.ending()
             if ending is not None:
                 return self._ending_to_result(ending)
+            self._heed_nudge()
             request = self._requested_end()
             if request is None:
                 request = self._end_for_time(time.monotonic() - start)
             if request is not None:
                 script.end(0.0 if self._report.is_superseded else GRACE_S)
                 return request
-            self._heed_nudge()
             self._pause(next(ticks, TICK_S))
 
     def _pause(self, seconds: float) -> None:

@@ -8,11 +8,18 @@ notes that, and the next process of the submitter that looks at the run removes 
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable
 
+from amlflow.exceptions import AzureMLException
 from amlflow.jobs.cluster.identity import has_job_of
 from amlflow.jobs.cluster.names import cluster_name_of
-from amlflow.jobs.run_notes import has_agent, note_of_queue, requested_end_of
+from amlflow.jobs.run_notes import (
+    has_agent,
+    is_on_cluster,
+    note_of_queue,
+    requested_end_of,
+)
 from amlflow.spec import (
     FINAL,
     Cluster,
@@ -33,18 +40,42 @@ LEAVING = (JobState.QUEUED, JobState.PREPARING, JobState.ENDING)
 """States of jobs that no agent ends: they wait, or may wait again."""
 
 
-def cancel_at_cluster(tracker: Tracker, record: RunRecord, open_cluster: OpenCluster) -> None:
+def start_telling_agent(record: RunRecord, open_cluster: OpenCluster) -> threading.Thread | None:
+    """Tell a run's agent in a thread that the run is to end. None if the run has no agent yet.
+
+    The agent ends the script at once, and then reads from the tracker how the run ends. So the
+    script's end does not wait for the tracker. If the cluster does not answer, the agent still
+    reads the request once a second.
+    """
+    name = cluster_name_of(record)
+    if name is None or record.status in FINAL or not (is_on_cluster(record) and has_agent(record)):
+        return None
+
+    def tell() -> None:
+        with contextlib.suppress(AzureMLException):  # the caller opens the cluster, too
+            cluster = open_cluster()
+            if cluster is not None:
+                cluster.nudge([name])
+
+    thread = threading.Thread(target=tell, name="amlflow-nudge")
+    thread.start()
+    return thread
+
+
+def cancel_at_cluster(
+    tracker: Tracker, record: RunRecord, open_cluster: OpenCluster, *, is_told: bool = False
+) -> None:
     """Cancel a run's waiting job, after the run's end has been requested.
 
-    A running job is ended by its agent, which is nudged to read the request from the tracker now.
-    If the cluster does not answer, the waiting job ends as soon as it starts.
+    A running job is ended by its agent, which is nudged unless it ``is_told`` already. If the
+    cluster does not answer, the waiting job ends as soon as it starts.
     """
     name = cluster_name_of(record)
     cluster = open_cluster()
     if name is None or cluster is None:
         return
     with contextlib.suppress(Unavailable):  # the agent asks the tracker anyway
-        if has_agent(record):
+        if has_agent(record) and not is_told:
             cluster.nudge([name])
         remove_from_queue(tracker, record, cluster, name)
 
