@@ -194,7 +194,7 @@ def test_what_v1_code_logged_is_in_mlflows_page(page: Page, logged: Any):
     assert "quality: fantastic run" in overview.replace("\n", "")
     assert "worth another look" in overview.split("\n")
     assert "fold.seconds" in overview
-    [lock] = page.find_all("[role=img].amlflow-lock")
+    [lock] = page.until(lambda: page.find_all("[role=img].amlflow-lock"), "a mark of a property")
     assert lock.get_attribute("aria-label") == "A property: it is immutable"
     page.open(address(logged, "/model-metrics"), READER)
     page.see("main", "fold.accuracy")
