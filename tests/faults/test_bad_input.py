@@ -231,7 +231,8 @@ def test_a_locked_database(run: Run, store: str) -> None:
     other = sqlite3.connect(store.removeprefix("sqlite:///"))
     # A lock is waited for longer than a test should.
     database = run._tracker.inner._store.db  # type: ignore[attr-defined]
-    database.connection().execute("PRAGMA busy_timeout = 50")
+    with database.read() as connection:
+        connection.execute("PRAGMA busy_timeout = 50")
     other.execute("BEGIN EXCLUSIVE")
     try:
         start = time.monotonic()

@@ -108,8 +108,6 @@ class Tracker(Protocol):
     never closes it: release what it holds when the process ends. Opening may use the disk and the
     network. If it raises :class:`Unavailable`, the next call opens again. The child of a fork opens
     a tracker of its own; it must not use or close what it has inherited, such as a connection.
-    A tracker on SQLite files uses :class:`amlflow.sqlite_connections.ThreadConnections`, which
-    copies no connection into a child.
     """
 
     @property

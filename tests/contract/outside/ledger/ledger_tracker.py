@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import shutil
 import sqlite3
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from amlflow import spec
+from amlflow.fork_safety import delay_forks
 from amlflow.spec import ExperimentRecord, Point, RunDraft, RunRecord
 from ledger import features
 
@@ -50,7 +52,8 @@ class LedgerTracker(spec.TrackerBase):
     @contextlib.contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         path = self._folder / "ledger.db"
-        with contextlib.closing(sqlite3.connect(path, 60, isolation_level=None)) as database:
+        connect = functools.partial(sqlite3.connect, path, 60, isolation_level=None)
+        with delay_forks(), contextlib.closing(connect()) as database:
             yield database
 
     @contextlib.contextmanager
