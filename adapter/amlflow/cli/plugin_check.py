@@ -56,5 +56,6 @@ def check(name: str, uri: str | None) -> None:
     if result.returncode != 0:
         raise UserErrorException(
             f"The plugin {name!r} does not keep the contract. Each failure above names the broken "
-            "sentences of amlflow.spec."
+            "sentences of amlflow.spec. If one names a service that does not answer, start the "
+            "service, and check again."
         )
