@@ -158,7 +158,7 @@ def _path_of(handle: int, path: Path) -> str:
     if sys.platform == "linux":
         return os.readlink(f"/proc/self/fd/{handle}")
     if sys.platform == "darwin":
-        import fcntl
+        import fcntl  # Windows has none
 
         return fcntl.fcntl(handle, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\0").decode()
     return os.path.realpath(path)

@@ -154,7 +154,7 @@ def _progress(what: str, total: int, show: bool) -> Iterator[Any]:
     with warnings.catch_warnings():
         # Without ipywidgets, a notebook would show a red warning that the bar is a text.
         warnings.simplefilter("ignore", TqdmWarning)
-        from tqdm.auto import tqdm
+        from tqdm.auto import tqdm  # the import warns
 
     with tqdm(total=total, desc=what, unit="file", file=sys.stdout, leave=True) as bar:
         yield bar.update

@@ -93,6 +93,7 @@ class OpenTrackers:
         """Have multiprocessing call :meth:`close`, as its processes end without atexit."""
         process = sys.modules.get("multiprocessing.process")
         if process is not None and process.parent_process() is not None:
+            # Few processes belong to multiprocessing.
             from multiprocessing.util import Finalize
 
             Finalize(None, self.close, exitpriority=0)

@@ -238,6 +238,7 @@ def submodule(package: str, name: str) -> ModuleType:
     """
     full = f"{package}.{name}"
     if not name.startswith("_") and name not in ABSENT.get(package, {}):
+        # `import azureml.core` is near free, and imports this module.
         from importlib import import_module
         from importlib.util import find_spec
 

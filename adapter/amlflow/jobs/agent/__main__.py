@@ -14,11 +14,13 @@ import sys
 def main() -> None:
     """Run the job. On a cluster, this process runs it. Elsewhere, a fork of this process does."""
     if sys.argv[1] == "--cluster":
+        # Imported here, so that each kind of process loads only its own code.
         from amlflow.jobs.agent.on_cluster import run_cluster_job
 
         run_cluster_job()
         return
     if sys.argv[1] == "--process":
+        # Imported here, for the same reason.
         from amlflow.jobs.agent.on_node import run_process
 
         run_process()
