@@ -9,6 +9,7 @@ import contextlib
 import posixpath
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from amlflow.store_errors import ARTIFACT_STORE, error_of_store
 from amlflow_mlflow_private import artifacts_of
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repo import MultipartDownloadMixin
-from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from mlflow.utils.uri import validate_path_is_safe
+
+from amlflow_page.files_of_run import FilesOfRun
 
 FOLDERS = ("user_logs", "azureml-logs", "logs")
 SCRIPT_LOGS = ("std_log.txt", "70_driver_log.txt")
@@ -64,8 +66,8 @@ def log_files(run_id: str) -> list[dict[str, Any]]:
 
 
 def _log_files(run_id: str) -> list[dict[str, Any]]:
-    repository, base = artifacts_of(run_id)
-    files = [file for folder in FOLDERS for file in _files(repository, base, folder)]
+    place = FilesOfRun(run_id, *artifacts_of(run_id))
+    files = [file for folder in FOLDERS for file in place.below(folder)]
     files.sort(key=lambda file: posixpath.basename(file[0]) not in SCRIPT_LOGS)
     return [{"name": name, "size": size} for name, size in files[:MAX_FILES]]
 
@@ -82,12 +84,10 @@ def folder_files(run_id: str, folder: str) -> dict[str, Any]:
 
 
 def _folder_files(run_id: str, name: str) -> dict[str, Any]:
-    repository, base = artifacts_of(run_id)
     files = []
-    for info in repository.list_artifacts(posixpath.join(base, name) or None):
-        path = posixpath.relpath(info.path, base) if base else info.path
-        if path.partition("/")[0] != OWN_FOLDER:
-            files.append({"name": path, "size": info.file_size, "is_folder": info.is_dir})
+    for file in FilesOfRun(run_id, *artifacts_of(run_id)).inside(name):
+        if file.name.partition("/")[0] != OWN_FOLDER:
+            files.append(asdict(file))
     files.sort(key=lambda file: (not file["is_folder"], file["name"]))
     return {"files": files[:MAX_FILES], "more": len(files) > MAX_FILES}
 
@@ -107,7 +107,8 @@ def piece(run_id: str, name: str, offset: int) -> tuple[bytes, int]:
 
 def _piece(run_id: str, name: str, offset: int) -> tuple[bytes, int]:
     repository, base = artifacts_of(run_id)
-    sizes = dict(_files(repository, base, posixpath.dirname(name), deep=False))
+    place = FilesOfRun(run_id, repository, base)
+    sizes = dict(place.below(posixpath.dirname(name), deep=False))
     if name not in sizes:
         raise FileNotInRun(run_id, name)
     size = sizes[name]
@@ -115,8 +116,8 @@ def _piece(run_id: str, name: str, offset: int) -> tuple[bytes, int]:
         offset = max(0, size + offset)
     if size <= offset:
         return b"", size
-    if isinstance(repository, LocalArtifactRepository):
-        return _read(Path(repository.artifact_dir, base, name), offset, size)
+    if place.folder is not None:
+        return _read(place.folder / name, offset, size)
     path = posixpath.join(base, name)
     if isinstance(repository, MultipartDownloadMixin):
         return _fetch(repository.get_download_presigned_url(path), name, offset, size)
@@ -166,14 +167,3 @@ def _read(path: Path, offset: int, size: int) -> tuple[bytes, int]:
     with path.open("rb") as file:
         file.seek(offset)
         return file.read(MAX_BYTES), size
-
-
-def _files(repository: Any, base: str, folder: str, deep: bool = True) -> Iterator[tuple[str, int]]:
-    for info in repository.list_artifacts(posixpath.join(base, folder)):
-        name = posixpath.relpath(info.path, base) if base else info.path
-        if ".." in name.split("/") or name.startswith("/"):
-            continue  # a cloud's names may be anything, and a path that is made of it leads out
-        if not info.is_dir:
-            yield name, int(info.file_size or 0)
-        elif deep:
-            yield from _files(repository, base, name)

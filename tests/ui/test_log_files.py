@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import os
+import zipfile
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from amlflow_page import logs
+from amlflow.spec import FileNotInRun
+from amlflow_page import log_archive, logs
+from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
 
 class Cloud:
@@ -29,3 +35,58 @@ def test_names_that_lead_out_of_a_runs_files_are_not_listed(
     listed = [file["name"] for file in logs.log_files("a")]
     assert "user_logs/std_log.txt" in listed
     assert not any(".." in name or name.startswith("/") for name in listed)
+
+
+def test_names_that_another_system_takes_for_another_path_are_not_listed(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    names = ["..\\..\\evil.bat", "C:evil.bat", "a\x1b[2J", "a\nb", "x" * 300, "ok.txt"]
+
+    class Chosen:
+        def list_artifacts(self, path: str) -> list[Any]:
+            found = [SimpleNamespace(path=f"{path}/{n}", is_dir=False, file_size=1) for n in names]
+            return found if path == "logs" else []
+
+    monkeypatch.setattr(logs, "artifacts_of", lambda run_id: (Chosen(), ""))
+    assert [file["name"] for file in logs.log_files("a")] == ["logs/C:evil.bat", "logs/ok.txt"]
+
+
+def test_folders_without_an_end_are_listed_to_a_limit(monkeypatch: pytest.MonkeyPatch):
+    class Endless:
+        def list_artifacts(self, path: str) -> list[Any]:
+            return [SimpleNamespace(path=f"{path}/a", is_dir=True, file_size=None)]
+
+    monkeypatch.setattr(logs, "artifacts_of", lambda run_id: (Endless(), ""))
+    assert logs.log_files("a") == []
+
+
+@pytest.fixture
+def linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run's files on this machine, where somebody has made links and a pipe."""
+    root, outside = tmp_path / "artifacts", tmp_path / "outside"
+    (root / "logs").mkdir(parents=True)
+    outside.mkdir()
+    (outside / "secret").write_text("secret")
+    (root / "logs" / "log.txt").write_text("a line")
+    (root / "logs" / "same.txt").symlink_to("log.txt")
+    (root / "logs" / "file.txt").symlink_to(outside / "secret")
+    (root / "logs" / "folder").symlink_to(outside)
+    (root / "logs" / "round").symlink_to("round")
+    os.mkfifo(root / "logs" / "pipe")
+    Path(os.fsdecode(os.fsencode(root / "logs") + b"/\xff.txt")).write_text("not UTF-8")
+    repository = LocalArtifactRepository(str(root))
+    for module in (logs, log_archive):
+        monkeypatch.setattr(module, "artifacts_of", lambda run_id: (repository, ""))
+    return root
+
+
+def test_no_link_out_of_a_runs_files_is_followed(linked: Path):
+    assert {file["name"] for file in logs.log_files("a")} == {"logs/log.txt", "logs/same.txt"}
+    assert [file["name"] for file in logs.folder_files("a", "logs")["files"]] == [
+        "logs/log.txt", "logs/same.txt",
+    ]  # fmt: skip
+    for name in ("logs/file.txt", "logs/folder/secret", "logs/pipe", "logs/round"):
+        with pytest.raises(FileNotInRun):
+            logs.piece("a", name, 0)
+    with zipfile.ZipFile(io.BytesIO(b"".join(log_archive.archive("a")))) as archive:
+        assert sorted(archive.namelist()) == ["logs/log.txt", "logs/same.txt"]

@@ -1,0 +1,93 @@
+"""Lists the files of a run. Whoever may edit the run has chosen their names, and has made links."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from amlflow.local_paths import resolve_links, why_unsafe
+from amlflow.tracker_data import leave_out, show_value
+from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+
+
+@dataclass(frozen=True, slots=True)
+class FileHere:
+    """A file or folder of a run, by its path from the root of the run's files. Size in bytes."""
+
+    name: str
+    size: int | None
+    is_folder: bool
+
+
+class FilesOfRun:
+    """Lists the files of a run: those in the folder ``base`` of an artifact repository.
+
+    Whoever may edit the run has chosen their names. A name that could not be the path of a file
+    below a folder is left out, and so is a link that leads out of the run's files, and what is
+    neither a file nor a folder. ``folder`` is the folder on this machine, or None.
+    """
+
+    def __init__(self, run_id: str, repository: Any, base: str) -> None:
+        self.run_id, self.repository, self.base = run_id, repository, base
+        is_local = isinstance(repository, LocalArtifactRepository)
+        self.folder = Path(repository.artifact_dir, base) if is_local else None
+
+    def inside(self, folder: str) -> Iterator[FileHere]:
+        """Yield what is in a folder."""
+        for file in self._local(self.folder, folder) if self.folder else self._stored(folder):
+            fault = why_unsafe(file.name) or _why_not_text(file.name)
+            if fault is None:
+                yield file
+            else:
+                self._leave_out(file.name, fault)
+
+    def below(self, folder: str, deep: bool = True) -> Iterator[tuple[str, int]]:
+        """Yield the files in a folder and in those below it, with their sizes in bytes."""
+        for file in self.inside(folder):
+            if not file.is_folder:
+                yield file.name, file.size or 0
+            elif deep:
+                yield from self.below(file.name)
+
+    def _stored(self, folder: str) -> Iterator[FileHere]:
+        for info in self.repository.list_artifacts(posixpath.join(self.base, folder) or None):
+            name = posixpath.relpath(info.path, self.base) if self.base else info.path
+            size = None if info.file_size is None else int(info.file_size)
+            yield FileHere(name, size, info.is_dir)
+
+    def _local(self, root: Path, folder: str) -> Iterator[FileHere]:
+        """Do the same in a folder of this machine, where MLflow's list fails for one bad link."""
+        top, path = resolve_links(root), root / folder
+        if not path.is_dir() or not resolve_links(path).is_relative_to(top):
+            return
+        for name in sorted(os.listdir(path)):
+            found = posixpath.join(folder, name)
+            try:
+                status = (path / name).stat()
+            except OSError as error:
+                self._leave_out(found, f"it cannot be looked at: {error.strerror}")
+                continue
+            is_folder = stat.S_ISDIR(status.st_mode)
+            if not resolve_links(path / name).is_relative_to(top):
+                self._leave_out(found, "a link leads out of the run's files")
+            elif is_folder or stat.S_ISREG(status.st_mode):
+                yield FileHere(found, None if is_folder else status.st_size, is_folder)
+            else:
+                self._leave_out(found, "it is neither a file nor a folder")
+
+    def _leave_out(self, name: str, fault: str) -> None:
+        leave_out(self.run_id, name, f"a file of the run ({fault})", show_value(name))
+
+
+def _why_not_text(name: str) -> str | None:
+    """Return why a name cannot be sent; None if it can. The system's names are bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return "its name is not UTF-8"
+    return None
