@@ -205,9 +205,9 @@ def test_a_pin_without_a_wheel(links: Path, kept: Path) -> None:
 def test_a_folder_is_built_again_when_a_module_changes(
     links: Path, kept: Path, tmp_path: Path, line: str
 ) -> None:
-    folder = tmp_path / "sp ace"
+    folder = wheels.write_project(tmp_path / "sp ace", "tinyfolder", "")
     for content in ("X = 1", "X = 2", "X = 3"):
-        wheels.write_project(folder, "tinyfolder", content)
+        (folder / "tinyfolder/__init__.py").write_text(content)
         environment = ensured(line.format(folder=folder, address=folder.as_uri()))
         assert (environment.packages_folder / "tinyfolder/__init__.py").read_text() == content
 
