@@ -43,6 +43,7 @@ VALUES = {
     "environment_variables": {"A": "1"},
     "user_managed_dependencies": True,
     "relax": True,
+    "packages_before": "2021-06-30",
     "conda_dependencies": CondaDependencies.create(pip_packages=["x"]),
     "enabled": True,
     "use_docker": True,

@@ -18,6 +18,8 @@
     installing.py         installs a plan's packages into a folder or an environment
     old_metadata.toml     what old packages require, whose own metadata uv cannot parse
     uv.py                 runs uv, writes its log, and ends it on request
+    stalls.py             finds out that uv waits for a host that sends next to nothing
+    dates.py              the date of a definition's packages
     reasons.py            finds in uv's output why a build failed
     failures.py           one sentence for that, and what helps
     relaxing.py           finds the nearest version that has a wheel, for a pin without one

@@ -138,6 +138,8 @@ def _run(
     pip = [] if name == pixi.NAME else _pip_lines(plan, scratch)
     content, words = _environment_file(specification, pip)
     log.write(f"Making the environment {path.name} with {name}.\n")
+    if specification.before is not None:
+        words.append(f"{name} takes the newest packages: it has no date to take them from.")
     log.writelines(f"{word}\n" for word in [*words, *plan.notes])
     log.flush()
     file = scratch / "environment.yml"

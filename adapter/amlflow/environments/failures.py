@@ -15,6 +15,7 @@ from amlflow.environments.reasons import (
     find_status,
     find_without_wheel,
     is_away,
+    is_unsolvable,
     last_of_build,
     reason_of,
     reason_of_git,
@@ -27,7 +28,13 @@ _V1_MINOR = 8
 
 
 def failure_of(
-    output: Sequence[str], python: str, *, pinned: frozenset[str], relaxing: bool, older: str | None
+    output: Sequence[str],
+    python: str,
+    *,
+    pinned: frozenset[str],
+    relaxing: bool,
+    older: str | None,
+    before: str | None = None,
 ) -> EnvironmentBuildException:
     """Make an exception of uv's output for an installation that failed.
 
@@ -37,6 +44,7 @@ def failure_of(
         pinned: The names of the packages that the definition pins to a version.
         relaxing: Whether a pin without a wheel was relaxed.
         older: How the user gets another Python, as a sentence; None if that does not help.
+        before: The date of the definition's packages.
     """
     if hashes := reason_of_hashes(output):
         return EnvironmentBuildException(f"The environment could not be made: {hashes}.")
@@ -54,6 +62,11 @@ def failure_of(
             f"{last_of_build(output) or reason}"
         )
     sentences = [f"The environment could not be made: {reason}."]
+    if before is not None and is_unsolvable(output):
+        sentences.append(
+            f"Only packages of before {before} are taken. If the index does not say when packages "
+            "were uploaded, a date cannot be used with it."
+        )
     without_wheel = package or find_without_wheel(output)
     if without_wheel is not None:
         name = without_wheel.partition("==")[0]

@@ -379,7 +379,8 @@ def has_all(plan: Plan, python: ImagePython) -> bool:
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.version import InvalidVersion
 
-    if plan.lines.editables or plan.lines.constraints or plan.only_conda or plan.hashes:
+    lines = plan.lines
+    if lines.editables or lines.constraints or plan.only_conda or plan.hashes or plan.before:
         return False
     surroundings = {
         "python_version": ".".join(python.version.split(".")[:2]),

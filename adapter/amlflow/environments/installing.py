@@ -150,7 +150,7 @@ class Installer:
             requirements.unlink()
         raise failure_of(
             self._uv.output, self._target.python, pinned=self._plan.pinned(),
-            relaxing=self._relaxing, older=self._target.older,
+            relaxing=self._relaxing, older=self._target.older, before=self._plan.before,
         )  # fmt: skip
 
     def _write(self, name: str, lines: list[str]) -> Path:
@@ -294,6 +294,8 @@ class Installer:
         if from_all and self._has_several_indexes():
             # As pip does: take the best version of all indexes, and not the first index's.
             options += ["--index-strategy", "unsafe-best-match"]
+        if self._plan.before is not None:
+            options += ["--exclude-newer", self._plan.before]
         if lines.prereleases:
             options += ["--prerelease", "allow"]
         for host in lines.trusted_hosts:

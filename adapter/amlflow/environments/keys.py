@@ -76,6 +76,8 @@ def key_of(
         "relax": relax,
         "machine": index_variables(environ, names_index=lines.index is not None),
     }
+    if plan.before is not None:  # other keys are as they were before there was a date
+        content["before"] = plan.before
     text = without_secrets(json.dumps(content, sort_keys=True))
     return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
 

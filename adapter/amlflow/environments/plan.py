@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from amlflow.environments.conda_packages import parse_conda_package, read_names
+from amlflow.environments.dates import parse_date
 from amlflow.environments.errors import EnvironmentBuildException
 from amlflow.environments.redaction import redact
 from amlflow.environments.requirement_lines import MAX_LINES, Lines, add_hashes, parse_lines
@@ -35,6 +36,8 @@ class Plan:
     """The hashes by requirement, if pip must check them: of each requirement that the definition
     lists for pip. Those that it lists for conda, and amlflow's own, have none."""
     notes: list[str] = field(default_factory=list)
+    before: str | None = None
+    """A date: no package that was uploaded later is installed."""
 
     @property
     def is_empty(self) -> bool:
@@ -69,6 +72,8 @@ def plan_of(specification: Specification) -> Plan:
     """
     folders = [Path(folder).absolute() for folder in specification.folders or (".",)]
     plan = Plan(python=specification.python, lines=parse_lines(specification.pip, folders))
+    if specification.before is not None:
+        plan.before = parse_date(specification.before)
     packages: list[str] = []
     if len(specification.conda) > MAX_LINES:
         raise EnvironmentBuildException(

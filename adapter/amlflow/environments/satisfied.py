@@ -14,7 +14,8 @@ def is_satisfied(plan: Plan) -> bool:
 
     Folders, addresses, packages with hashes, and packages that only conda has count as missing.
     """
-    if plan.lines.editables or plan.lines.constraints or plan.only_conda or plan.hashes:
+    lines = plan.lines
+    if lines.editables or lines.constraints or plan.only_conda or plan.hashes or plan.before:
         return False
     return all(_is_installed(line, 0) for line in plan.requirements)
 

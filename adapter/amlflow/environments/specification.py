@@ -20,7 +20,7 @@ class Specification:
     requirements file in their order, with options. Relative paths in them are below the first of
     ``folders`` that has the file. ``interpreter`` is the path of the Python to build on, if the
     definition names one. ``relax`` allows the nearest version with a wheel in place of a pin
-    without one.
+    without one. ``before`` is a date: no package that was uploaded later is installed.
 
     Lines may contain passwords of indexes. To show a specification, use ``display_lines`` of its
     plan.
@@ -34,6 +34,7 @@ class Specification:
     folders: tuple[str, ...] = ()
     interpreter: str | None = None
     relax: bool = False
+    before: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Convert to JSON, with all secrets."""

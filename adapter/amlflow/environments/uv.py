@@ -14,6 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
+from amlflow.environments import dates
 from amlflow.environments.errors import EnvironmentBuildCanceled, EnvironmentBuildException
 from amlflow.environments.reasons import silence_line
 from amlflow.environments.redaction import redact
@@ -40,6 +41,10 @@ _DEFAULTS = {
 """Defaults for the user's variables. They end a build in 30 s if an index does not answer.
 
 uv waits for another uv that builds the same package, which can take an hour."""
+_NOT_FOR_UV = frozenset({
+    "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "UV_PYTHON", dates.SETTING,
+})  # fmt: skip
+"""An active environment. The date of packages is an option, and part of the key."""
 _FINDING = hold_during_forks(threading.Lock())
 """uv asks sysconfig, whose first answers can be None if two threads ask at once."""
 _WIDTH = "9999"
@@ -110,11 +115,7 @@ class Uv:
 
     def _environ(self, environ: Mapping[str, str]) -> dict[str, str]:
         """Return uv's environment variables: no active environment, and pip's indexes as uv's."""
-        own = {
-            key: value
-            for key, value in environ.items()
-            if key not in ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "UV_PYTHON")
-        }
+        own = {key: value for key, value in environ.items() if key not in _NOT_FOR_UV}
         for name in chain.from_iterable((name, *others[:-1]) for name, others in _FROM_PIP.items()):
             own.pop(name, None)
         indexes = index_variables(environ, names_index=self._names_index)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import http.server
+import json
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +14,10 @@ import pytest
 from azureml.core import Environment
 from azureml.core.conda_dependencies import CondaDependencies
 from azureml.exceptions import ActivityFailedException, UserErrorException
+from helpers import wheels
 from helpers.submitted_jobs import submit, until, wait_for_end
 from helpers.tiny_environments import environment_of, write_index
+from helpers.tls_servers import serve
 
 BUILD_LOG = "azureml-logs/20_image_build_log.txt"
 CODE = "import amlflow_tiny; print('version', amlflow_tiny.VERSION)"
@@ -80,6 +85,60 @@ def test_a_run_tells_which_packages_it_had(
     packages = third.get_environment().python.conda_dependencies.pip_packages
     assert list(packages) == ["amlflow-tiny==1.0"]
     assert BUILD_LOG not in second.get_details()["logFiles"]
+
+
+class DatedIndex(http.server.SimpleHTTPRequestHandler):
+    """An index that says when each wheel was uploaded: ``amlflow-tiny`` 1.0 is of 2020."""
+
+    def do_GET(self) -> None:
+        if self.path != "/simple/amlflow-tiny/":
+            super().do_GET()
+            return
+        files = [
+            {
+                "filename": name, "url": f"/{name}", "hashes": {},
+                "upload-time": f"{2020 if '-1.0-' in name else 2024}-01-01T00:00:00Z",
+            }
+            for name in sorted(os.listdir(self.directory))
+        ]  # fmt: skip
+        versions = {"meta": {"api-version": "1.1"}, "name": "amlflow-tiny", "files": files}
+        content = json.dumps(versions).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/vnd.pypi.simple.v1+json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *arguments: object) -> None:
+        """Print nothing."""
+
+
+def test_packages_are_of_before_a_date(
+    experiment: Any, links: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the variable or by the definition. A run's definition has the date of the variable."""
+    wheels.write_tiny(links, "amlflow-tiny", "2.0")
+    with serve(partial(DatedIndex, directory=str(links)), None) as address:
+        environment = Environment("dated")
+        environment.python.conda_dependencies = CondaDependencies.create(
+            pip_packages=["amlflow-tiny"], pip_indexurl=f"{address}/simple"
+        )
+        new = submit(experiment, f"{CODE}\nimport no_such_module", environment=environment)
+        assert wait_for_end(new) == "Failed"
+        assert "UV_EXCLUDE_NEWER=2021-06-30" in str(new.get_details()["error"])
+        with monkeypatch.context() as patch:
+            patch.setenv("UV_EXCLUDE_NEWER", "2021-06-30")
+            old = submit(experiment, f"{CODE}\nraise ImportError", environment=environment)
+        assert wait_for_end(old) == "Failed"
+        assert "UV_EXCLUDE_NEWER" not in str(old.get_details()["error"])
+        assert old.get_environment().python.packages_before == "2021-06-30"
+        again = submit(experiment, CODE, environment=old.get_environment())
+        assert wait_for_end(again) == "Completed", again.get_details()["error"]
+    used = [run.get_details()["environment"] for run in (new, old, again)]
+    assert [each["packages"] for each in used] == [
+        ["amlflow-tiny==2.0"], ["amlflow-tiny==1.0"], ["amlflow-tiny==1.0"],
+    ]  # fmt: skip
+    assert used[0]["hash"] != used[1]["hash"] == used[2]["hash"]
 
 
 def test_a_run_without_an_environment(experiment: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from amlflow.environments.dates import advise_on_date
 from amlflow.environments.failures import advise_on_image, advise_on_python, failure_of
 from amlflow.environments.plan import plan_of
 from amlflow.environments.pythons import choose
@@ -114,3 +115,24 @@ def test_the_setting_of_pythons_is_not_advised_if_it_is_set(
     monkeypatch.setenv("AMLFLOW_PYTHONS", "/nowhere/pythons")
     warning = str(choose("3.39")[1])
     assert warning.endswith("AMLFLOW_PYTHONS is '/nowhere/pythons', which has no nearer one.")
+
+
+def test_a_date_is_advised_for_what_a_package_has_no_more() -> None:
+    changed = (
+        "Traceback (most recent call last):\nModuleNotFoundError: No module named 'distutils'",
+        "AttributeError: module 'numpy' has no attribute 'int'.\nMore lines",
+    )
+    for lines in changed:
+        assert "UV_EXCLUDE_NEWER=2021-06-30 takes those of that day" in str(advise_on_date(lines))
+    assert advise_on_date("AttributeError: 'Model' object has no attribute 'fit'") is None
+    assert advise_on_date("ValueError: wrong") is None
+
+
+def test_the_date_is_said_if_nothing_fits() -> None:
+    output = ["error: No solution found", "  cause: Because there are no versions of x and you r"]
+    sentences = [
+        failure_of(output, "3.11.7", pinned=frozenset(), relaxing=False, older=None, before=before)
+        for before in ("2021-06-30", None)
+    ]
+    assert "Only packages of before 2021-06-30 are taken." in sentences[0].message
+    assert "2021" not in sentences[1].message

@@ -81,6 +81,17 @@ def test_a_folder_counts_by_its_files(tmp_path: Path) -> None:
     assert key(str(tmp_path)) != first
 
 
+def test_a_date_of_packages_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [
+        key_of(plan_of(Specification(pip=("numpy",), before=before)), PYTHON, {})
+        for before in (None, "2021-06-30", "2021-07-01")
+    ]
+    assert len(set(keys)) == 3
+    assert needs_environment(Specification(pip=("pytest",), before="2021-06-30"))
+    with pytest.raises(EnvironmentBuildException, match="'1 week' is not a date for packages"):
+        plan_of(Specification(before="1 week"))
+
+
 def test_an_editable_folder_counts_by_how_it_is_installed(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("one")
     first = key(f"-e {tmp_path}")

@@ -8,7 +8,7 @@ from typing import Any
 from amlflow.core.scripts.conda_dependencies import CondaDependencies
 from amlflow.core.scripts.dockerfiles import CONTEXT, DOCKERFILE, DockerBuildContext
 from amlflow.core.scripts.sections import DEFAULT_IMAGES, ContainerRegistry
-from amlflow.core.scripts.settings_file import FLAG, LIST, PACKAGES, TEXT, TEXTS, VALUE
+from amlflow.core.scripts.settings_file import FLAG, LIST, OPTION, PACKAGES, TEXT, TEXTS, VALUE
 from amlflow.core.scripts.unknown_settings import Settings
 from amlflow.exceptions import UserErrorException
 
@@ -24,6 +24,7 @@ FIELDS = (
     ("python.conda_dependencies_file", "python.condaDependenciesFile", TEXT),
     ("python.conda_dependencies", "python.condaDependencies", PACKAGES),
     ("python.relax", "python.relax", FLAG),
+    ("python.packages_before", "python.packagesBefore", OPTION),
     ("docker.enabled", "docker.enabled", FLAG),
     ("docker.base_image", "docker.baseImage", TEXT),
     ("docker.base_image_registry.address", "docker.baseImageRegistry.address", TEXT),
@@ -43,7 +44,8 @@ class PythonSection(Settings):
     """The Python that runs the script, and its packages.
 
     v1 does not have ``relax``: if it is set, and a pinned version has no wheel for this Python, the
-    nearest version that has a wheel is installed.
+    nearest version that has a wheel is installed. It does not have ``packages_before`` either, a
+    date such as ``2021-06-30``: no package that was uploaded later is installed.
     """
 
     interpreter_path: str = DEFAULT_PYTHON
@@ -51,6 +53,7 @@ class PythonSection(Settings):
     conda_dependencies_file: str | None = None
     conda_dependencies: CondaDependencies = field(default_factory=CondaDependencies)
     relax: bool = False
+    packages_before: str | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "conda_dependencies" and not isinstance(value, CondaDependencies):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import shlex
@@ -20,6 +21,7 @@ from amlflow.core.scripts.prepared_script import PreparedScript
 from amlflow.core.scripts.run_configuration import defined_settings
 from amlflow.core.scripts.script_data import CollectedData, definition_text
 from amlflow.core.scripts.script_run_config import ScriptRunConfig
+from amlflow.core.scripts.specify import with_choices
 from amlflow.core.store import ExperimentBase, store_of, tracker_of
 from amlflow.jobs import snapshot
 from amlflow.jobs.finding import hash_of_base, proof_of
@@ -57,7 +59,8 @@ def pack_source(
 def environment_definition(script: PreparedScript) -> dict[str, Any]:
     """Return the definition of the script's environment, without secrets."""
     config = script.config
-    environment = with_packages(config.run_config.environment, config.source_directory)
+    environment = copy.copy(with_packages(config.run_config.environment, config.source_directory))
+    environment.python = with_choices(environment.python)
     return definition_to_keep(environment)
 
 

@@ -75,6 +75,8 @@ def _write_packages(packages: CondaDependencies) -> Any:
 
 
 TEXT = Type(Section.text)
+OPTION = Type(Section.text, lambda text: text or LEFT_OUT)
+"""A text that v1 does not have."""
 LIST = Type(Section.list)
 TEXTS = Type(Section.texts)
 VALUE = Type(Section.value)

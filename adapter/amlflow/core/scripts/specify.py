@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from amlflow.core.scripts.conda_dependencies import CondaDependencies
 from amlflow.core.scripts.environment_sections import DEFAULT_PYTHON, PythonSection
+from amlflow.environments.dates import SETTING as BEFORE
 from amlflow.environments.specification import Specification
 from amlflow.environments.wheels import SCHEME
 from amlflow.exceptions import UserErrorException
@@ -56,8 +58,21 @@ def specification_of(
         pip=pip,
         folders=tuple(filter(None, (packages.folder, os.path.abspath(folder), os.getcwd()))),
         interpreter=None if path in (None, "", DEFAULT_PYTHON) else path,
-        relax=bool(python.relax) or os.environ.get(RELAX, "") == "1",
+        **_choices_of(python),
     )
+
+
+def with_choices(python: PythonSection) -> PythonSection:
+    """Return a Python section with what environment variables choose for it now."""
+    choices = _choices_of(python)
+    return replace(python, relax=choices["relax"], packages_before=choices["before"])
+
+
+def _choices_of(python: PythonSection) -> dict[str, Any]:
+    return {
+        "relax": bool(python.relax) or os.environ.get(RELAX, "") == "1",
+        "before": python.packages_before or os.environ.get(BEFORE) or None,
+    }
 
 
 def packages_of(python: PythonSection, folder: str | os.PathLike[str]) -> CondaDependencies:

@@ -22,6 +22,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from amlflow.data.script_data import ProvidingCanceled
+from amlflow.environments.dates import advise_on_date
 from amlflow.environments.errors import EnvironmentBuildCanceled
 from amlflow.exceptions import AzureMLException, SnapshotException
 from amlflow.jobs.agent.hearing import Superseded
@@ -33,7 +34,7 @@ from amlflow.jobs.job import Job, JobFolder
 from amlflow.jobs.launch import LOCK
 from amlflow.jobs.queue import NoQueue, Queue
 from amlflow.jobs.removal import remove
-from amlflow.jobs.run_notes import EndRequest
+from amlflow.jobs.run_notes import ENVIRONMENT, EndRequest
 from amlflow.jobs.unpack import unpack
 from amlflow.plugins import open_compute
 from amlflow.run_errors import to_error
@@ -92,6 +93,7 @@ class Agent:
         self._folder, self._job, self._queue = folder, job, queue
         self._report = Report(folder, job, queue, attempt)
         self._signalled: EndRequest | None = None
+        self._has_newest_packages = False
 
     def run(self) -> None:
         """Claim the run, run the script, and send everything to the tracker."""
@@ -165,6 +167,8 @@ class Agent:
             prepared = prepare_work(self._job, self._folder, compute, self._is_to_end, reporting)
             work = prepared.work if data is None else data.provide(prepared.work, self._is_to_end)
             self._report.running(prepared.notes, prepared.warnings)
+            has_date = (self._job.specification or {}).get("before") is not None
+            self._has_newest_packages = ENVIRONMENT in prepared.notes and not has_date
             request = self._requested_end()
             if request is not None:
                 return request
@@ -266,7 +270,10 @@ class Agent:
                 f"{message} The disk of its working folder, {str(self._folder.work)!r}, is full."
             )
         to = "" if end is None else " up to the end of its standard error"
-        message = add_last_lines(message, read_last_lines(path, end), f"{which}{to}")
+        lines = read_last_lines(path, end)
+        message = add_last_lines(message, lines, f"{which}{to}")
+        advice = advise_on_date(lines) if self._has_newest_packages else None
+        message = f"{message}\n{advice}" if advice else message
         return EndRequest(Status.FAILED, to_error(message))
 
 
