@@ -67,11 +67,12 @@ _NO_SUCH_FILE = "it does not exist. Check the path."
 
 
 @contextmanager
-def explain_errors(what: str, address: str) -> Iterator[None]:
+def explain_errors(what: str, address: str, storage: str | None = None) -> Iterator[None]:
     """Turn errors of fsspec and its backends into one sentence.
 
     ``what`` names the action in the message, such as ``Reading``. ``address`` is shown without
-    credentials.
+    credentials. ``storage`` is the address of its storage, if ``address`` begins with the name of a
+    datastore.
 
     Raises:
         NoSuchFile: the storage does not have the file.
@@ -82,7 +83,7 @@ def explain_errors(what: str, address: str) -> Iterator[None]:
     except AzureMLException:
         raise
     except Exception as error:
-        reason = _explain(error, address)
+        reason = _explain(error, storage or address)
         if reason is None:
             raise
         kind = NoSuchFile if reason == _NO_SUCH_FILE else DatasetExecutionError

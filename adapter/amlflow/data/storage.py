@@ -196,7 +196,7 @@ def find_paths(folder: Folder, name: str, source: Source) -> tuple[list[str], st
         DatasetExecutionError: the storage cannot be read.
     """
     path, fs = folder.path(name), folder.fs
-    with explain_errors("Reading", str(source)):
+    with explain_errors("Reading", str(source), folder.address):
         if _MAGIC & set(name):
             parts = path.split("/")
             first = next(index for index, part in enumerate(parts) if _MAGIC & set(part))
@@ -205,6 +205,10 @@ def find_paths(folder: Folder, name: str, source: Source) -> tuple[list[str], st
             entries = fs.glob(pattern, detail=True)
             base = "/".join(parts[:first]) or "/"
             paths = sorted(key for key, entry in entries.items() if entry["type"] == "file")
+            if not paths:
+                # glob() passes over what it may not read, such as everything with a wrong key.
+                with contextlib.suppress(FileNotFoundError):
+                    fs.ls(base)
         elif fs.isfile(path):
             paths, base = [path], posixpath.dirname(path)
         else:

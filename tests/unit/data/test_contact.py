@@ -12,7 +12,7 @@ import pytest
 from amlflow.core.data import declared
 from amlflow.core.workspace import Workspace
 from amlflow.data import contact
-from amlflow.data.errors import without_secrets
+from amlflow.data.errors import EXTRAS, without_secrets
 from azureml.core import Dataset
 from azureml.data.dataset_error_handling import DatasetValidationError
 from azureml.exceptions import UserErrorException
@@ -106,6 +106,15 @@ def test_what_is_said(
     with pytest.raises(error, match=message) as raised:
         Dataset.File.from_files((workspace.datastores["cloud"], "t.csv"))
     assert "hunter2" not in str(raised.value)
+
+
+def test_the_variables_of_the_storage_behind_a_datastore_are_named(
+    cloud: type[Cloud], workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cloud, "behaviour", "refuses")
+    monkeypatch.setitem(EXTRAS, "amlflowcloud", "azure")
+    with pytest.raises(DatasetValidationError, match=r"'cloud/\*\.csv'.*AZURE_STORAGE_ACCOUNT_KEY"):
+        Dataset.File.from_files((workspace.datastores["cloud"], "*.csv"))
 
 
 def test_a_storage_that_does_not_answer(

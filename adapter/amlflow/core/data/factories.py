@@ -18,7 +18,7 @@ from amlflow.core.data.file_dataset import FileDataset
 from amlflow.core.data.sources import to_sources
 from amlflow.core.data.tabular_dataset import TabularDataset
 from amlflow.data.definition import ENCODINGS, FILE, TABULAR, Definition
-from amlflow.data.errors import DatasetExecutionError, DatasetValidationError
+from amlflow.data.errors import DatasetExecutionError, DatasetValidationError, NoSuchFile
 from amlflow.exceptions import UserErrorException
 
 MANAGED = "managed-dataset"
@@ -285,10 +285,12 @@ def _validate(dataset: AnyDataset, validate: bool) -> AnyDataset:
 
         try:
             check_readable(definition_of(dataset), stores_of(dataset))
-        except DatasetExecutionError as error:
+        except NoSuchFile as error:
             raise DatasetValidationError(
                 f"{error.message} If the data does not exist yet, pass validate=False."
             ) from None
+        except DatasetExecutionError as error:
+            raise DatasetValidationError(error.message) from None
     return dataset
 
 
