@@ -63,6 +63,18 @@ class NoSuchFile(DatasetExecutionError):
     """A file or folder of a data set does not exist."""
 
 
+_BROKEN = {
+    **dict.fromkeys(
+        ("ClientPayloadError", "ServerDisconnectedError"),
+        "the server ended the connection before it had sent all. Try again.",
+    ),
+    **dict.fromkeys(
+        ("InvalidUrlRedirectClientError", "NonHttpUrlRedirectClientError"),
+        "the server redirects to what is not a web address. Check the address.",
+    ),
+    "TooManyRedirects": "the server redirects again and again. Check the address.",
+}
+"""What aiohttp's errors mean that come after the server's first answer."""
 _NO_SUCH_FILE = "it does not exist. Check the path."
 
 
@@ -140,6 +152,8 @@ def _variables(address: str) -> str:
 
 def _explain_web(cause: BaseException) -> str | None:
     """Return why a web server did not return a file; None if it does not have the file."""
+    if type(cause).__name__ in _BROKEN:
+        return _BROKEN[type(cause).__name__]
     status = getattr(cause, "status", None)
     if isinstance(status, int):
         return None if status == 404 else f"the server answered with HTTP status {status}."

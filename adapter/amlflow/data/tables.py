@@ -140,10 +140,13 @@ def _read_delimited(
     has_header = header in ("ALL_FILES_HAVE_SAME_HEADERS", "COMBINE_ALL_FILES_HEADERS") or (
         header == "ONLY_FIRST_FILE_HAS_HEADERS" and names is None
     )
-    first, lines = _first_row(file, options, stream)
+    first, lines, has_more = _first_row(file, options, stream)
     if not first:
         return pa.table({})
     cells: list[str] = list(names) if names is not None else first if has_header else []
+    if has_header and not has_more:
+        # pyarrow takes a line of names without a line break at its end for an error.
+        return pa.table(dict.fromkeys(_unique_names(cells), pa.nulls(0)))
     encoding = ENCODINGS[options.get("encoding", "utf8")]
     separator = options.get("separator", ",")
 
@@ -246,11 +249,11 @@ def _cuts_quotes(path: str) -> bool:
 
 def _first_row(
     file: DataFile, options: Mapping[str, Any], stream: Any = None
-) -> tuple[list[str], int]:
+) -> tuple[list[str], int, bool]:
     """Return the cells of the first row, as Python's module csv reads them, and where it ends.
 
-    The end is a number of lines. As in v1, empty lines are passed over, and blanks around a cell
-    are left out. An empty file has no cells.
+    The end is a number of lines, and whether text follows them. As in v1, empty lines are passed
+    over, and blanks around a cell are left out. An empty file has no cells.
 
     If the caller has opened the file, pass it as ``stream``, because opening a file again may fetch
     it again. Afterwards, the stream is at its beginning.
@@ -263,7 +266,7 @@ def _first_row(
         try:
             reader = csv.reader(lines, delimiter=options.get("separator", ","))
             row: list[str] = next(filter(None, reader), [])
-            return [cell.strip() for cell in row], reader.line_num
+            return [cell.strip() for cell in row], reader.line_num, bool(lines.read(1))
         except csv.Error as error:
             raise DatasetExecutionError(
                 f"{file.address!r} is not delimited text: {error}."

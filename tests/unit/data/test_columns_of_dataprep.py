@@ -88,6 +88,21 @@ def test_names_that_are_there_twice(write: Write, header: str, names: str) -> No
     assert list(frame.to_pandas_dataframe().columns) == names.split()
 
 
+@pytest.mark.parametrize("text", ["a,b", "a,b\n", "\n\na,b", '"a",b\r\n'])
+@pytest.mark.parametrize("options", [{}, {"infer_column_types": False}, {"empty_as_string": True}])
+def test_names_only(write: Write, text: str, options: dict[str, bool]) -> None:
+    path = write("a.csv", text)
+    frame = Dataset.Tabular.from_delimited_files(path, **options).to_pandas_dataframe()
+    assert frame.to_dict("list") == {"a": [], "b": []}
+    declared = {"a": DataType.to_string(), "b": DataType.to_float()}
+    typed = Dataset.Tabular.from_delimited_files(path, set_column_types=declared, **options)
+    assert types_of(typed.to_pandas_dataframe()) == {"a": "str", "b": "float64"}
+    with_rows = Dataset.Tabular.from_delimited_files(
+        [path, write("b.csv", "a,b\n2,3\n")], **options
+    )
+    assert len(with_rows.to_pandas_dataframe()) == 1
+
+
 def test_an_empty_file_before_others(write: Write) -> None:
     paths = [write("0.csv", ""), write("1.csv", "a,b\n2,3\n")]
     frame = Dataset.Tabular.from_delimited_files(paths).to_pandas_dataframe()

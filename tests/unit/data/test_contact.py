@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+import aiohttp
 import fsspec
 import pytest
 from amlflow.core.data import declared
@@ -57,6 +58,10 @@ class Cloud(AsyncFileSystem):  # type: ignore[misc]
             raise PermissionError("AccountKey=hunter2")
         if self.behaviour == "refuses the container" and path == "box":
             raise HttpResponseError("not for containers")
+        if self.behaviour == "breaks off":
+            raise aiohttp.ClientPayloadError("SECRET hunter2")
+        if self.behaviour == "redirects":
+            raise aiohttp.TooManyRedirects(None, ())  # type: ignore[arg-type]
         if self.behaviour == "breaks":
             raise ConnectionError("nobody is there")
         raise FileNotFoundError(path)
@@ -92,6 +97,8 @@ def cloud(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[typ
         ("wrong settings", UserErrorException, r"settings or credentials \(ValueError\)"),
         ("refuses", DatasetValidationError, "access was refused. Check the credentials"),
         ("breaks", DatasetValidationError, "nobody is there"),
+        ("breaks off", DatasetValidationError, "ended the connection before it had sent all"),
+        ("redirects", DatasetValidationError, "redirects again and again"),
     ],
 )
 def test_what_is_said(
