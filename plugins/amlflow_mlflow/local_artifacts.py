@@ -16,8 +16,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from amlflow.linked_folders import list_inside
 from amlflow.local_paths import resolve_links
 from amlflow.spec import Refused
+from amlflow.tracker_data import leave_out, show_value
 
 from amlflow_mlflow.entities import FileEntry
 from amlflow_mlflow.own_paths import is_empty
@@ -38,10 +40,14 @@ class LocalArtifacts:
         path = self._inside(folder)
         if not os.path.isdir(path):  # also where a name is too long for the file system
             return []
-        with os.scandir(path) as entries:
-            prefix = f"{folder}/" if folder else ""
-            items = [FileEntry(prefix + entry.name, entry.is_dir()) for entry in entries]
-        return sorted(items)
+        prefix = f"{folder}/" if folder else ""
+
+        def name_left_out(name: str, fault: str) -> None:
+            text = show_value(prefix + name)
+            leave_out(str(self.folder), prefix + name, f"a file of the run ({fault})", text)
+
+        entries = list_inside(path, self.folder, name_left_out)
+        return sorted(FileEntry(prefix + entry.name, entry.is_dir()) for entry in entries)
 
     def put(self, files: Mapping[str, Path]) -> None:
         store_files(self.folder, files, replace=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import posixpath
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from amlflow.linked_folders import list_inside
 from amlflow.local_paths import resolve_links, why_unsafe
 from amlflow.tracker_data import leave_out, show_value
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
@@ -40,7 +39,7 @@ class FilesOfRun:
     def inside(self, folder: str) -> Iterator[FileHere]:
         """Yield what is in a folder."""
         for file in self._local(self.folder, folder) if self.folder else self._stored(folder):
-            fault = why_unsafe(file.name) or _why_not_text(file.name)
+            fault = why_unsafe(file.name)
             if fault is None:
                 yield file
             else:
@@ -65,29 +64,14 @@ class FilesOfRun:
         top, path = resolve_links(root), root / folder
         if not path.is_dir() or not resolve_links(path).is_relative_to(top):
             return
-        for name in sorted(os.listdir(path)):
-            found = posixpath.join(folder, name)
+        prefix = f"{folder}/" if folder else ""
+        for entry in list_inside(path, root, lambda name, why: self._leave_out(prefix + name, why)):
+            is_folder = entry.is_dir()
             try:
-                status = (path / name).stat()
-            except OSError as error:
-                self._leave_out(found, f"it cannot be looked at: {error.strerror}")
+                size = None if is_folder else entry.stat().st_size
+            except OSError:  # it was removed in the meantime
                 continue
-            is_folder = stat.S_ISDIR(status.st_mode)
-            if not resolve_links(path / name).is_relative_to(top):
-                self._leave_out(found, "a link leads out of the run's files")
-            elif is_folder or stat.S_ISREG(status.st_mode):
-                yield FileHere(found, None if is_folder else status.st_size, is_folder)
-            else:
-                self._leave_out(found, "it is neither a file nor a folder")
+            yield FileHere(prefix + entry.name, size, is_folder)
 
     def _leave_out(self, name: str, fault: str) -> None:
         leave_out(self.run_id, name, f"a file of the run ({fault})", show_value(name))
-
-
-def _why_not_text(name: str) -> str | None:
-    """Return why a name cannot be sent; None if it can. The system's names are bytes."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return "its name is not UTF-8"
-    return None
