@@ -31,7 +31,7 @@ MAX_VERSIONS = 10_000
 DELETED = f"{VERSION}deleted"
 """The property of a view that is deleted and has no number left for a version that says so."""
 _VERSION = re.compile(rf"{VERSION}([0-9]{{1,9}})")
-_TEXTS = ("query", "text", "sort", "group", "subgroup")
+_TEXTS = ("query", "text", "sort", "group", "subgroup", "pinned")
 _LISTS = (
     "experiments", "statuses", "targets", "submitters", "tags", "columns", "widths", "charts",
     "charted",

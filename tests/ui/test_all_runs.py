@@ -324,9 +324,17 @@ def test_more_runs_come_as_the_page_is_scrolled(page: Page, experiment: Any, her
     assert page.script(scrolled) == 0
 
 
+LEFT = """
+document.querySelector(".amlflow-scroller").scrollLeft = arguments[0];
+const heads = [...document.querySelectorAll(".amlflow-table thead th")].slice(1, 4);
+return heads.map((head) => head.getBoundingClientRect().left);
+"""
+"""Scrolls the table, and returns the places of the name and of the first two columns."""
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_it_has_mlflows_theme_and_fits_a_narrow_window(page: Page, here: str, theme: str):
-    page.open(here, READER, theme)
+    page.open(f"{here}&pinned=1", READER, theme)
     colours = page.until(
         lambda: (
             page.find_all(".amlflow-all-runs")
@@ -344,6 +352,9 @@ def test_it_has_mlflows_theme_and_fits_a_narrow_window(page: Page, here: str, th
     assert colours[4] == colours[5]
     dark = sum(map(int, colours[0].strip("rgb()").split(","))) < 200
     assert dark == (theme == "dark")
+    page.see(ROW)
+    before, after = (page.script(LEFT, pixels) for pixels in (100, 300))
+    assert [one - other for one, other in zip(before, after, strict=True)] == [0, 0, 200]
     page.driver.set_window_size(560, 800)
     try:
         page.see(".amlflow-code")

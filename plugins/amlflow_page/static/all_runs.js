@@ -388,7 +388,7 @@ export class AllRuns {
 
   // Returns the request to the server for what is shown.
   request() {
-    const { widths, charts, charted, dense, group, subgroup, ...filters } = this.shown;
+    const { widths, charts, charted, dense, pinned, group, subgroup, ...filters } = this.shown;
     const { query, text, error } = understand(filters.query);
     // The server refuses it, too. Without a query, all runs would be listed, or cancelled.
     if (error) return { ...filters, changed: this.board.changed };

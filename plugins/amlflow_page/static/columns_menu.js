@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { isSentOnRequest, longTitle } from "./cells.js";
-import { COLUMNS, METRICS } from "./definition.js";
+import { COLUMNS, METRICS, PINNED } from "./definition.js";
 import { checklist, h, menu, say } from "./dom.js";
 import { timesBox } from "./times.js";
 
@@ -20,6 +20,19 @@ export function columnsMenu(shown, changed) {
     return keyed;
   }
 
+  // Returns the box in which the user chooses the columns that stay in sight.
+  function pinnedBox() {
+    const label = (count) => (count ? `and ${count === "1" ? "1 column" : `${count} columns`}` : "Run name");
+    const options = PINNED.map((count) =>
+      h("option", { value: count, selected: count === shown().pinned }, label(count)),
+    );
+    const onchange = (event) => {
+      shown().pinned = event.target.value;
+      changed(false);
+    };
+    return h("select", { class: "amlflow-input", "aria-label": "Pinned columns", onchange }, ...options);
+  }
+
   async function fill(panel) {
     const dense = h("input", {
       type: "checkbox",
@@ -32,6 +45,7 @@ export function columnsMenu(shown, changed) {
     panel.append(
       h("label", {}, dense, h("span", {}, "Compact rows")),
       h("label", { class: "amlflow-times-label" }, h("span", {}, "Times"), timesBox()),
+      h("label", { class: "amlflow-times-label" }, h("span", {}, "Pinned"), pinnedBox()),
     );
     const all = [...new Set([...shown().columns, ...COLUMNS, ...(await readKeyed())])];
     const labels = new Map(all.map((column) => [longTitle(column), column]));

@@ -29,6 +29,7 @@ export const KEYED = {
 export const METRICS = Object.keys(KEYED).filter((kind) => kind.startsWith("metric"));
 // The columns without a key by which runs can be grouped. The server has the same list.
 export const GROUPS = ["status", "experiment", "submitter", "target"];
+export const PINNED = ["", "1", "2", "3"];
 const LISTS = ["experiments", "statuses", "targets", "submitters", "tags"];
 const DEFAULT_COLUMNS = ["status", "experiment", "created", "duration", "tags", "description", "submitter", "target"];
 
@@ -51,6 +52,7 @@ export function standard() {
     charts: [],
     charted: [], // the ids of the runs that are selected for the charts; empty for the first runs of the list
     dense: false,
+    pinned: "", // how many columns stay in sight beside the name, as a text; "" for none
   };
 }
 
@@ -71,6 +73,7 @@ function valid(definition) {
     group,
     subgroup: group && subgroup !== group && isGroup(subgroup) ? subgroup : "",
     sort: isSortable(definition.sort.replace(/^-/, "")) ? definition.sort : standard().sort,
+    pinned: PINNED.includes(definition.pinned) ? definition.pinned : "",
     // An empty list is the user's choice. A list with unknown columns only is a mistake.
     columns: columns.length || !definition.columns.length ? columns : [...DEFAULT_COLUMNS],
   });
@@ -145,7 +148,7 @@ export function fromAddress(query, base = standard()) {
   for (const name of [...LISTS, "columns", "widths", "charts", "charted"]) {
     if (query.has(name)) definition[name] = query.getAll(name).filter(Boolean);
   }
-  for (const name of ["query", "text", "group", "subgroup", "sort"]) {
+  for (const name of ["query", "text", "group", "subgroup", "sort", "pinned"]) {
     if (query.has(name)) definition[name] = query.get(name);
   }
   for (const name of ["children", "tree", "dense"]) {

@@ -2,7 +2,7 @@
 
 import { Branches, flatten } from "./branches.js";
 import { isMetric, longTitle, startsDescending, title, usualWidth } from "./cells.js";
-import { isSortable } from "./definition.js";
+import { isSortable, PINNED } from "./definition.js";
 import { h, icon } from "./dom.js";
 import { tick } from "./format.js";
 import { RowWindow } from "./row_window.js";
@@ -62,8 +62,9 @@ export class RunsTable {
   }
 
   // `group` is the column that rows are grouped by, or "".
-  setColumns(columns, sort, widths = {}, { group = "", tree = false } = {}) {
+  setColumns(columns, sort, widths = {}, { group = "", tree = false, pinned = "" } = {}) {
     this.group = group;
+    this.element.dataset.pinned = pinned;
     this.element.setAttribute("role", group || tree ? "treegrid" : "grid");
     this.columns = columns;
     this.sort = sort;
@@ -77,7 +78,8 @@ export class RunsTable {
     const named = ["name", ...columns];
     this.cols = new Map(named.map((column) => [column, h("col")]));
     this.colgroup.replaceChildren(h("col", { class: "amlflow-tick" }), ...this.cols.values());
-    for (const column of named) this.setWidth(column);
+    for (const column of named) this.cols.get(column).style.width = `${this.widthOf(column)}px`;
+    this.setLeastWidth();
     this.head.replaceChildren(
       h("th", { scope: "col", class: "amlflow-tick" }, this.all),
       ...named.map((each) => this.headOf(each)),
@@ -93,8 +95,16 @@ export class RunsTable {
 
   setWidth(column, width = this.widthOf(column)) {
     this.cols.get(column).style.width = `${width}px`;
+    this.setLeastWidth();
+  }
+
+  setLeastWidth() {
     const widths = ["name", ...this.columns].map((each) => this.widthOf(each));
     this.element.style.minWidth = `${widths.reduce((sum, each) => sum + each, 32)}px`;
+    for (const count of PINNED.filter(Boolean)) {
+      const left = widths.slice(0, count).reduce((sum, each) => sum + each, 0);
+      this.element.style.setProperty(`--aml-left-${count}`, `${left}px`);
+    }
   }
 
   resize(column, width) {
@@ -271,7 +281,7 @@ export class RunsTable {
     if (this.window.measure(rows[0])) this.render();
   }
 
-  // Puts elements into the body. Elements that are there already are not moved.
+  // Puts elements into the body instead of all others. Elements that are there already are not moved.
   place(elements) {
     for (const each of [...this.body.querySelectorAll(".amlflow-space")]) each.remove();
     let next = this.body.firstElementChild;
@@ -279,14 +289,17 @@ export class RunsTable {
       if (element === next) next = next.nextElementSibling;
       else this.body.insertBefore(element, next);
     }
+    while (next) {
+      const after = next.nextElementSibling;
+      next.remove();
+      next = after;
+    }
   }
 
-  // Draws all rows again. The old ones are removed last: the table would be too short to stay where it is scrolled to.
+  // Draws all rows again. The old ones are removed in the same step: else the browser would lay out both.
   draw() {
-    const old = [...this.elements.values()];
     this.elements.clear();
     this.render();
-    for (const element of old) element.remove();
   }
 
   drawn(node) {

@@ -99,3 +99,10 @@ test("a group that there cannot be is none", () => {
   const group = (text) => fromAddress(new URLSearchParams({ group: text })).group;
   assert.deepEqual(["status", "tag:a", "name", "metric:loss", "tag:"].map(group), ["status", "tag:a", "", "", ""]);
 });
+
+test("a view keeps how many columns are pinned", () => {
+  const shown = { ...standard(), pinned: "2" };
+  assert.equal(toAddress(shown).toString(), "pinned=2");
+  assert.equal(fromAddress(toAddress(shown)).pinned, "2");
+  assert.equal(fromAddress(new URLSearchParams("pinned=many")).pinned, "");
+});

@@ -146,3 +146,29 @@ test("only rows in sight are drawn, and an arrow key draws the next one", () => 
   made.selectAll(true);
   assert.equal(made.chosen().length, 1000);
 });
+
+test("when all rows are drawn again, the browser lays out the new ones only", () => {
+  const { made } = table();
+  made.add([row("a"), row("b")]);
+  const laidOut = [];
+  made.window.measure = () => {
+    laidOut.push([...made.body.children].map((each) => each.dataset.id));
+    return false;
+  };
+  const old = made.body.firstElementChild;
+  made.draw();
+  assert.deepEqual(laidOut, [["a", "b"]]);
+  assert.equal(old.isConnected, false);
+});
+
+test("pinned columns stay in sight behind the name, however wide the columns are", () => {
+  const { made } = table();
+  const left = (count) => made.element.style.getPropertyValue(`--aml-left-${count}`);
+  made.setColumns(["status", "created", "id"], "-created", { name: 100, status: 80 }, { pinned: "2" });
+  assert.equal(made.element.dataset.pinned, "2");
+  assert.deepEqual([left(1), left(2)], ["100px", "180px"]);
+  made.resize("name", 150);
+  assert.deepEqual([left(1), left(2)], ["150px", "230px"]);
+  made.setColumns(["status"], "-created");
+  assert.equal(made.element.dataset.pinned, "");
+});
