@@ -356,7 +356,7 @@ class App(CLI):  # type: ignore[misc]
             commands_loader_cls=Loader,
         )
 
-        if os.environ.get("NO_COLOR"):  # see no-color.org
+        if not output.allows_colors():
             self.enable_color = False
 
     def get_cli_version(self) -> str:

@@ -198,6 +198,14 @@ def _fit_widths(longest: list[int], headers: list[int], room: int) -> list[int]:
     return widths
 
 
+def allows_colors() -> bool:
+    """Whether the user's settings allow colours in a terminal: see no-color.org.
+
+    A dumb terminal, such as a shell in Emacs, would show their codes.
+    """
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
 def terminal_width() -> int | None:
     """Return the width of the terminal; None if the output does not go to a terminal."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None

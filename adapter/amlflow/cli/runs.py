@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from amlflow.cli.checks import parse_count, parse_tag
 from amlflow.cli.errors import Missing
+from amlflow.cli.output import allows_colors
 from amlflow.cli.queries import EXAMPLE, for_shells
 from amlflow.cli.scope import Where
 from amlflow.core.experiment import Experiment
@@ -217,5 +217,5 @@ def metrics(*, run_id: str, plot: bool, **where: Any) -> dict[str, Any] | None:
         return values
     from amlflow.cli.plot import plot as draw  # only charts need it
 
-    print(draw(values, color="NO_COLOR" not in os.environ), end="")
+    print(draw(values, color=allows_colors()), end="")
     return None

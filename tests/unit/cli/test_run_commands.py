@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from amlflow.cli import links, output, tensorboard
+from amlflow.cli.app import App
 from amlflow.core.experiment import Experiment
 from amlflow.core.runs.run import Run
 from amlflow.testing.memory import MemoryTracker
@@ -244,3 +245,22 @@ def test_a_table_fits_the_terminal_and_keeps_the_ids(width: int) -> None:
     assert "\x1b[32mCo" in colored
     plain = output.format_result(ROWS, "table", False, tables.runs)
     assert "n" * 70 in plain
+
+
+@pytest.mark.parametrize(
+    ("variables", "allowed"),
+    [
+        ({"TERM": "xterm-256color"}, True),
+        ({"TERM": "xterm", "NO_COLOR": ""}, True),
+        ({"TERM": "xterm", "NO_COLOR": "0"}, False),
+        ({"TERM": "dumb"}, False),
+    ],
+)
+def test_colours_follow_the_terminal_and_the_users_wish(
+    variables: dict[str, str], allowed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(App, "_should_enable_color", lambda _: True)  # as in a terminal
+    assert App().enable_color is allowed
