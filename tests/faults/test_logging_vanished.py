@@ -10,7 +10,7 @@ import pytest
 from amlflow.journal.folder import process_folders, tracker_folder
 from amlflow.journal.segment_files import segments_in
 from helpers import logging_processes
-from helpers.removal import remove_at_once
+from helpers.removal import remove_at_once, replace_by_file
 from helpers.tools import need
 
 LOGS = """
@@ -54,9 +54,7 @@ def cut(folder: Path) -> None:
 
 
 def replace_all_by_file(folder: Path) -> None:
-    journals = folder.parent.parent
-    remove_at_once(journals)
-    journals.write_text("something else")
+    replace_by_file(folder.parent.parent)
 
 
 def forbid_writing(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from pathlib import Path
 
@@ -13,3 +14,11 @@ def remove_at_once(folder: Path) -> None:
     """
     gone = folder.rename(folder.with_name(f"{folder.name}-gone"))
     shutil.rmtree(gone)
+
+
+def replace_by_file(folder: Path) -> None:
+    """Have a file in the place of a folder, although the process that uses it makes a new one."""
+    while not folder.is_file():
+        remove_at_once(folder)
+        with contextlib.suppress(IsADirectoryError):  # the process was faster
+            folder.write_text("something else")

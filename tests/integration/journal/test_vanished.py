@@ -19,7 +19,7 @@ from amlflow.layers.journaled import Journaled
 from amlflow.spec import RunChange
 from amlflow.testing.memory import MemoryTracker
 from helpers.flaky_tracker import URI, Moody, away, die, point, start_run, until
-from helpers.removal import remove_at_once
+from helpers.removal import remove_at_once, replace_by_file
 
 CALLS = 10_000
 
@@ -52,11 +52,6 @@ def replace_a_segment(folder: Path) -> None:
     path.write_bytes(bytes(size))
 
 
-def replace_folder_by_file(folder: Path) -> None:
-    remove_at_once(folder)
-    folder.write_text("something else")
-
-
 def move_folder(folder: Path) -> None:
     folder.rename(folder.with_name("elsewhere"))
 
@@ -73,7 +68,7 @@ def remove_notes(folder: Path) -> None:
 
 DAMAGES = [
     remove_folder, remove_journals, cut_to_nothing, cut_in_the_middle, remove_a_segment,
-    replace_a_segment, replace_folder_by_file, move_folder, remove_lock, remove_notes,
+    replace_a_segment, replace_by_file, move_folder, remove_lock, remove_notes,
 ]  # fmt: skip
 
 
@@ -170,8 +165,7 @@ def test_without_a_place_the_call_raises_and_what_was_logged_is_delivered(
             journaled.write_points(run.id, [point(value)])
             acknowledged.append(value)
             if value == 5000:
-                remove_at_once(settings.folder)
-                settings.folder.write_text("something else")
+                replace_by_file(settings.folder)
 
     with pytest.raises(JournalFull, match=r"could not be logged.*AMLFLOW_JOURNAL_FOLDER"):
         log_on()
@@ -214,7 +208,7 @@ def test_what_cannot_be_had_any_more_is_said_at_the_end(
     journaled.flush(run.id)  # it is said once
 
 
-@pytest.mark.parametrize("damage", [remove_folder, replace_folder_by_file])
+@pytest.mark.parametrize("damage", [remove_folder, replace_by_file])
 @pytest.mark.parametrize("tracker", ["away", "forbidding"])
 def test_files_that_wait_are_delivered_too(
     journaled: Journaled,
