@@ -7,8 +7,9 @@ from typing import Any
 from amlflow.core.runs.comparison import compare_records
 from amlflow.core.runs.snapshot_files import diff_snapshots
 from amlflow.core.runs.starting import SNAPSHOT_PROPERTY
+from amlflow.exceptions import SnapshotException
 from amlflow.query.document import Documents
-from amlflow.spec import RunRecord, Tracker
+from amlflow.spec import Refused, RunRecord, Tracker
 
 from amlflow_page import all_runs
 from amlflow_page.run_details import command, metrics
@@ -34,10 +35,8 @@ def difference(tracker: Tracker, left: RunRecord, right: RunRecord) -> dict[str,
     A section has ``name``, ``entries`` and ``count``, the number of all its entries. An entry is a
     key and the value of each run, None if a run lacks it. Metrics are compared by their last
     value; the status is not compared. The files have the form of
-    :func:`amlflow.core.runs.snapshot_files.diff_snapshots`.
-
-    Raises:
-        SnapshotException: a snapshot cannot be read.
+    :func:`amlflow.core.runs.snapshot_files.diff_snapshots`. If a snapshot does not exist or cannot
+    be read, ``unread`` says why, and the rest is compared.
     """
     records = left, right
     compared = compare_records(tracker, left, right)
@@ -53,10 +52,15 @@ def difference(tracker: Tracker, left: RunRecord, right: RunRecord) -> dict[str,
     }
     return {
         "sections": [_section(name, entries) for name, entries in sections.items() if entries],
-        **diff_snapshots(
-            tracker, *(record.properties.get(SNAPSHOT_PROPERTY) for record in records)
-        ),
+        **_files(tracker, *(record.properties.get(SNAPSHOT_PROPERTY) for record in records)),
     }
+
+
+def _files(tracker: Tracker, left: str | None, right: str | None) -> dict[str, Any]:
+    try:
+        return diff_snapshots(tracker, left, right)
+    except (SnapshotException, Refused) as error:
+        return {"files": [], "count": 0, "unread": error.message}
 
 
 def _values(tracker: Tracker, record: RunRecord) -> dict[str, Any]:

@@ -210,3 +210,27 @@ def test_a_section_has_a_limit(store: Store) -> None:
     tags = {f"{number:04}": "x" for number in range(MAX_ENTRIES + 1)}
     [section] = difference(store.tracker, store.run(tags=tags), store.run())["sections"]
     assert (len(section["entries"]), section["count"]) == (MAX_ENTRIES, MAX_ENTRIES + 1)
+
+
+@pytest.mark.parametrize("digest", ["c" * 64, "../../etc", "", "x" * 5000, "\ud800"])
+def test_runs_are_compared_without_a_snapshot_that_cannot_be_read(
+    store: Store, digest: str
+) -> None:
+    store.snapshot(ONE, {"train.py": b"pass"})
+    left, right = (
+        store.tracker.create_runs(
+            [
+                RunDraft(
+                    experiment_id=store.experiment.id,
+                    created=START,
+                    tags={"tag": snapshot[:1]},
+                    properties={"ContentSnapshotId": snapshot},
+                )
+            ]
+        )[0]
+        for snapshot in (ONE, digest)
+    )
+    found = difference(store.tracker, left, right)
+    assert [section["name"] for section in found["sections"]] == ["tags"]
+    assert (found["files"], found["count"]) == ([], 0)
+    assert "napshot" in found["unread"]

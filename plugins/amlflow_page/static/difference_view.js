@@ -50,14 +50,15 @@ export class DifferenceView {
     }
   }
 
-  show({ runs, sections, files, count }) {
+  show({ runs, sections, files, count, unread }) {
     this.runs = runs;
     const parts = sections.map((section) => this.section(section));
     if (files.length) parts.push(this.sources(files, count));
     const alike = alikeText(
       sections.map(({ name }) => name),
-      files.length > 0,
+      files.length > 0 || Boolean(unread),
     );
+    if (unread) parts.push(h("p", { role: "alert" }, `The files are not compared. ${unread}`));
     this.content.replaceChildren(this.heads(), ...parts, h("p", { class: "amlflow-hint" }, alike));
   }
 
