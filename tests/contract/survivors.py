@@ -19,7 +19,7 @@ import yaml
 MODULES = (
     "calling", "plain", "plain_searches", "plain_contents", "plain_removals", "subtle",
     "subtle_contents", "steps", "texts", "finding", "sharing", "sharing_away", "keeping",
-    "computing", "queueing", "describing",
+    "computing", "queueing", "describing", "answering",
 )  # fmt: skip
 """The modules of ``mutants``."""
 FILE = Path(__file__).with_name("survivors.yaml")

@@ -18,7 +18,7 @@ from mutant_runs import (
     Outcome,
     run_suite,
 )
-from mutants import computing, describing, keeping, queueing, sharing, sharing_away
+from mutants import answering, computing, describing, keeping, queueing, sharing, sharing_away
 from survivors import list_survivors, load_modules, read_survivors
 
 MODULES = load_modules()
@@ -27,8 +27,17 @@ SURVIVORS = {mutant: test for tests in read_survivors().values() for mutant, tes
 SUITES = {
     sharing: SHARED_SUITE, sharing_away: SHARED_SUITE, keeping: SHARED_SUITE,
     computing: COMPUTE_SUITE, queueing: CLUSTER_SUITE, describing: CLUSTER_SUITE,
+    answering: CLUSTER_SUITE,
 }  # fmt: skip
-AT_ONCE = {sharing: 6, sharing_away: 4, keeping: 6, computing: 6, queueing: 16, describing: 5}
+AT_ONCE = {
+    sharing: 6,
+    sharing_away: 4,
+    keeping: 6,
+    computing: 6,
+    queueing: 16,
+    describing: 5,
+    answering: 5,
+}
 """How many mutants are tried at once where the tests wait for the most part."""
 
 

@@ -81,12 +81,16 @@ class ClusterSuite(ClusterProcessTests, ClusterStateTests):
         """
         ClusterJob: What a cluster knows of a job.
         ClusterJob: What the cluster does not tell is None.
+        ClusterJob: reason says in the cluster's own words why the job waits, or in a sentence why
+            it has ended or is being ended; it is None where the command has ended by itself.
         """
         job = end_of(cluster, submitted("sys.exit(3)").name)
         # ClusterJob: What a cluster knows of a job.
         assert job.state is JobState.FAILED
         # ClusterJob: What the cluster does not tell
         assert job.exit_code in (3, None)
+        # ClusterJob: reason says
+        assert job.reason is None
 
     def test_a_work_that_runs(self, cluster: Cluster, submitted: Any, tmp_path: Path) -> None:
         """
