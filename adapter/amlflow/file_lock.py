@@ -65,6 +65,9 @@ def take(path: Path) -> int | None:
         still_there = os.path.samestat(os.stat(path), os.fstat(handle))
     except (*TAKEN, FileNotFoundError):
         still_there = False
+    except BaseException:  # such as KeyboardInterrupt, or a file system without locks
+        os.close(handle)
+        raise
     if not still_there:
         os.close(handle)
         return None

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import pytest
+from amlflow import file_lock
 from amlflow.jobs.job import Target
 from amlflow.jobs.queue import Queue
 
@@ -50,3 +55,19 @@ def test_the_next_one_waits_longer_than_one_try_even_if_the_folder_is_removed(
             shutil.rmtree(tmp_path / "queues")
         waiting.result(10)
     assert has_lock.is_set()
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOLCK, "No locks available"), KeyboardInterrupt])
+def test_a_lock_that_cannot_be_taken_leaves_no_open_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Any
+) -> None:
+    def fail(handle: int) -> None:
+        handles.append(handle)
+        raise error
+
+    handles: list[int] = []
+    monkeypatch.setattr(file_lock, "_lock", fail)
+    with pytest.raises((OSError, KeyboardInterrupt)):
+        file_lock.take(tmp_path / "lock")
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(handles[0])
