@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import threading
 import weakref
@@ -22,7 +23,8 @@ class ThreadConnections:
     """One open connection to a database for each thread that uses it.
 
     SQLite reads the names of all tables for a new connection, so a thread keeps its own. Before a
-    fork all are closed, since a child must neither use nor close the connections of its parent.
+    fork all are closed, since a child must neither use nor close the connections of its parent. If
+    a block still runs then, they are not closed, and the child opens its own.
 
     Args:
         connect: Opens a connection that any thread may close (``factory=Connection,
@@ -49,6 +51,9 @@ class ThreadConnections:
 
 _open: weakref.WeakSet[Connection] = weakref.WeakSet()
 """The open connections of all threads."""
+_left: list[Connection] = []
+"""The connections that a child has inherited. They are kept, since Python closes what it removes.
+"""
 
 
 def _close_all() -> None:
@@ -58,4 +63,11 @@ def _close_all() -> None:
     _open.clear()
 
 
+def _leave_all() -> None:
+    _left.extend(_open)
+    _open.clear()
+
+
 call_before_forks(_close_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_all)
