@@ -42,8 +42,9 @@ class _Blocks:
     def begin(self) -> None:
         me = threading.get_ident()
         with self._changed:
-            if self._forking and not self._running[me]:
-                self._changed.wait_for(lambda: not self._forking, MAX_WAIT_S)
+            # A signal handler may begin a block during a fork by its own thread.
+            if self._forking - {me} and not self._running[me]:
+                self._changed.wait_for(lambda: not self._forking - {me}, MAX_WAIT_S)
             self._running[me] += 1
 
     def end(self) -> None:
@@ -79,10 +80,17 @@ class _Blocks:
         self._forking = set()
 
 
+class _Held(threading.local):
+    """The locks that this thread holds during its fork."""
+
+    def __init__(self) -> None:
+        self.locks: list[threading.RLock] = []
+
+
 _blocks = _Blocks()
 _calls: list[Callable[[], None]] = []
-_locks: list[threading.Lock] = []
-_held: list[threading.Lock] = []
+_locks: list[threading.RLock] = []
+_held = _Held()
 
 
 @contextlib.contextmanager
@@ -107,10 +115,11 @@ def call_before_forks(call: Callable[[], None]) -> None:
     _calls.append(call)
 
 
-def hold_during_forks(lock: threading.Lock) -> threading.Lock:
+def hold_during_forks(lock: threading.RLock) -> threading.RLock:
     """Have a lock of a module held during each fork, so that it is free in the child. Return it.
 
-    Use it for a lock that a thread holds briefly, and not while it waits for another lock.
+    Use it for a lock that a thread holds briefly, and not while it waits for another lock. A signal
+    handler may need the lock during a fork by its own thread, so the lock is an RLock.
     """
     _locks.append(lock)
     return lock
@@ -120,17 +129,30 @@ def _prepare_fork() -> None:
     if _blocks.hold():
         for call in _calls:
             call()
-    _held.extend(lock for lock in _locks if lock.acquire(timeout=MAX_WAIT_S))
+    _held.locks.extend(lock for lock in _locks if lock.acquire(timeout=MAX_WAIT_S))
 
 
-def _end_fork() -> None:
-    while _held:
-        _held.pop().release()
+def _release() -> None:
+    while _held.locks:
+        _held.locks.pop().release()
+
+
+def _end_in_parent() -> None:
+    _release()
+    _blocks.let_go()
+
+
+def _end_in_child() -> None:
+    _release()
+    _blocks.start_anew()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_prepare_fork, after_in_parent=_end_fork, after_in_child=_end_fork)
-    os.register_at_fork(after_in_parent=_blocks.let_go, after_in_child=_blocks.start_anew)
+    os.register_at_fork(before=_prepare_fork)
+    # Twice, because Python calls the handler of a signal that came during the fork when the first
+    # begins. If the handler raises an error, such as KeyboardInterrupt, the first does nothing.
+    for _ in range(2):
+        os.register_at_fork(after_in_parent=_end_in_parent, after_in_child=_end_in_child)
 
 
 def wait_for_imports() -> None:

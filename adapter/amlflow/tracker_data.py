@@ -64,7 +64,7 @@ class Malformed(ValueError):
 # --- Naming what does not parse -----------------------------------------------------------------
 
 _named: set[tuple[str, str]] = set()
-_naming = hold_during_forks(threading.Lock())
+_naming = hold_during_forks(threading.RLock())
 
 
 def parse(owner: str, key: str, text: object, read: Callable[[str], T]) -> T | None:

@@ -6,8 +6,11 @@ import gc
 import multiprocessing
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -247,8 +250,14 @@ def test_a_block_that_begins_during_a_fork_waits_for_its_end() -> None:
     assert order == ["fork", "block"]
 
 
+def is_free(lock: threading.RLock) -> bool:
+    """Whether another thread gets the lock."""
+    with ThreadPoolExecutor(1) as pool:
+        return bool(pool.submit(lock.acquire, timeout=5).result())
+
+
 def test_a_lock_of_a_module_is_free_in_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
-    lock = threading.Lock()
+    lock = threading.RLock()
     monkeypatch.setattr(fork_safety, "_locks", [])
     assert fork_safety.hold_during_forks(lock) is lock
     begun = threading.Event()
@@ -259,7 +268,7 @@ def test_a_lock_of_a_module_is_free_in_the_child(monkeypatch: pytest.MonkeyPatch
             forks.wait(20)  # the fork waits for the lock
 
     def use() -> None:
-        assert lock.acquire(timeout=5)
+        assert is_free(lock)
 
     forks = threading.Event()
     monkeypatch.setattr(fork_safety, "_calls", [forks.set])
@@ -268,4 +277,56 @@ def test_a_lock_of_a_module_is_free_in_the_child(monkeypatch: pytest.MonkeyPatch
     assert begun.wait(20)
     assert exit_code(use) == 0
     thread.join()
-    assert not lock.locked()
+    assert is_free(lock)
+
+
+INTERRUPTED = """
+import ctypes, functools, os, signal, threading
+# Calls of C before the fork: Python calls the handler when the next function in Python begins.
+kill = functools.partial(ctypes.CDLL(None).kill, os.getpid(), signal.SIGINT)
+os.register_at_fork(before=kill)
+from amlflow import fork_safety
+lock = fork_safety.hold_during_forks(threading.RLock())
+child = os.fork()
+if child == 0:
+    os._exit(0)
+os.waitpid(child, 0)
+thread = threading.Thread(target=lambda: print(lock.acquire(timeout=5)))
+thread.start()
+thread.join()
+"""
+
+
+def test_the_locks_are_free_after_a_fork_that_is_interrupted() -> None:
+    """Otherwise Ctrl-C while a DataLoader starts would make a later call hang for ever."""
+    process = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True,
+                             check=True)  # fmt: skip
+    assert "KeyboardInterrupt" in process.stderr
+    assert process.stdout == "True\n"
+
+
+def test_a_signal_handler_may_use_a_database_and_a_lock_while_its_thread_forks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lock = threading.RLock()
+    monkeypatch.setattr(fork_safety, "_locks", [lock])
+    fork_safety._prepare_fork()
+    try:
+        monkeypatch.setattr(fork_safety._blocks._changed, "wait_for", pytest.fail)
+        with delay_forks():
+            assert lock.acquire(timeout=5)
+            lock.release()
+    finally:
+        fork_safety._end_in_parent()
+
+
+def test_a_child_of_a_fork_in_a_block_opens_its_own_connection(tmp_path: Path) -> None:
+    database, _ = mlflow(tmp_path)
+
+    def look(inherited: sqlite3.Connection) -> None:
+        with database.read() as own:
+            assert own is not inherited
+            own.execute("SELECT 1 FROM runs").fetchall()
+
+    with database.read() as connection:
+        assert exit_code(lambda: look(connection)) == 0

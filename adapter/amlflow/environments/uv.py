@@ -45,7 +45,7 @@ _NOT_FOR_UV = frozenset({
     "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "UV_PYTHON", dates.SETTING,
 })  # fmt: skip
 """An active environment. The date of packages is an option, and part of the key."""
-_FINDING = hold_during_forks(threading.Lock())
+_FINDING = hold_during_forks(threading.RLock())
 """uv asks sysconfig, whose first answers can be None if two threads ask at once."""
 _WIDTH = "9999"
 """Where uv breaks lines. Its reasons are read, so they must not be broken."""

@@ -10,7 +10,7 @@ from amlflow.core.store import HasExperiment
 from amlflow.fork_safety import hold_during_forks
 from amlflow.spec import FINAL, RunChange, RunRecord, transition
 
-_following = hold_during_forks(threading.Lock())
+_following = hold_during_forks(threading.RLock())
 """The lock for replacing a record, because other threads may change or read it."""
 
 
