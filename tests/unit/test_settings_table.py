@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -130,3 +131,9 @@ def test_a_copy_asks_for_nothing_that_is_not_there() -> None:
     assert config.script == "train.py"
     with pytest.raises(AttributeError, match="has no attribute '_nothing'"):
         _ = config._nothing
+
+
+def test_a_date_of_packages_may_be_one_of_python() -> None:
+    python = RunConfiguration().environment.python
+    python.packages_before = datetime.date(2021, 6, 30)  # type: ignore[assignment]
+    assert python.packages_before == "2021-06-30"

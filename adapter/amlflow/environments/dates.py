@@ -5,8 +5,9 @@ Old code without upper limits needs the packages of its time: those of today hav
 
 from __future__ import annotations
 
+import contextlib
 import re
-from datetime import datetime
+from datetime import datetime, timezone
 
 from amlflow.environments.errors import EnvironmentBuildException
 
@@ -22,19 +23,24 @@ _CHANGED = re.compile(
 
 
 def parse_date(text: str) -> str:
-    """Return a date such as ``2021-06-30``.
+    """Return a date such as ``2021-06-30``, or a time with its zone, in UTC.
 
     Raises:
-        EnvironmentBuildException: the text is not one. uv would take a duration, too, but the same
+        EnvironmentBuildException: the text is neither. uv would take a duration, too, but the same
             definition would mean other packages tomorrow.
     """
-    try:
-        return f"{datetime.strptime(text.strip(), _FORM):%Y-%m-%d}"
-    except ValueError:
-        raise EnvironmentBuildException(
-            f"{text!r} is not a date for packages. Set {ATTRIBUTE} or {SETTING} to one such as "
-            "2021-06-30."
-        ) from None
+    text = text.strip()
+    with contextlib.suppress(ValueError):
+        return datetime.strptime(text, _FORM).date().isoformat()
+    with contextlib.suppress(ValueError, OverflowError):
+        # Python 3.10 does not read the Z.
+        moment = datetime.fromisoformat(re.sub("[Zz]$", "+00:00", text))
+        if moment.tzinfo is not None:
+            return moment.astimezone(timezone.utc).isoformat()
+    raise EnvironmentBuildException(
+        f"{text!r} is not a date for packages. Set {ATTRIBUTE} or {SETTING} to one such as "
+        "2021-06-30, or to a time such as 2021-06-30T12:00:00Z."
+    )
 
 
 def advise_on_date(lines: str) -> str | None:

@@ -72,8 +72,6 @@ def plan_of(specification: Specification) -> Plan:
     """
     folders = [Path(folder).absolute() for folder in specification.folders or (".",)]
     plan = Plan(python=specification.python, lines=parse_lines(specification.pip, folders))
-    if specification.before is not None:
-        plan.before = parse_date(specification.before)
     packages: list[str] = []
     if len(specification.conda) > MAX_LINES:
         raise EnvironmentBuildException(
@@ -89,6 +87,9 @@ def plan_of(specification: Specification) -> Plan:
             known += [value for value in _hashes_of(line, plan) if value not in known]
     plan.lines.packages = []
     plan.requirements = sorted(set(packages))
+    # Without packages, a variable of uv in a form that is refused here does not matter.
+    if specification.before is not None and not plan.is_empty:
+        plan.before = parse_date(specification.before)
     if specification.channels and any(
         channel not in ("anaconda", "conda-forge", "defaults") for channel in specification.channels
     ):

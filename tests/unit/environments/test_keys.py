@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -88,8 +89,25 @@ def test_a_date_of_packages_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     assert len(set(keys)) == 3
     assert needs_environment(Specification(pip=("pytest",), before="2021-06-30"))
-    with pytest.raises(EnvironmentBuildException, match="'1 week' is not a date for packages"):
-        plan_of(Specification(before="1 week"))
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (" 2021-6-3 ", "2021-06-03"),
+        ("2021-06-30T12:00:00Z", "2021-06-30T12:00:00+00:00"),
+        ("2021-06-30 12:00:00+02:00", "2021-06-30T10:00:00+00:00"),
+    ],
+)
+def test_a_date_of_packages_is_one_of_uvs(written: str, read: str) -> None:
+    assert plan_of(Specification(pip=("numpy",), before=written)).before == read
+
+
+@pytest.mark.parametrize("text", ["1 week", "2021-06-30T12:00:00", "0001-01-01T00:00:00+23:00"])
+def test_a_date_that_is_not_one_matters_for_packages_only(text: str) -> None:
+    with pytest.raises(EnvironmentBuildException, match=f"'{re.escape(text)}' is not a date for"):
+        plan_of(Specification(pip=("numpy",), before=text))
+    assert not needs_environment(Specification(before=text))
 
 
 def test_an_editable_folder_counts_by_how_it_is_installed(tmp_path: Path) -> None:

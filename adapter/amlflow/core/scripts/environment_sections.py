@@ -61,6 +61,8 @@ class PythonSection(Settings):
                 f"conda_dependencies={value!r} is not a CondaDependencies; "
                 "CondaDependencies.create(pip_packages=[…]) makes one."
             )
+        if name == "packages_before" and value is not None:
+            value = str(value)  # of a datetime.date
         super().__setattr__(name, value)
 
 
