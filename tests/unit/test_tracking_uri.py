@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from amlflow.core.project.tracking_uri import absolute
+from amlflow.core.project.tracking_uri import absolute, resolve_uri
 from amlflow.exceptions import UserErrorException
 
 ADDRESS = "http://tracking:5000/mlflow"
@@ -31,6 +31,19 @@ def test_an_address_stays(uri: str) -> None:
 def test_an_address_without_a_scheme_is_refused(uri: str) -> None:
     with pytest.raises(UserErrorException, match=f"for example, http://{uri}."):
         absolute(uri)
+
+
+def test_a_password_without_a_scheme_is_not_shown() -> None:
+    with pytest.raises(UserErrorException, match="for example, http://host:5000") as caught:
+        absolute("user:12/hunter@host")
+    assert "hunter" not in str(caught.value)
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n"])
+def test_a_blank_address_is_none(blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", blank)
+    assert resolve_uri(ADDRESS) == ADDRESS
+    assert resolve_uri(blank, Path("/work")) == "sqlite:////work/mlflow.db"
 
 
 @pytest.mark.parametrize("uri", [f"{ADDRESS}?a=b", f"{ADDRESS}/#/experiments/1"])

@@ -15,9 +15,11 @@ _WHERE = "Correct MLFLOW_TRACKING_URI or the tracking_uri in config.json"
 def check_scheme(uri: str) -> None:
     """Raise UserErrorException for ``host:port``, which could only be the name of a file."""
     if _WITHOUT_SCHEME.fullmatch(uri):
+        # What precedes an @ may be a password.
+        shown, example = ("", "host:5000") if "@" in uri else (f" {uri!r}", uri)
         raise UserErrorException(
-            f"The tracking URI {uri!r} does not say how to talk to the server. {_WHERE}: for "
-            f"example, http://{uri}."
+            f"The tracking URI{shown} does not say how to talk to the server. {_WHERE}: for "
+            f"example, http://{example}."
         )
 
 

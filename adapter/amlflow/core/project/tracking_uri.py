@@ -29,10 +29,10 @@ def resolve_uri(configured: str | None, folder: Path | None = None) -> str:
     ``mlflow.db`` in the folder, which ``mlflow ui`` uses, too. The default for the folder is the
     working folder.
     """
-    from_environment = os.environ.get(VARIABLE)
+    from_environment = os.environ.get(VARIABLE, "").strip()
     if from_environment:
         return absolute(tracker_behind(from_environment))
-    if configured:
+    if configured and not configured.isspace():
         return absolute(configured, folder)
     return embedded_uri(folder or working_folder())
 
