@@ -41,6 +41,11 @@ def add_paths(
             file.address if is_web(file.address) else f"/{file.name.lstrip('/')}" for file in files
         ]
     if pattern := options.get("partition_format"):
+        if PATH in columns and PATH in _names(pattern):
+            raise DatasetExecutionError(
+                f"partition_format={pattern!r} has the name {PATH!r}, which is that of the column "
+                "of include_path. Give it another name there, or leave out include_path."
+            )
         for file in files:
             for name, value in parse_partition(pattern, file).items():
                 columns.setdefault(name, []).append(value)

@@ -70,6 +70,13 @@ def test_a_column_that_is_in_the_file_and_in_its_path(paths: list[Path]) -> None
         read(paths, "/in/{v}/*/*/*/*")
 
 
+def test_a_name_of_the_path_that_is_also_that_of_the_whole_path(paths: list[Path]) -> None:
+    pattern = "/in/{Path}/*/*/*/*"
+    assert read(paths, pattern)["Path"].tolist() == ["NY", "CA"]
+    with pytest.raises(DatasetExecutionError, match="leave out include_path"):
+        read(paths, pattern, include_path=True)
+
+
 @pytest.mark.parametrize(
     ("header", "names"),
     [
