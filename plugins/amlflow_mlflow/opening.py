@@ -19,7 +19,7 @@ from amlflow.tracker_data import decode_text
 
 from amlflow_mlflow.errors import BUSY, BUSY_OPENING_S, opening_error, says, translate_errors
 from amlflow_mlflow.own_paths import ARTIFACTS
-from amlflow_mlflow.schemes import SQLITE, is_database, sqlite_path
+from amlflow_mlflow.schemes import SQLITE, is_database, scheme_of, sqlite_path
 
 PROBE_TIMEOUT_S = 5
 
@@ -101,7 +101,7 @@ def note_engine(store: Any) -> None:
 
 def without_forks(uri: str) -> AbstractContextManager[None]:
     """Begin a block that uses a database. If it is a SQLite file, a fork waits for the end."""
-    return delay_forks() if uri.startswith(SQLITE) else nullcontext()
+    return delay_forks() if scheme_of(uri) == "sqlite" else nullcontext()
 
 
 def _close_sqlite() -> None:

@@ -113,11 +113,13 @@ def test_a_fork_waits_for_a_transaction(
     assert block.was_awaited
 
 
+@pytest.mark.parametrize("scheme", ["sqlite", "sqlite+pysqlite"])
 def test_a_fork_waits_for_mlflows_own_store(
-    tmp_path: Path, in_thread: Callable[..., Block]
+    tmp_path: Path, in_thread: Callable[..., Block], scheme: str
 ) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    store = MlflowStore(uri)
+    new_database.make(Database(uri))
+    store = MlflowStore(uri.replace("sqlite", scheme))
 
     def write(inside: Callable[[], None]) -> None:
         with store.engine.begin() as connection:
