@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from amlflow.jobs import snapshot
+from amlflow.jobs.queue import Queue
 from azureml.core import Environment, Run, RunConfiguration, ScriptRunConfig
 from azureml.core.conda_dependencies import CondaDependencies
 from azureml.exceptions import ActivityFailedException, UserErrorException
@@ -287,3 +292,25 @@ def test_a_list_is_submitted_one_by_one_on_this_machine(experiment: Any) -> None
         assert wait_for_end(run) == "Completed"
         assert f"['{word}']" in log_of(run)
         assert (run.parent.id, run.get_tags()["sweep"]) == (parent.id, "1")
+
+
+def test_an_upload_of_a_snapshot_begins_before_the_submit_waits_for_the_queue(
+    experiment: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise two submits of large folders take turns, and jobs that end wait for both."""
+    begun, keep, lock = threading.Event(), snapshot.keep, Queue.lock
+
+    def keep_noted(*given: Any) -> None:
+        begun.set()
+        keep(*given)
+
+    @contextlib.contextmanager
+    def lock_later(queue: Queue) -> Iterator[None]:
+        assert begun.wait(10)
+        with lock(queue):
+            yield
+
+    monkeypatch.setattr(snapshot, "keep", keep_noted)
+    monkeypatch.setattr(Queue, "lock", lock_later)
+    monkeypatch.setattr(Queue, "start", lambda queue: None)  # no agent is needed
+    assert submit(experiment, "").id

@@ -135,6 +135,10 @@ def _launch(
         digest = pack_source(script, tracker, snapshot_id, folder.snapshot)
         if job.environment_note is not None:
             folder.put(folder.definition, environment_definition(script))
+        # The snapshot is stored while the target is checked, the queue is waited for and the run is
+        # made: each of these may take long, and an upload must not hold the queue up.
+        storing = pool.submit(snapshot.keep, tracker, digest, folder.snapshot)
+        preparing.callback(wait, [storing])  # it reads a folder that is removed after a failure
         status = preparing.enter_context(start.prepare())
         draft = draft_script_run(
             experiment,
@@ -145,10 +149,6 @@ def _launch(
             status=status,
             notes={**start.notes, **note_of(folder)},
         )
-        # The snapshot is stored while the target is checked and the run is made, because each of
-        # these takes a few calls to the tracker or the cluster.
-        storing = pool.submit(snapshot.keep, tracker, digest, folder.snapshot)
-        preparing.callback(wait, [storing])  # it reads a folder that is removed after a failure
         if checking is not None:
             checking.result()
         [record] = tracker.create_runs([draft])
