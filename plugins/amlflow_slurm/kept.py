@@ -70,7 +70,7 @@ def keep_answer(
     return kept["answer"], is_fresh
 
 
-def kept_answer(name: str) -> dict[str, Any] | None:
+def read_answer(name: str) -> dict[str, Any] | None:
     """Return the last answer to a question, and ask nothing. None if it is too old."""
     path = _path_of(name)
     kept = _read(path) or _unwritten.get(path)

@@ -10,7 +10,7 @@ from amlflow.spec import ClusterJob, JobState
 
 from amlflow_slurm.arrays import NAME, ElementNames
 from amlflow_slurm.commands import run_command
-from amlflow_slurm.kept import keep_answer, kept_answer
+from amlflow_slurm.kept import keep_answer, read_answer
 from amlflow_slurm.site import user_name
 
 _COLUMNS = {
@@ -71,7 +71,7 @@ def ask(*, now: bool) -> tuple[dict[str, ClusterJob], bool]:
 
 def known_jobs() -> dict[str, ClusterJob]:
     """Return the user's jobs by name from the last answer. None of them if it is too old."""
-    answer = kept_answer("jobs")
+    answer = read_answer("jobs")
     return {} if answer is None else _to_jobs(answer)
 
 
