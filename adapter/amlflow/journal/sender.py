@@ -186,20 +186,23 @@ class Sender:
         with self._condition:
             while self.done < number or is_held():
                 remaining_s = deadline - time.monotonic()
-                if remaining_s <= 0 or (not through_outage and (self._is_out() or is_held())):
+                is_out = not through_outage and (self._is_out(remaining_s) or is_held())
+                if remaining_s <= 0 or is_out:
                     return False
                 self._condition.wait(remaining_s)
         return True
 
-    def _is_out(self) -> bool:
-        """Whether the tracker stays away, or wants other credentials.
+    def _is_out(self, remaining_s: float) -> bool:
+        """Whether the tracker stays away for the remaining seconds, or wants other credentials.
 
         It may be well again in a moment if it has failed once or twice, or if it asks to wait.
         """
         error = self.away
-        if isinstance(error, Unavailable):
-            return self._failures > 2 and error.retry_after is None
-        return error is not None
+        if not isinstance(error, Unavailable):
+            return error is not None
+        if error.retry_after is not None:
+            return error.retry_after > remaining_s
+        return self._failures > 2
 
     def obstacle(self, number: int, run_id: str | None = None) -> AzureMLException | None:
         """Return the known reason why a record is not in the tracker; None if there is none."""
