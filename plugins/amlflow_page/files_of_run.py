@@ -37,7 +37,9 @@ class FilesOfRun:
         self.folder = Path(repository.artifact_dir, base) if is_local else None
 
     def inside(self, folder: str) -> Iterator[FileHere]:
-        """Yield what is in a folder."""
+        """Yield what is in a folder: nothing if there is no such folder, or behind a link."""
+        if folder and why_unsafe(folder):
+            return
         for file in self._local(self.folder, folder) if self.folder else self._stored(folder):
             fault = why_unsafe(file.name)
             if fault is None:
@@ -60,9 +62,9 @@ class FilesOfRun:
             yield FileHere(name, size, info.is_dir)
 
     def _local(self, root: Path, folder: str) -> Iterator[FileHere]:
-        """Do the same in a folder of this machine, where MLflow's list fails for one bad link."""
-        top, path = resolve_links(root), root / folder
-        if not path.is_dir() or not resolve_links(path).is_relative_to(top):
+        """Yield what is in a folder of this machine. MLflow's own list fails for one bad link."""
+        path = root / folder
+        if not path.is_dir() or resolve_links(path) != resolve_links(root) / folder:
             return
         prefix = f"{folder}/" if folder else ""
         for entry in list_inside(path, root, lambda name, why: self._leave_out(prefix + name, why)):

@@ -72,6 +72,9 @@ def linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / "logs" / "file.txt").symlink_to(outside / "secret")
     (root / "logs" / "folder").symlink_to(outside)
     (root / "logs" / "round").symlink_to("round")
+    (root / "amlflow").mkdir()
+    (root / "amlflow" / "own.txt").write_text("amlflow's own")
+    (root / "logs" / "inside").symlink_to(root / "amlflow")
     os.mkfifo(root / "logs" / "pipe")
     Path(os.fsdecode(os.fsencode(root / "logs") + b"/\xff.txt")).write_text("not UTF-8")
     repository = LocalArtifactRepository(str(root))
@@ -85,8 +88,19 @@ def test_no_link_out_of_a_runs_files_is_followed(linked: Path):
     assert [file["name"] for file in logs.folder_files("a", "logs")["files"]] == [
         "logs/log.txt", "logs/same.txt",
     ]  # fmt: skip
-    for name in ("logs/file.txt", "logs/folder/secret", "logs/pipe", "logs/round"):
+    assert logs.folder_files("a", "logs/inside")["files"] == []
+    for name in (
+        "logs/file.txt", "logs/folder/secret", "logs/inside/own.txt", "logs/pipe", "logs/round",
+    ):  # fmt: skip
         with pytest.raises(FileNotInRun):
             logs.piece("a", name, 0)
     with zipfile.ZipFile(io.BytesIO(b"".join(log_archive.archive("a")))) as archive:
         assert sorted(archive.namelist()) == ["logs/log.txt", "logs/same.txt"]
+
+
+@pytest.mark.parametrize("folder", ["logs/", "logs/.", "logs//", "x" * 300, "logs/\0"])
+def test_what_cannot_be_a_folder_has_no_files_and_no_warnings(
+    linked: Path, folder: str, caplog: pytest.LogCaptureFixture
+):
+    assert logs.folder_files("a", folder) == {"files": [], "more": False}
+    assert not caplog.records
