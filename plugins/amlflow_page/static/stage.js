@@ -20,6 +20,7 @@ export function placeOfPages(again, wait = WAIT_MS) {
     timer ??= setTimeout(() => {
       if (mlflowsMain()) return;
       document.body.append(stage);
+      coverRest(true);
       again();
     }, wait);
   return main ?? (stage.isConnected ? stage : null);
@@ -29,5 +30,12 @@ export function placeOfPages(again, wait = WAIT_MS) {
 export function leaveStage() {
   clearTimeout(timer);
   timer = null;
+  if (!stage.isConnected) return;
   stage.remove();
+  coverRest(false);
+}
+
+// Keeps the keyboard and screen readers away from what lies behind the place.
+function coverRest(isCovered) {
+  document.getElementById("root")?.toggleAttribute("inert", isCovered);
 }

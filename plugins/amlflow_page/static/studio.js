@@ -62,20 +62,28 @@ function checkAround() {
 }
 
 function drawn() {
+  const focused = document.activeElement;
   const showsOurs = runView !== null || document.body.classList.contains("amlflow-shows-all-runs");
   const main = showsOurs ? placeOfPages(drawn) : null;
   if (!showsOurs) leaveStage();
   // For the studio's addresses, MLflow's title says that the page was not found, so it is replaced.
   const title = runView ? runView.title() : TITLE;
   if (location.hash.startsWith(OURS) && document.title !== title) document.title = title;
-  if (runView && main && runView.element.parentElement !== main) main.append(runView.element);
+  if (runView && main) put(runView.element, main, focused);
   if (document.body.classList.contains("amlflow-shows-all-runs")) {
-    if (main && allRuns.element.parentElement !== main) main.append(allRuns.element);
+    if (main) put(allRuns.element, main, focused);
   } else {
     allRuns?.element.remove();
   }
   runPage?.draw();
   link();
+}
+
+// Puts a page of the studio into its place. A move takes the focus from what the user is typing in.
+function put(element, place, focused) {
+  if (element.parentElement === place) return;
+  place.append(element);
+  if (element.contains(focused)) focused.focus();
 }
 
 // Adds the link "All runs" to MLflow's side bar.

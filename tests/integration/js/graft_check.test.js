@@ -54,6 +54,8 @@ test("a missing place is told in the page, and to the server once", async (t) =>
 });
 
 test("the studio's pages are in MLflow's main, or cover the window if there is none", async () => {
+  document.body.innerHTML = "<div id='root'></div>";
+  const root = document.getElementById("root");
   let drawn = 0;
   const place = () => placeOfPages(() => drawn++, 0);
   assert.equal(place(), null);
@@ -63,10 +65,12 @@ test("the studio's pages are in MLflow's main, or cover the window if there is n
   const own = place();
   assert.equal(own.className, "amlflow-stage");
   assert.equal(own.parentElement, document.body);
+  assert.equal(root.hasAttribute("inert"), true); // the keyboard does not go behind it
   const theirs = document.createElement("main");
   document.body.append(theirs); // MLflow's page was only slow
   assert.equal(place(), theirs);
   assert.equal(own.isConnected, false);
+  assert.equal(root.hasAttribute("inert"), false);
 });
 
 test("a place that MLflow's page has in time is taken", async () => {
