@@ -35,7 +35,9 @@ def read_limit() -> float:
     with contextlib.suppress(ValueError):
         if (seconds := float(text)) > 0:
             return seconds
-    raise EnvironmentBuildException(f"{SETTING} is {text!r}. Set it to a number of seconds.")
+    raise EnvironmentBuildException(
+        f"{SETTING} is {text!r}. Set it to a positive number of seconds."
+    )
 
 
 class StallWatch:
