@@ -28,7 +28,8 @@ MAX_PATH = 4096
 MAX_WILDCARDS = 4
 """The most signs ``*``, ``?`` and ``[`` in one part of a path."""
 MAX_PARTITIONS = 32
-"""The most names in a ``partition_format``."""
+"""The most names and signs ``*`` in a ``partition_format``. Each takes time for each path."""
+_NAME_IN_BRACES = re.compile(r"\{(\w+)")
 _NAMESPACE = uuid.UUID("6ad1a3a6-6c0c-5a4e-9f3d-61d1a0a4b0d5")
 _SECRET = re.compile(r"(?i)(^|[-_])(sig|signature|token|key|secret|password|credential)s?$")
 STORE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
@@ -261,11 +262,20 @@ def _is_column_type(kind: object) -> bool:
 
 
 def _is_partition_format(pattern: str) -> bool:
-    """Whether each name in braces is valid and unique, and there is text between two names."""
-    names = re.findall(r"\{(\w+)", pattern)
-    is_divided = "}{" not in pattern
-    are_names = all(name.isidentifier() for name in names) and len(set(names)) == len(names)
-    return len(pattern) <= MAX_PATH and is_divided and are_names and len(names) <= MAX_PARTITIONS
+    """Whether each name in braces is valid, with text between two, and it is short."""
+    are_names = all(name.isidentifier() for name in partition_names(pattern))
+    return are_names and "}{" not in pattern and is_short(pattern)
+
+
+def partition_names(pattern: str) -> list[str]:
+    """Return the names of columns in a ``partition_format``, each once."""
+    return list(dict.fromkeys(_NAME_IN_BRACES.findall(pattern)))
+
+
+def is_short(pattern: str) -> bool:
+    """Whether a ``partition_format`` takes little time for each path."""
+    parts = len(_NAME_IN_BRACES.findall(pattern)) + pattern.count("*")
+    return len(pattern) <= MAX_PATH and parts <= MAX_PARTITIONS
 
 
 def _check_values(step: list[Any]) -> None:

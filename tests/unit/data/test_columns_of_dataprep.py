@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from azureml.core import Dataset
+from azureml.core import Dataset, Workspace
 from azureml.data import DataType
 from azureml.data.dataset_error_handling import DatasetExecutionError, DatasetValidationError
 
@@ -68,6 +68,17 @@ def test_columns_of_paths_come_last_in_parquet_and_json_lines(folder: Path, writ
 def test_a_column_that_is_in_the_file_and_in_its_path(paths: list[Path]) -> None:
     with pytest.raises(DatasetExecutionError, match=r"a column 'v' already, which .*partition"):
         read(paths, "/in/{v}/*/*/*/*")
+
+
+def test_a_name_that_is_twice_in_the_format_is_read_after_registration(
+    paths: list[Path], workspace: Workspace
+) -> None:
+    table = Dataset.Tabular.from_delimited_files(paths, partition_format="/{in}/*/{in}/*/*/*")
+    assert table.partition_keys == ["in"]
+    values = table.to_pandas_dataframe()["in"].tolist()
+    table.register(workspace, "twice")
+    again = Dataset.get_by_name(workspace, "twice").to_pandas_dataframe()
+    assert (len(again), list(again.columns)) == (len(values), ["in", "v"])
 
 
 def test_a_name_of_the_path_that_is_also_that_of_the_whole_path(paths: list[Path]) -> None:

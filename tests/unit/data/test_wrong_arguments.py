@@ -54,6 +54,7 @@ def test_a_wrong_value(call: Callable[[], Any], folder: Path) -> None:
         lambda: Dataset.Tabular.from_delimited_files("a.csv", False, partition_format=5),
         lambda: Dataset.Tabular.from_delimited_files("a.csv", False, partition_format="/a/b"),
         lambda: Dataset.File.from_files("a", validate=False, partition_format="/a/b"),
+        lambda: Dataset.File.from_files("a", False, partition_format="/{a}/" + "*" * 32),
         lambda: Dataset.Tabular.from_parquet_files(
             "a", validate=False, set_column_types={5: DataType.to_long()}
         ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import re
 import secrets
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -22,7 +21,7 @@ from amlflow.core.data.consumption import DatasetConsumptionConfig
 from amlflow.core.data.datastore import datastores_of
 from amlflow.core.data.portable import to_portable
 from amlflow.core.store import WorkspaceBase, tracker_of
-from amlflow.data.definition import Definition
+from amlflow.data.definition import Definition, partition_names
 from amlflow.data.registry import Registration, Registry
 from amlflow.data.storage import DataFile, Datastores
 from amlflow.exceptions import UserErrorException
@@ -381,11 +380,6 @@ def _to_seed(seed: Any) -> int:
         return abs(operator.index(seed))
     except TypeError:
         raise UserErrorException(f"seed={seed!r} is not a whole number.") from None
-
-
-def partition_names(pattern: str) -> list[str]:
-    """The names of columns in v1's ``partition_format``."""
-    return re.findall(r"\{(\w+)", pattern)
 
 
 class DatasetsByName(Mapping[str, Any]):

@@ -12,12 +12,21 @@ from typing import Any, NoReturn, TypeVar
 
 from amlflow.core.arguments import InvalidValueError, check_path, check_text
 from amlflow.core.data.data_type import DataType, to_column_types, to_header
-from amlflow.core.data.dataset import AbstractDataset, definition_of, partition_names, stores_of
+from amlflow.core.data.dataset import AbstractDataset, definition_of, stores_of
 from amlflow.core.data.datastore import AbstractDatastore
 from amlflow.core.data.file_dataset import FileDataset
 from amlflow.core.data.sources import to_sources
 from amlflow.core.data.tabular_dataset import TabularDataset
-from amlflow.data.definition import ENCODINGS, FILE, TABULAR, Definition
+from amlflow.data.definition import (
+    ENCODINGS,
+    FILE,
+    MAX_PARTITIONS,
+    MAX_PATH,
+    TABULAR,
+    Definition,
+    is_short,
+    partition_names,
+)
 from amlflow.data.errors import DatasetExecutionError, DatasetValidationError, NoSuchFile
 from amlflow.exceptions import UserErrorException
 
@@ -263,6 +272,11 @@ def _partition_options(partition_format: str | None) -> dict[str, Any]:
         raise UserErrorException(
             f"partition_format={partition_format!r} is not a path with names in braces, such as "
             "'/{year}/{name}.csv'."
+        )
+    if not is_short(partition_format):
+        raise UserErrorException(
+            f"partition_format={partition_format[:80]!r}… has more than {MAX_PARTITIONS} names and "
+            f"signs *, or more than {MAX_PATH} characters. Write a shorter one."
         )
     return {"partition_format": partition_format}
 
