@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amlflow.environments.errors import EnvironmentBuildException
@@ -43,8 +44,9 @@ def read_limit() -> float:
 class StallWatch:
     """Watches a program and the processes that it has started.
 
-    They make progress if they compute or write. If they do not, and have a connection, they wait
-    for its other end. Without a connection, they wait for something else, such as a lock.
+    They make progress if they compute or write. If they do not, and one has a connection, it waits
+    for its other end. But a program also keeps connections for later, while it waits for a process
+    that it has started, or for a lock: that can take an hour if another uv builds the same package.
 
     Args:
         pid: The process id of the program.
@@ -72,7 +74,12 @@ class StallWatch:
             for new, old, least in zip(done, self._seen, _PROGRESS, strict=True)
         ):
             self._seen, self._since = done, now
-        return self._find_peer() if now - self._since >= self.limit_s else None
+        if now - self._since < self.limit_s:
+            return None
+        host = self._find_peer()
+        if host is None:
+            self._since = now
+        return host
 
     def _measure(self) -> tuple[float, int]:
         """Return the processor time and the written bytes of all processes until now."""
@@ -89,14 +96,27 @@ class StallWatch:
     def _find_peer(self) -> str | None:
         import psutil  # as above
 
+        waiting = _find_waiting()
         for process in _tree(self._pid):
             with contextlib.suppress(psutil.Error):
+                if process.pid in waiting or process.children():
+                    continue
                 # psutil before 6 has the old name only.
                 look = getattr(process, "net_connections", None) or process.connections
                 for connection in look("tcp"):
                     if connection.status == psutil.CONN_ESTABLISHED and connection.raddr:
                         return f"{connection.raddr.ip}:{connection.raddr.port}"
         return None
+
+
+def _find_waiting() -> set[int]:
+    """Return the ids of the processes that wait for a lock of a file. Only Linux tells them."""
+    try:
+        lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return set()
+    # Such as: "1: -> FLOCK  ADVISORY  WRITE 17126 fe:00:27 0 EOF"
+    return {int(words[5]) for words in map(str.split, lines) if words[1] == "->"}
 
 
 def _tree(pid: int) -> list[psutil.Process]:
