@@ -4,6 +4,7 @@ import { isAway, post } from "./api.js";
 import { isFinal } from "./format.js";
 
 const LOOK_MS = 5000;
+const MAX_LOOK_MS = 120_000; // the server gives a query up before; a connection that is lost may say nothing for longer
 const GROUPS_MS = 10_000;
 const PAUSE = 20; // the pause before groups are read again, as a multiple of the time that reading them took
 const MAX_LOOKED_AT = 100;
@@ -15,6 +16,7 @@ export class Follower {
     this.list = list;
     this.lastHeard = null;
     this.awaySince = null;
+    this.lookingSince = null;
     this.nextGroups = 0;
     setInterval(() => this.look(), LOOK_MS);
   }
@@ -41,14 +43,19 @@ export class Follower {
 
   async look() {
     const { list } = this;
-    // On a slow server, the answers to the last look may not be there yet.
-    if (!list.visible || document.hidden || list.search || this.isLooking) return;
+    if (!list.visible || document.hidden || list.search) return;
     list.table.tick();
     if (list.failed) {
       if (this.awaySince) list.load(true);
       return;
     }
-    this.isLooking = true;
+    if (this.lookingSince !== null) {
+      // On a slow server, the answers to the last look may not be there yet.
+      if (Date.now() - this.lookingSince < MAX_LOOK_MS) return;
+      this.missed();
+    }
+    const since = Date.now();
+    this.lookingSince = since;
     try {
       await this.lookAtStatuses();
       await this.lookForNew();
@@ -56,7 +63,7 @@ export class Follower {
     } catch (failure) {
       if (isAway(failure)) this.missed();
     } finally {
-      this.isLooking = false;
+      if (this.lookingSince === since) this.lookingSince = null;
     }
   }
 

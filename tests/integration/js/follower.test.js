@@ -6,8 +6,8 @@ const { Follower } = await studio("follower");
 
 const settled = () => new Promise((resolve) => setTimeout(resolve));
 
-test("a slow server is not asked again before its answer", async (t) => {
-  t.mock.timers.enable({ apis: ["setInterval"] });
+test("a slow server is not asked again before its answer, and a lost connection not waited for", async (t) => {
+  t.mock.timers.enable({ apis: ["setInterval", "Date"] });
   const { fetch } = globalThis;
   t.after(() => Object.assign(globalThis, { fetch }));
   const answers = [];
@@ -33,4 +33,11 @@ test("a slow server is not asked again before its answer", async (t) => {
   t.mock.timers.tick(5_000);
   await settled();
   assert.equal(answers.length, 2);
+  t.mock.timers.tick(120_000);
+  await settled();
+  assert.equal(answers.length, 3);
+  assert.match(list.age.textContent, /^Server away since /);
+  answers[2](new Response('{"rows": []}'));
+  for (let turn = 0; turn < 100 && follower.awaySince; turn += 1) await settled();
+  assert.equal(list.age.textContent, "");
 });
