@@ -1,5 +1,6 @@
 // Makes a page for the studio's modules: a window and a document without a browser, and a server that answers.
 
+import { AsyncLocalStorage } from "node:async_hooks";
 import { createServer } from "node:http";
 import { Window } from "happy-dom";
 
@@ -28,8 +29,13 @@ export function event(type, more = {}) {
   return Object.assign(new page.Event(type, { bubbles: true, cancelable: true }), more);
 }
 
-// Serves the studio's calls until `close()`. `answer(request, body)` returns {status, type, content}.
+const asking = new AsyncLocalStorage(); // the test that a call comes from
+
+// Serves the studio's calls until `close()`. Calls of other tests get no answer: what an earlier test has made may still
+// look for news. `answer(request, body)` returns {status, type, content}.
 export async function serve(answer) {
+  if (!asking.getStore()) asking.enterWith({});
+  const test = asking.getStore();
   const requests = [];
   const server = createServer(async (request, response) => {
     const chunks = [];
@@ -44,7 +50,8 @@ export async function serve(answer) {
   const base = `http://127.0.0.1:${server.address().port}/`;
   const real = globalThis.fetch;
   // A browser resolves an address relative to the page's address, which node does not have.
-  globalThis.fetch = (address, options) => real(new URL(address, base), options);
+  globalThis.fetch = (address, options) =>
+    (asking.getStore() ?? test) === test ? real(new URL(address, base), options) : new Promise(() => {});
   return {
     requests,
     close() {
