@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, cast
 
 import pytest
+from amlflow.query import listing
 from amlflow.query.expression import Expression
 from amlflow.query.listing import list_page
 from amlflow.query.pages import (
@@ -231,9 +232,28 @@ def test_statuses_that_no_run_has_are_not_searched_one_by_one(
     [run] = list_page(running, None, everything, 5, "status").runs
     tracker.update_run(run.id, RunChange(status=Status.RUNNING))
     try:
+        before = tracker.searches
         assert list_page(running, None, everything, 5, "status").runs[0].status == "Running"
+        assert tracker.searches == before + 5  # for open runs, those that run, and three ends
     finally:
         tracker.update_run(run.id, RunChange(status=Status.COMPLETED))
+
+
+def test_all_statuses_are_searched_if_many_runs_have_not_ended(
+    many: Scope, tracker: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "MAX_OPEN", 1)
+    first, second = list_page(many, None, everything, 2, "created").runs
+    try:
+        for run in (first, second):
+            tracker.update_run(run.id, RunChange(status=Status.RUNNING))
+        tracker.update_run(second.id, RunChange(status=Status.FINALIZING))
+        found = list_page(many, None, everything, 2000, "-status").runs
+        assert [run.status for run in found[:3]] == ["Running", "Finalizing", "Completed"]
+        assert len(found) == RUNS
+    finally:
+        for run in (first, second):
+            tracker.update_run(run.id, RunChange(status=Status.COMPLETED))
 
 
 @pytest.mark.parametrize(

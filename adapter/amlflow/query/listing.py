@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -27,6 +28,8 @@ from amlflow.spec import FINAL, Condition, Op, RunQuery, RunRecord, Status, Trac
 NEWEST_FIRST = "-created"
 MAX_EXPERIMENTS = 50
 """How many experiments are searched one after the other, in the order of their names."""
+MAX_OPEN = 100
+"""How many runs that have not ended are read to see which statuses occur."""
 STATUSES = [value for name, value in vars(Status).items() if name.isupper()]
 EVERY_RUN = ("[]", "[*]", "@")
 """Expressions that choose all runs."""
@@ -128,11 +131,12 @@ def _groups(scope: Scope, column: str, descending: bool, is_first_page: bool) ->
     """Split a scope into parts whose runs follow each other in this order; None if it cannot."""
     if column == "status":
         # Each part is a search, and there are many statuses that mostly no run has.
-        all_ended = is_first_page and not _any_goes_on(scope)
+        found = _open_statuses(scope) if is_first_page else None
+        searched = STATUSES if found is None else FINAL | found
         return [
             replace(
                 scope,
-                experiments={} if all_ended and status not in FINAL else scope.experiments,
+                experiments=scope.experiments if status in searched else {},
                 conditions=(*scope.conditions, Condition("status", Op.EQ, status)),
             )
             for status in sorted(STATUSES, reverse=descending)
@@ -144,17 +148,20 @@ def _groups(scope: Scope, column: str, descending: bool, is_first_page: bool) ->
     return None
 
 
-def _any_goes_on(scope: Scope) -> bool:
-    """Whether a run of the scope has not ended."""
+def _open_statuses(scope: Scope) -> frozenset[str] | None:
+    """Return the statuses of the runs that have not ended; None if these are many."""
+    if not scope.experiments:
+        return frozenset()
     goes_on = [Condition("status", Op.NE, status) for status in sorted(FINAL)]
     conditions = (*scope.conditions, *goes_on)
     query = RunQuery(
         experiment_ids=list(scope.experiments),
         conditions=conditions,
-        limit=1,
+        limit=MAX_OPEN + 1,
         fields=record_fields((), conditions),
     )
-    return bool(scope.experiments) and any(True for _ in scope.tracker.find_runs(query))
+    found = [run.status for run in itertools.islice(scope.tracker.find_runs(query), MAX_OPEN + 1)]
+    return frozenset(found) if len(found) <= MAX_OPEN else None
 
 
 def narrow(scope: Scope, keep: Keep) -> Scope:
