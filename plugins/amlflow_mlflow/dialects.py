@@ -53,7 +53,8 @@ DIALECTS = {
         'COLLATE "C"',
         "({} ~ '^[0-9]{{1,15}}$')",
         "TRUE",
-        "r.run_uuid ~ '^[0-9a-f]{32}$'",
+        # A pattern with {32} takes eight times as long: more than the rest of a count.
+        "octet_length(r.run_uuid) = 32 AND r.run_uuid !~ '[^0-9a-f]'",
         "key = {0}",
         True,
         # PostgreSQL expects that each name is looked up in the tags, but hardly any run needs that.
