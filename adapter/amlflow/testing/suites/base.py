@@ -259,6 +259,7 @@ def check_claims(run: RunRecord, outcomes: Sequence[Any]) -> None:
     assert run.properties == {"owner": f"value {winners[0]}", f"own {winners[0]}": "x"}
     assert run.tags == {f"tag {winners[0]}": "x"}
     for loser in losers:
+        assert isinstance(loser, (PropertyConflict, tuple, list)), loser
         key, kept, refused = (
             (loser.key, loser.kept, loser.refused) if isinstance(loser, PropertyConflict) else loser
         )
