@@ -16,10 +16,14 @@ SETTING = "UV_EXCLUDE_NEWER"
 ATTRIBUTE = "environment.python.packages_before"
 _FORM = "%Y-%m-%d"
 _CHANGED = re.compile(
-    r"^(ImportError|ModuleNotFoundError): .*|^AttributeError: module '[^']+' has no attribute .*",
+    r"^ImportError: cannot import name .*"
+    r"|^ModuleNotFoundError: No module named '([^']+\.[^']+|distutils|pkg_resources)'"
+    r"|^AttributeError: module '[^']+' has no attribute .*",
     re.MULTILINE,
 )
-"""How Python says that a package is not as a script expects it."""
+"""How Python says that a package is there, and is not as a script expects it.
+
+The two modules came with setuptools."""
 
 
 def parse_date(text: str) -> str:

@@ -124,6 +124,9 @@ def test_a_date_is_advised_for_what_a_package_has_no_more() -> None:
     )
     for lines in changed:
         assert "UV_EXCLUDE_NEWER=2021-06-30 takes those of that day" in str(advise_on_date(lines))
+    assert advise_on_date("ModuleNotFoundError: No module named 'sklearn.externals'")
+    assert advise_on_date("ImportError: cannot import name 'izip' from 'itertools'")
+    assert advise_on_date("ModuleNotFoundError: No module named 'pip'") is None  # it is missing
     assert advise_on_date("AttributeError: 'Model' object has no attribute 'fit'") is None
     assert advise_on_date("ValueError: wrong") is None
 
