@@ -19,6 +19,7 @@ from helpers.submitted_jobs import (
     agents,
     environment,
     error_of,
+    find_agent,
     kill_agent,
     log_of,
     new_experiment,
@@ -120,7 +121,7 @@ def test_an_agent_that_was_given_up_ends_its_script(experiment: Any, jobs: Path)
 def test_an_agent_that_is_told_to_end_says_so(experiment: Any, jobs: Path) -> None:
     run = submit(experiment, WAITS)
     ready(run)
-    [agent] = agents(jobs)
+    agent = find_agent(jobs)
     agent.send_signal(signal.SIGTERM)
     assert wait_for_end(run) == "Failed"
     assert "SIGTERM" in error_of(run)
@@ -201,7 +202,7 @@ def test_a_tracker_that_goes_away(
         until((work / "logs" / "done").exists)
         until(lambda: not scripts(jobs), what="the script's end")
         if agent_ends:  # its machine shuts down, say: another one tells how the script ended
-            [agent] = agents(jobs)
+            agent = find_agent(jobs)
             until((work.parent / "outcome.json").exists)
             agent.send_signal(signal.SIGTERM)
             until(lambda: not agents(jobs), what="the agent's end")

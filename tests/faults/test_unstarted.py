@@ -15,6 +15,7 @@ from helpers.submitted_jobs import (
     agents,
     alive,
     error_of,
+    find_agent,
     kill_agent,
     scripts,
     submit,
@@ -93,7 +94,7 @@ def test_a_waiting_run_is_started_by_whoever_waits_for_it(
 def test_a_cancelled_run_whose_agent_dies(experiment: Any, jobs: Path) -> None:
     run = submit(experiment, "import time; print('up', flush=True); time.sleep(600)")
     until(lambda: scripts(jobs))
-    [agent] = agents(jobs)
+    agent = find_agent(jobs)
     agent.suspend()
     run.cancel()
     assert run.status == "CancelRequested"

@@ -131,9 +131,16 @@ def alive(pid: int) -> bool:
         return False
 
 
+def find_agent(base: Path) -> psutil.Process:
+    """Return the only agent. An agent that starts forks, and for a moment neither is in a list."""
+    until(lambda: agents(base), what="an agent")
+    [agent] = agents(base)
+    return agent
+
+
 def kill_agent(base: Path) -> None:
     """Kill the only agent, and wait until it has released its locks."""
-    [agent] = agents(base)
+    agent = find_agent(base)
     agent.kill()
     until(lambda: not alive(agent.pid), what="the agent's end")
 

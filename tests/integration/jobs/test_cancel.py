@@ -18,6 +18,7 @@ from helpers.submitted_jobs import (
     agents,
     alive,
     environment,
+    find_agent,
     log_of,
     script,
     scripts,
@@ -57,7 +58,7 @@ def ready(run: Any) -> None:
 
 def tree_of(jobs: Path) -> set[int]:
     """The processes of the script, those without its environment too."""
-    [agent] = agents(jobs)
+    agent = find_agent(jobs)
     return {process.pid for process in agent.children(recursive=True)}
 
 

@@ -114,6 +114,7 @@ def test_what_only_conda_has_is_made_with_it(tmp_path: Path, name: str) -> None:
 def test_pip_gets_its_options_from_conda(tmp_path: Path) -> None:
     folder = install(tmp_path, "conda")
     (tmp_path / "limits.txt").write_text("tabulate<1\n")
+    (tmp_path / "wheels").mkdir()
     digest = f"--hash=sha256:{'a' * 64}"
     specification = Specification(
         python="3.11", conda=R, folders=(str(tmp_path),),

@@ -325,7 +325,7 @@ def test_processes_make_one_image_after_one_that_was_killed(
     names = [
         name for row in docker.from_env().api.containers(all=True) for name in row["Names"] or ()
     ]
-    assert not any(name.lstrip("/").startswith(BUILDER_NAME) for name in names)
+    assert not any(each.lstrip("/").startswith(f"{BUILDER_NAME}-{key}") for each in names)
     assert left.startswith(f"{STAGING}")
 
 

@@ -62,12 +62,12 @@ def test_a_database_that_stays_busy_is_said_to_be(
     sqlite_uri: str, locked: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from amlflow.spec import Unavailable
-    from amlflow_mlflow import opening, run_keeper, stores
+    from amlflow_mlflow import opening, run_keeper, store_of_uri
     from amlflow_mlflow.sqlite import database
 
     monkeypatch.setattr(opening, "BUSY_OPENING_S", 0.1)
     monkeypatch.setattr(database, "BUSY_OPENING_S", 0.1)
-    for open_it in (opening.open_database, run_keeper.open_keeper, stores.open_store):
+    for open_it in (opening.open_database, run_keeper.open_keeper, store_of_uri.open_store):
         with pytest.raises(Unavailable) as busy:
             open_it(sqlite_uri)
         assert "is busy: another program holds its lock" in busy.value.message
