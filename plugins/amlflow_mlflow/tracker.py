@@ -350,8 +350,7 @@ class MlflowTracker(TrackerBase):
                 self._store.log_batch(run_id, params=params, tags=tags)
             except Refused:
                 # A conflict, or a race for the same key. In a race, the database's error does not
-                # have the other process's value. So read the params. After the first refusal, the
-                # other process may still be about to store them.
+                # have the other process's value, which may be about to come. So read the params.
                 data = self._store.get_run(run_id).data
                 check_conflict(params, data.params, data.tags)
                 is_race = attempt == 0 or any(key in data.params for key in params)

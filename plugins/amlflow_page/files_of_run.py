@@ -37,7 +37,7 @@ class FilesOfRun:
         self.folder = Path(repository.artifact_dir, base) if is_local else None
 
     def inside(self, folder: str) -> Iterator[FileHere]:
-        """Yield what is in a folder: nothing if there is no such folder, or behind a link."""
+        """Yield what is in a folder: nothing if the folder does not exist, or is behind a link."""
         if folder and why_unsafe(folder):
             return
         for file in self._local(self.folder, folder) if self.folder else self._stored(folder):

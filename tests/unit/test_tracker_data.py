@@ -237,6 +237,7 @@ OWN_FILES = {
     "client_server_process.py": "what the process that starts it says",
     "values.py": "what a script and the process that makes its calls send",
     "surroundings.py": "a setting of the user's own",
+    "dates.py": "a date of a definition of an environment, as a date or as a time and nothing else",
     "query_processes.py": "what the page's own query process says, which is JSON of this server",
     "query_worker.py": "a question of this server's, whose request was checked before",
 }
