@@ -213,6 +213,13 @@ _OF_CODE: dict[str, _Translate] = {
 
 BUSY = re.compile("database (table )?is locked|deadlock detected|could not serialize")
 """Messages of SQLite and PostgreSQL about another program's lock, also through MLflow."""
+OUT_OF_CONNECTIONS = re.compile(
+    "QueuePool limit|connection (is |already )*closed|closed the connection unexpectedly"
+    "|terminating connection|invalid transaction is rolled back"
+)
+"""Messages of SQLAlchemy and PostgreSQL about a server's own connections to its database. MLflow
+gives them the code of a wrong request. In one request, some versions use several connections, so
+that many requests at once wait for each other's."""
 NOT_UTF8 = re.compile("Could not decode to UTF-8")
 """Python's message about a text in SQLite that is not in UTF-8."""
 SAME_POINT = re.compile("failed: (latest_)?metrics|metrics?_pk")
@@ -223,6 +230,7 @@ NO_TAG = re.compile("No tag with name")
 _OF_MESSAGE: tuple[tuple[re.Pattern[str], _Translate], ...] = (
     (re.compile("must be in the 'active' state"), _mlflow_inactive),
     (BUSY, _busy_database),
+    (OUT_OF_CONNECTIONS, _mlflow_not_now),
     (re.compile("^API request .* failed"), _mlflow_not_now),
 )
 """The translation for parts of MLflow's messages. Used if the code is not in :data:`_OF_CODE`."""

@@ -54,4 +54,8 @@ def start(version: str, folder: Path, packages: str) -> Any:
         connection.execute("PRAGMA journal_mode=WAL")
     options = servers.NO_ACCESS_LOG if version == "3.9.0" else ()  # before, gunicorn writes none
     uri = f"sqlite:///{database}"
-    return servers.start_mlflow(uri, folder, workers=1, options=options, python=python)
+    # One request uses up to three connections. With fewer, 16 requests at once wait for each other.
+    environment = {"MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "50"}
+    return servers.start_mlflow(
+        uri, folder, workers=1, options=options, python=python, **environment
+    )

@@ -57,6 +57,14 @@ def test_each_code_of_the_tables_is_mlflows(table: dict[str, Any]) -> None:
             AuthenticationException,
         ),
         (RestException({"error_code": "TEMPORARILY_UNAVAILABLE", "message": "x"}), Unavailable),
+        *(
+            (RestException({"error_code": "BAD_REQUEST", "message": message}), Unavailable)
+            for message in (
+                "QueuePool limit of size 5 overflow 10 reached, connection timed out, timeout 30.0",
+                "(psycopg2.InterfaceError) connection already closed",
+                "Can't reconnect until invalid transaction is rolled back.",
+            )
+        ),
         (RestException({"error_code": "INVALID_PARAMETER_VALUE", "message": "x"}), Refused),
         (MlflowError("RESOURCE_DOES_NOT_EXIST", "x"), RunNotFound),
         (MlflowException("API request to http://x failed with exception y"), Unavailable),

@@ -123,12 +123,12 @@ def test_packages_are_of_before_a_date(
         environment.python.conda_dependencies = CondaDependencies.create(
             pip_packages=["amlflow-tiny"], pip_indexurl=f"{address}/simple"
         )
-        new = submit(experiment, f"{CODE}\nimport no_such_module", environment=environment)
+        new = submit(experiment, f"{CODE}\nimport json.no_such_module", environment=environment)
         assert wait_for_end(new) == "Failed"
         assert "UV_EXCLUDE_NEWER=2021-06-30" in str(new.get_details()["error"])
         with monkeypatch.context() as patch:
             patch.setenv("UV_EXCLUDE_NEWER", "2021-06-30")
-            old = submit(experiment, f"{CODE}\nraise ImportError", environment=environment)
+            old = submit(experiment, f"{CODE}\nimport json.no_such_module", environment=environment)
         assert wait_for_end(old) == "Failed"
         assert "UV_EXCLUDE_NEWER" not in str(old.get_details()["error"])
         assert old.get_environment().python.packages_before == "2021-06-30"
