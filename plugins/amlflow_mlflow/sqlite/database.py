@@ -91,7 +91,7 @@ class Database:
 
     def _connection(self) -> AbstractContextManager[sqlite3.Connection]:
         if self._connections is None:
-            return self.opening(patience_s=BUSY_TIMEOUT_S)
+            return self._connected("rw", BUSY_TIMEOUT_S)
         return self._connections.use()
 
     def select(self, statement: str, values: Values) -> list[Any]:
@@ -108,11 +108,14 @@ class Database:
             return connection.execute(statement, values).fetchall()
 
     @contextmanager
-    def opening(
-        self, mode: str = "rw", *, patience_s: float = BUSY_OPENING_S
-    ) -> Iterator[sqlite3.Connection]:
-        """Open another connection for a block, which waits for a lock. Raises sqlite3.Error."""
-        patience_s = BUSY_TIMEOUT_S if is_tried_once() else patience_s
+    def opening(self, mode: str = "rw") -> Iterator[sqlite3.Connection]:
+        """Open another connection, which waits longer for a lock. Raises sqlite3.Error."""
+        patience_s = BUSY_TIMEOUT_S if is_tried_once() else BUSY_OPENING_S
+        with self._connected(mode, patience_s) as connection:
+            yield connection
+
+    @contextmanager
+    def _connected(self, mode: str, patience_s: float) -> Iterator[sqlite3.Connection]:
         with delay_forks(), contextlib.closing(_connect(self.path, mode, patience_s)) as connection:
             yield connection
 
