@@ -24,6 +24,7 @@ from amlflow.environments.specification import Specification
 from helpers.submitted_jobs import find_children, until
 from helpers.tiny_environments import write_index
 from helpers.tls_servers import serve
+from helpers.tools import need
 
 BUILDER = """
 import io, json, sys
@@ -179,6 +180,7 @@ def test_an_index_that_drips_does_not_hold_a_build(monkeypatch: pytest.MonkeyPat
 
 
 def test_what_git_says_is_the_reason(tmp_path: Path) -> None:
+    need("git")
     with pytest.raises(EnvironmentBuildException) as raised:
         made(f"amlflow-tiny @ git+file://{tmp_path}/gone")
     assert "made: git says: " in raised.value.message
