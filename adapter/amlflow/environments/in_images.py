@@ -379,8 +379,7 @@ def has_all(plan: Plan, python: ImagePython) -> bool:
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.version import InvalidVersion
 
-    lines = plan.lines
-    if lines.editables or lines.constraints or plan.only_conda or plan.hashes or plan.before:
+    if not plan.has_only_versions:
         return False
     surroundings = {
         "python_version": ".".join(python.version.split(".")[:2]),

@@ -44,6 +44,14 @@ class Plan:
         """Whether there is nothing to install."""
         return not (self.requirements or self.lines.editables or self.only_conda)
 
+    @property
+    def has_only_versions(self) -> bool:
+        """Whether the names and versions of installed packages can show that nothing is missing."""
+        lines = self.lines
+        return not (
+            lines.editables or lines.constraints or self.only_conda or self.hashes or self.before
+        )
+
     def checked_lines(self) -> list[str]:
         """The requirements of which pip must check the hashes, with these."""
         return [

@@ -14,10 +14,7 @@ def is_satisfied(plan: Plan) -> bool:
 
     Folders, addresses, packages with hashes, and packages that only conda has count as missing.
     """
-    lines = plan.lines
-    if lines.editables or lines.constraints or plan.only_conda or plan.hashes or plan.before:
-        return False
-    return all(_is_installed(line, 0) for line in plan.requirements)
+    return plan.has_only_versions and all(_is_installed(line, 0) for line in plan.requirements)
 
 
 def _is_installed(line: str, depth: int) -> bool:
