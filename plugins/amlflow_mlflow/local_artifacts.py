@@ -19,7 +19,6 @@ from urllib.parse import unquote, urlsplit
 from amlflow.linked_folders import list_inside
 from amlflow.local_paths import resolve_links
 from amlflow.spec import Refused
-from amlflow.tracker_data import leave_out, show_value
 
 from amlflow_mlflow.entities import FileEntry
 from amlflow_mlflow.own_paths import is_empty
@@ -41,12 +40,7 @@ class LocalArtifacts:
         if not os.path.isdir(path):  # also where a name is too long for the file system
             return []
         prefix = f"{folder}/" if folder else ""
-
-        def name_left_out(name: str, fault: str) -> None:
-            text = show_value(prefix + name)
-            leave_out(str(self.folder), prefix + name, f"a file of the run ({fault})", text)
-
-        entries = list_inside(path, self.folder, name_left_out)
+        entries = list_inside(self.folder, folder, str(self.folder))
         return sorted(FileEntry(prefix + entry.name, entry.is_dir()) for entry in entries)
 
     def put(self, files: Mapping[str, Path]) -> None:

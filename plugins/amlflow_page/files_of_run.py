@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from amlflow.linked_folders import list_inside
+from amlflow.linked_folders import leave_out_file, list_inside
 from amlflow.local_paths import resolve_links, why_unsafe
-from amlflow.tracker_data import leave_out, show_value
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
 
@@ -45,7 +44,7 @@ class FilesOfRun:
             if fault is None:
                 yield file
             else:
-                self._leave_out(file.name, fault)
+                leave_out_file(self.run_id, file.name, fault)
 
     def below(self, folder: str, deep: bool = True) -> Iterator[tuple[str, int]]:
         """Yield the files in a folder and in those below it, with their sizes in bytes."""
@@ -67,13 +66,10 @@ class FilesOfRun:
         if not path.is_dir() or resolve_links(path) != resolve_links(root) / folder:
             return
         prefix = f"{folder}/" if folder else ""
-        for entry in list_inside(path, root, lambda name, why: self._leave_out(prefix + name, why)):
+        for entry in list_inside(root, folder, self.run_id):
             is_folder = entry.is_dir()
             try:
                 size = None if is_folder else entry.stat().st_size
             except OSError:  # it was removed in the meantime
                 continue
             yield FileHere(prefix + entry.name, size, is_folder)
-
-    def _leave_out(self, name: str, fault: str) -> None:
-        leave_out(self.run_id, name, f"a file of the run ({fault})", show_value(name))
