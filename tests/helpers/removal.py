@@ -6,6 +6,8 @@ import contextlib
 import shutil
 from pathlib import Path
 
+import pytest
+
 
 def remove_at_once(folder: Path) -> None:
     """Remove a folder with all its files at the same moment.
@@ -22,3 +24,11 @@ def replace_by_file(folder: Path) -> None:
         remove_at_once(folder)
         with contextlib.suppress(IsADirectoryError):  # the process was faster
             folder.write_text("something else")
+
+
+def enter_deleted_folder(parent: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a folder that was deleted the working folder."""
+    deleted = parent / "deleted"
+    deleted.mkdir()
+    monkeypatch.chdir(deleted)
+    deleted.rmdir()

@@ -12,6 +12,7 @@ import pytest
 from amlflow.core.experiment import Experiment
 from amlflow.core.runs.run import Run
 from amlflow.exceptions import UserErrorException
+from helpers.removal import enter_deleted_folder
 
 
 def ids(runs: Any) -> list[str]:
@@ -225,9 +226,7 @@ def test_mlflow_run_context_nests_below_ours(run: Run, store: str) -> None:
 def test_a_working_folder_that_is_deleted_while_a_run_logs(
     experiment: Experiment, run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (folder / "deleted").mkdir()
-    monkeypatch.chdir(folder / "deleted")
-    (folder / "deleted").rmdir()
+    enter_deleted_folder(folder, monkeypatch)
     child = run.child_run("fold-0")
     child.log("loss", 1)
     child.complete()

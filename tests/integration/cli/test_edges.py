@@ -18,6 +18,7 @@ from amlflow.cli.commands import COMMANDS
 from amlflow.core.runs.run import Run
 from amlflow.query.document import FIELDS
 from helpers import servers
+from helpers.removal import enter_deleted_folder
 
 
 def ids(runs: list[Run]) -> list[str]:
@@ -288,9 +289,7 @@ def test_progress_and_colours_on_a_terminal(run: Run, folder: Path, store: str) 
 def test_a_server_and_an_absolute_path_need_no_working_folder(
     cli: Any, server_uri: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (folder / "deleted").mkdir()
-    monkeypatch.chdir(folder / "deleted")
-    (folder / "deleted").rmdir()
+    enter_deleted_folder(folder, monkeypatch)
     for uri in (server_uri, f"sqlite:///{folder}/mlflow.db"):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         done = cli("run", "list", "--last", "1")
@@ -306,9 +305,7 @@ def test_a_working_folder_that_was_deleted_is_named(
     cli: Any, words: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    (folder / "deleted").mkdir()
-    monkeypatch.chdir(folder / "deleted")
-    (folder / "deleted").rmdir()
+    enter_deleted_folder(folder, monkeypatch)
     done = cli(*words.split())
     assert (done.code, done.out) == (1, "")
     assert "The working folder was deleted" in done.err

@@ -54,7 +54,7 @@ def test_times_of_paths_come_after_the_texts(paths: list[Path]) -> None:
 def test_columns_of_paths_come_last_in_parquet_and_json_lines(folder: Path, write: Write) -> None:
     parquet = folder / "in/01/a.parquet"
     parquet.parent.mkdir(parents=True)
-    pd.DataFrame({"v": [5]}, index=pd.Index([7])).to_parquet(parquet)  # the index is no column
+    pd.DataFrame({"v": [5]}, index=pd.Index([7])).to_parquet(parquet)  # the index is not a column
     lines = write("in/01/a.jsonl", '{"v": 5}\n')
     for read_files, path in (
         (Dataset.Tabular.from_parquet_files, parquet),

@@ -10,6 +10,7 @@ import pytest
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import UserErrorException
 from azureml.core import Dataset, Model
+from helpers.removal import enter_deleted_folder
 
 CALLS: dict[str, Callable[[Workspace, Any], Any]] = {
     "table": lambda workspace, files: Dataset.Tabular.from_delimited_files("a.csv"),
@@ -38,9 +39,6 @@ def test_a_relative_path_names_the_working_folder(
     file.write_text("a\n1\n")
     Model.register(workspace, str(file), "model")
     files = Dataset.File.from_files(file)
-    deleted = tmp_path / "deleted"
-    deleted.mkdir()
-    monkeypatch.chdir(deleted)
-    deleted.rmdir()
+    enter_deleted_folder(tmp_path, monkeypatch)
     with pytest.raises(UserErrorException, match="The working folder was deleted"):
         call(workspace, files)
