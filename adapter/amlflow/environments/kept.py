@@ -2,7 +2,8 @@
 
 <environments>/<key>/                 a virtual environment
                <key>/amlflow.json     its note: what it was made of. It is written last
-               .making-<key>-<name>/  an unfinished one. If its process was killed, it stays
+               .making-<key>-<name>/  an unfinished one. If its process was killed, it stays until
+                                      the next build of the key, or the next prune
                .locks/<key>           locked while an environment is made or removed
                .rooms/<name>/         gives amlflow to scripts (room.py), for the folder's owner
 
@@ -32,6 +33,7 @@ NOTE = "amlflow.json"
 STAGING = ".making-"
 LOCKS = ".locks"
 _LOCK_POLL_S = 0.05
+_KEY = re.compile(r"[0-9a-f]{32}")
 JUST_USED_S = 120
 """Seconds after its last use in which an environment counts as used: its script may start soon."""
 
@@ -272,15 +274,22 @@ def remove_unused(
             if environment.last_used <= limit and remove(environment.key, texts_of_jobs):
                 removed.append(environment.key)
     folder = environments_folder()
-    for path in folder.glob(f"{STAGING}*"):
+    for path in (*folder.glob(f"{STAGING}*"), *_find_unfinished(folder)):
         key = path.name.removeprefix(STAGING).partition("-")[0]
         # An environment that is being made is left out: pruning does not wait for a build.
         with (
             contextlib.suppress(EnvironmentBuildCanceled, EnvironmentBuildException),
             hold_lock(key, folder, lambda: True),
         ):
-            shutil.rmtree(path, ignore_errors=True)
+            if path.name.startswith(STAGING) or not (path / NOTE).exists():
+                shutil.rmtree(path, ignore_errors=True)
     return removed
+
+
+def _find_unfinished(folder: Path) -> list[Path]:
+    """Find environments without a note. conda makes them in their place, and may be killed."""
+    paths = [path for path in folder.glob("*") if _KEY.fullmatch(path.name)]
+    return [path for path in paths if path.is_dir() and not (path / NOTE).exists()]
 
 
 def remove_leftovers(key: str, folder: Path) -> None:

@@ -123,6 +123,19 @@ def test_prune_does_not_wait_for_a_build(folder: Path) -> None:
         builder.join()
 
 
+def test_prune_removes_what_a_killed_conda_has_left(folder: Path) -> None:
+    """conda makes an environment in its place. Nothing else in the folder is touched."""
+    left, made, others = folder / ("a" * 32), folder / ("b" * 32), folder / "my folder"
+    for path in (left, made, others):
+        (path / "bin").mkdir(parents=True)
+    with kept.hold_lock(made.name, folder):
+        assert kept.remove_unused(0) == []
+    assert (left.exists(), made.exists(), others.exists()) == (False, True, True)
+    whole = make(folder, "c" * 32)
+    assert kept.remove_unused(1e12) == []
+    assert (made.exists(), whole.path.exists()) == (False, True)
+
+
 def test_a_full_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = [
         "error: Failed to install: big-1.0-py3-none-any.whl (big==1.0)",
