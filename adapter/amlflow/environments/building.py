@@ -15,7 +15,7 @@ from typing import TextIO
 
 from amlflow.environments import kept
 from amlflow.environments.bundled import add_bundled
-from amlflow.environments.conda import find_conda, identity_of, make_with_conda
+from amlflow.environments.conda import date_warnings, find_conda, identity_of, make_with_conda
 from amlflow.environments.errors import EnvironmentBuildException, MissingPackages
 from amlflow.environments.failures import advise_on_python, failure_of
 from amlflow.environments.installing import (
@@ -111,9 +111,13 @@ def _is_needed(plan: Plan, specification: Specification) -> bool:
     return python.path != sys.executable
 
 
-def python_warning(specification: Specification) -> str | None:
-    """A warning if the environment gets another version of Python than it asks for, or None."""
-    return choose(specification.python, specification.interpreter)[1]
+def find_warnings(specification: Specification) -> list[str]:
+    """Warn of what the environment will not be as it is defined: the Python, the packages' date."""
+    if plan_of(specification).only_conda:
+        program = find_conda()
+        return [] if program is None else date_warnings(specification, program)
+    warning = choose(specification.python, specification.interpreter)[1]
+    return [] if warning is None else [warning]
 
 
 def ensure(

@@ -51,6 +51,18 @@ def find_conda(programs: Iterable[str] = PROGRAMS) -> str | None:
     return next(filter(None, map(shutil.which, programs)), None)
 
 
+def date_warnings(specification: Specification, program: str) -> list[str]:
+    """Warn that conda, or a program like it, takes packages that are newer than the date."""
+    if specification.before is None:
+        return []
+    name = Path(program).stem
+    return [
+        f"The environment {specification.name!r} has packages that only conda has. {name} makes it "
+        f"and takes the newest packages, also those after {specification.before}: amlflow cannot "
+        f"give {name} a date. Name the versions of these packages."
+    ]
+
+
 def identity_of(specification: Specification, program: str) -> Surroundings:
     """Return what the key contains besides the packages: the program, and the channels in order."""
     channels = " ".join(specification.channels)
@@ -138,9 +150,8 @@ def _run(
     pip = [] if name == pixi.NAME else _pip_lines(plan, scratch)
     content, words = _environment_file(specification, pip)
     log.write(f"Making the environment {path.name} with {name}.\n")
-    if specification.before is not None:
-        words.append(f"{name} takes the newest packages: it has no date to take them from.")
-    log.writelines(f"{word}\n" for word in [*words, *plan.notes])
+    warnings = [*words, *date_warnings(specification, conda.program)]
+    log.writelines(f"{word}\n" for word in [*warnings, *plan.notes])
     log.flush()
     file = scratch / "environment.yml"
     # Only the user may read the file, since it may contain passwords.
@@ -158,8 +169,8 @@ def _run(
             f"{name} has made an environment without a Python. Add python to the definition."
         )
     if name == pixi.NAME and not plan.is_empty:
-        return python, conda.install_pip(plan, specification, python, scratch)
-    return python, []
+        warnings += conda.install_pip(plan, specification, python, scratch)
+    return python, warnings
 
 
 def _environment_file(
@@ -228,7 +239,7 @@ def _write_note(
             "python_version": site.parent.name.removeprefix("python"),
             "requirements": [*plan.only_conda, *plan.display_lines()],
             "packages": [*freeze(site), *_packages_of_conda(python.parent.parent)],
-            "warnings": [*_python_of(specification)[1], *warnings],
+            "warnings": warnings,
         },
     )
 

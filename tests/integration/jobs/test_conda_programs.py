@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from amlflow.environments.building import ensure
+from amlflow.environments.building import ensure, find_warnings
 from amlflow.environments.conda import PROGRAMS
 from amlflow.environments.errors import EnvironmentBuildCanceled, EnvironmentBuildException
 from amlflow.environments.specification import Specification
@@ -109,6 +109,19 @@ def test_what_only_conda_has_is_made_with_it(tmp_path: Path, name: str) -> None:
     assert (folder / "calls.jsonl").read_text() == calls
     other = Specification(python="3.11", conda=R, channels=("other",))
     assert ensure(other, log).key != environment.key
+
+
+def test_a_date_that_conda_does_not_take_is_said_before_the_build_and_in_the_run(
+    tmp_path: Path,
+) -> None:
+    install(tmp_path, "mamba")
+    specification = Specification(name="old", python="3.11", conda=R, before="2021-06-30")
+    [warning] = find_warnings(specification)
+    assert "mamba makes it and takes the newest packages, also those after 2021-06-30" in warning
+    log = io.StringIO()
+    assert ensure(specification, log).warnings == [warning]
+    assert warning in log.getvalue()
+    assert find_warnings(Specification(python="3.11", conda=R)) == []
 
 
 def test_pip_gets_its_options_from_conda(tmp_path: Path) -> None:

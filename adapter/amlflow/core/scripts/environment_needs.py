@@ -10,7 +10,7 @@ from amlflow.core.scripts.dockerfiles import dockerfile_of
 from amlflow.core.scripts.environment import Environment
 from amlflow.core.scripts.run_configuration import RunConfiguration
 from amlflow.core.scripts.specify import packages_of
-from amlflow.environments.building import needs_environment, python_warning
+from amlflow.environments.building import find_warnings, needs_environment
 from amlflow.environments.dockerfile import Dockerfile
 from amlflow.environments.in_images import find_warning
 from amlflow.environments.plan import plan_of
@@ -33,7 +33,7 @@ def choose_packages(specification: Specification | None, compute: Compute) -> Sp
     if runs_here(compute):
         if not needs_environment(specification):
             return None
-        if warning := python_warning(specification):
+        for warning in find_warnings(specification):
             logger.warning("%s", warning)
         return specification
     if plan_of(specification).is_empty:
