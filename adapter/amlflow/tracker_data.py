@@ -86,19 +86,23 @@ def parse(owner: str, key: str, text: object, read: Callable[[str], T]) -> T | N
 
 def leave_out(owner: str, key: str, should_be: str, value: str) -> None:
     """Log once that a value counts as absent: the message has the expected and the actual value."""
+    log_once(
+        owner,
+        key,
+        f"{show_value(key)} of {show_value(owner)} counts as absent: it should be {should_be}, and "
+        f"is {value}.",
+    )
+
+
+def log_once(owner: str, key: str, message: str) -> None:
+    """Log a warning on what ``owner`` has under ``key``, unless there was one on it before."""
     with _naming:
         if (owner, key) in _named:
             return
         if len(_named) >= MAX_NAMED:
             _named.clear()
         _named.add((owner, key))
-    logger.warning(
-        "%s of %s counts as absent: it should be %s, and is %s.",
-        show_value(key),
-        show_value(owner),
-        should_be,
-        value,
-    )
+    logger.warning("%s", message)
 
 
 def show_value(value: object) -> str:

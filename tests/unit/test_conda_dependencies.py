@@ -70,6 +70,9 @@ def test_requirements_replace_what_pip_has() -> None:
     packages.set_pip_requirements(lines)
     assert list(packages.pip_packages) == ["a==1", "b > 2"]
     assert list(packages.pip_options) == ["--find-links https://x.example/#here"]
+    by_python = ["a<2; python_version<'3.9'", "a; python_version>='3.9'"]
+    packages.set_pip_requirements(by_python)
+    assert list(packages.pip_packages) == by_python
 
 
 def test_merging_requirements() -> None:

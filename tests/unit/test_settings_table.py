@@ -45,6 +45,7 @@ VALUES = {
     "user_managed_dependencies": True,
     "relax": True,
     "packages_before": "2021-06-30",
+    "constraints": ["x<2"],
     "conda_dependencies": CondaDependencies.create(pip_packages=["x"]),
     "enabled": True,
     "use_docker": True,

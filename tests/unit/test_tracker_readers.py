@@ -31,7 +31,7 @@ WORDS = re.compile(
     rf"\b(?:(?:{last_words(PARSERS | ANSWERS)})\b|(?:{last_words(DECODERS | FETCHES)})\()"
 )
 """Each module that reads has one of these in its text. The others are not parsed."""
-PASSED_ON = {"show_value", "leave_out"}
+PASSED_ON = {"show_value", "leave_out", "log_once"}
 """What shows a value and reads nothing."""
 LEFT_OUT = re.compile(
     r"amlflow/(testing|old_pythons/client)/|/(tracker_data|tracker_notes|local_paths)\.py$"

@@ -17,6 +17,7 @@ from amlflow.cli.scope import Where
 from amlflow.core.environments.build_request import build_request_of, find_images
 from amlflow.core.environments.curated import curated_definitions
 from amlflow.core.environments.definition_files import DEFINITION, write_folder
+from amlflow.core.environments.inlined import inline_requirements
 from amlflow.core.environments.registry import (
     EnvironmentNotFound,
     RegisteredVersion,
@@ -98,7 +99,7 @@ def show(*, environment_name: str, environment_version: str | None, **where: Any
 
 def register(*, directory: str, **where: Any) -> dict[str, Any]:
     """``environment register``: registers the definition in a folder."""
-    environment = _load(directory)
+    environment = inline_requirements(_load(directory), directory)
     environment.version = None
     registered = environment.register(Where(**where).workspace())
     return definition_of(registered)

@@ -79,7 +79,8 @@ def plan_of(specification: Specification) -> Plan:
         EnvironmentBuildException: a line is not a package, option or file.
     """
     folders = [Path(folder).absolute() for folder in specification.folders or (".",)]
-    plan = Plan(python=specification.python, lines=parse_lines(specification.pip, folders))
+    lines = parse_lines(specification.pip, folders, specification.constraints)
+    plan = Plan(python=specification.python, lines=lines)
     packages: list[str] = []
     if len(specification.conda) > MAX_LINES:
         raise EnvironmentBuildException(

@@ -8,6 +8,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -21,6 +22,9 @@ MAX_DEPTH = 10
 MAX_FILE = 1 << 20
 """How many bytes a requirements file may have."""
 
+_REQUIREMENTS = ("-r", "--requirement")
+_CONSTRAINTS = ("-c", "--constraint")
+_EDITABLE = ("-e", "--editable")
 WITH_ADDRESS = {
     "-i": "--index-url",
     "--index-url": "--index-url",
@@ -70,42 +74,104 @@ class Lines:
     ignored: list[str] = field(default_factory=list)
 
 
-def parse_lines(lines: Iterable[str], folders: Sequence[Path]) -> Lines:
+def parse_lines(
+    lines: Iterable[str], folders: Sequence[Path], constraints: Iterable[str] = ()
+) -> Lines:
     """Parse the lines of a requirements file. Files that they name are read, too.
 
     Args:
         lines: The lines. They may have comments.
         folders: A relative path is below the first of these folders that has it.
+        constraints: The lines of a constraints file.
 
     Raises:
         EnvironmentBuildException: a line cannot be parsed, a file cannot be read, or there are too
             many lines.
     """
     result = Lines()
-    _parse(lines, folders, result, depth=0, constraints=False)
+    for line in _walk(lines, folders, constraints):
+        if line.text.startswith("-"):
+            _parse_option(line.text, line.folders, result)
+        else:
+            _parse_package(line.text, line.folders, result, line.is_constraint)
     return result
 
 
-def _parse(
-    lines: Iterable[str], folders: Sequence[Path], result: Lines, depth: int, constraints: bool
-) -> None:
-    for line in join_lines(lines):
-        text = re.sub(r"(^|\s)#.*", "", line).strip()
+def inline_files(lines: Iterable[str], folders: Sequence[Path]) -> tuple[list[str], list[str]]:
+    """Replace the lines that name requirements files by the content of these files.
+
+    Returns the lines, and the constraints. They mean the same as before, but do not need the files.
+
+    Raises:
+        EnvironmentBuildException: as :func:`parse_lines`.
+    """
+    inlined: list[str] = []
+    constraints: list[str] = []
+    for line in _walk(lines, folders):
+        text = _anchor(line.text, line.folders) if line.is_in_file else line.text
+        is_package = not text.startswith("-")
+        (constraints if line.is_constraint and is_package else inlined).append(text)
+    return inlined, constraints
+
+
+def _anchor(text: str, folders: Sequence[Path]) -> str:
+    """Return a line in which the path of a local file or folder is absolute."""
+    if text.startswith("-"):
+        option, value = _split_option(text)
+        is_path = option in (*_EDITABLE, *WITH_ADDRESS) and value and "://" not in value
+        return f"{option} {_existing(folders, value, text)}" if is_path else text
+    return add_hashes(_to_absolute(_HASH.sub("", text).strip(), folders), _HASH.findall(text))
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line without its comment. Relative paths in it are below the first of ``folders``."""
+
+    text: str
+    folders: Sequence[Path]
+    is_constraint: bool
+    is_in_file: bool
+
+
+def _walk(
+    lines: Iterable[str], folders: Sequence[Path], constraints: Iterable[str] = ()
+) -> Iterator[_Line]:
+    """Yield the lines, with those of a file in place of the line that names the file."""
+    of_packages = _walk_files(lines, folders)
+    of_constraints = _walk_files(constraints, folders, is_constraint=True)
+    for number, line in enumerate(chain(of_packages, of_constraints)):
+        if number >= MAX_LINES:
+            raise EnvironmentBuildException(
+                f"The definition names more than {MAX_LINES} packages. Name only packages that the "
+                "script imports: uv finds their dependencies."
+            )
+        yield line
+
+
+def _walk_files(
+    lines: Iterable[str], folders: Sequence[Path], *, depth: int = 0, is_constraint: bool = False
+) -> Iterator[_Line]:
+    for whole in join_lines(lines):
+        text = re.sub(r"(^|\s)#.*", "", whole).strip()
         if not text:
             continue
         if _CONTROL.search(text):  # such as a line feed, which would start another line
             raise EnvironmentBuildException(
                 f"{text[:200]!r} is not a line of a requirements file: it has a control character."
             )
-        if len(result.packages) + len(result.constraints) >= MAX_LINES:
+        option, value = _split_option(text) if text.startswith("-") else ("", "")
+        if option not in (*_REQUIREMENTS, *_CONSTRAINTS):
+            yield _Line(text, folders, is_constraint, is_in_file=depth > 0)
+            continue
+        if "://" in value:
             raise EnvironmentBuildException(
-                f"The definition names more than {MAX_LINES} packages. Name only packages that the "
-                "script imports: uv finds their dependencies."
+                f"The file {redact(value)!r} is not on this machine, so it is not read. Download "
+                "it, and name the local file."
             )
-        if text.startswith("-"):
-            _parse_option(text, folders, result, depth, constraints)
-        else:
-            _parse_package(text, folders, result, constraints)
+        path = _below(folders, _require_value(value, text))
+        more = is_constraint or option in _CONSTRAINTS
+        content = _read(path, text, depth)
+        yield from _walk_files(content, [path.parent], depth=depth + 1, is_constraint=more)
 
 
 def join_lines(lines: Iterable[str]) -> Iterator[str]:
@@ -146,20 +212,9 @@ def add_hashes(package: str, hashes: Iterable[str]) -> str:
     return " ".join([package, *(f"--hash={value}" for value in hashes)])
 
 
-def _parse_option(
-    text: str, folders: Sequence[Path], result: Lines, depth: int, constraints: bool
-) -> None:
+def _parse_option(text: str, folders: Sequence[Path], result: Lines) -> None:
     option, value = _split_option(text)
-    if option in ("-r", "--requirement", "-c", "--constraint"):
-        if "://" in value:
-            raise EnvironmentBuildException(
-                f"The file {redact(value)!r} is not on this machine, so it is not read. Download "
-                "it, and name the local file."
-            )
-        path = _below(folders, _require_value(value, text))
-        more = constraints or option in ("-c", "--constraint")
-        _parse(_read(path, text, depth), [path.parent], result, depth + 1, more)
-    elif option in ("-e", "--editable"):
+    if option in _EDITABLE:
         source = _require_value(value, text)
         result.editables.append(source if "://" in source else _existing(folders, source, text))
     elif option in WITH_ADDRESS:
@@ -283,6 +338,12 @@ def _looks_local(text: str) -> bool:
     )
 
 
+def names_requirements_file(line: str) -> bool:
+    """Whether a line of a requirements file is an option with the name of another such file."""
+    text = line.strip()
+    return text.startswith("-") and _split_option(text)[0] in (*_REQUIREMENTS, *_CONSTRAINTS)
+
+
 def names_local_file(line: str) -> bool:
     """Whether a line of a requirements file reads or installs a local file or folder.
 
@@ -291,11 +352,11 @@ def names_local_file(line: str) -> bool:
     text = line.strip()
     if _CONTROL.search(text):
         return True
+    if names_requirements_file(text):
+        return True
     if text.startswith("-"):
         option, value = _split_option(text)
-        if option in ("-r", "--requirement", "-c", "--constraint"):
-            return True
-        return option in ("-e", "--editable") and ("://" not in value or "file:" in value.lower())
+        return option in _EDITABLE and ("://" not in value or "file:" in value.lower())
     _, at, address = text.partition("@")
     return "file:" in text.lower() or (
         "://" not in text and (bool(at and address.strip()) or _looks_local(text.split(";")[0]))

@@ -21,6 +21,7 @@ class Specification:
     ``folders`` that has the file. ``interpreter`` is the path of the Python to build on, if the
     definition names one. ``relax`` allows the nearest version with a wheel in place of a pin
     without one. ``before`` is a date: no package that was uploaded later is installed.
+    ``constraints`` are lines of a constraints file: they limit versions and install nothing.
 
     Lines may contain passwords of indexes. To show a specification, use ``display_lines`` of its
     plan.
@@ -35,6 +36,7 @@ class Specification:
     interpreter: str | None = None
     relax: bool = False
     before: str | None = None
+    constraints: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Convert to JSON, with all secrets."""

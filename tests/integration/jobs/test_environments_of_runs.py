@@ -5,12 +5,14 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from amlflow.core.environments.build_request import build_request_of
 from azureml.core import Environment
 from azureml.core.conda_dependencies import CondaDependencies
 from azureml.exceptions import ActivityFailedException, UserErrorException
@@ -45,6 +47,10 @@ def is_running(pid: int) -> bool:
         return False
 
 
+def need_no_tracker() -> Any:
+    raise AssertionError("nothing of this environment is in the tracker")
+
+
 def test_a_run_tells_which_packages_it_had(
     experiment: Any, links: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -75,15 +81,23 @@ def test_a_run_tells_which_packages_it_had(
     assert second.get_environment().environment_variables == {}
 
     Path("src/conda.yml").write_text(
-        f"dependencies: [python, pip: ['--find-links {links}', 'amlflow-tiny==1.0']]\n"
+        f"dependencies: [python, pip: ['--find-links {links}', '-r more.txt', '-c limits.txt']]\n"
     )
+    Path("src/more.txt").write_text("amlflow-tiny\n")
+    Path("src/limits.txt").write_text("amlflow-tiny==1.0\n")
     in_file = Environment("in a file")
     in_file.python.conda_dependencies = CondaDependencies()
     in_file.python.conda_dependencies_file = "conda.yml"
     third = submit(experiment, CODE, environment=in_file)
     assert wait_for_end(third) == "Completed"
-    packages = third.get_environment().python.conda_dependencies.pip_packages
-    assert list(packages) == ["amlflow-tiny==1.0"]
+    # The definition needs neither the conda file nor those that it names.
+    python = third.get_environment().python
+    assert list(python.conda_dependencies.pip_packages) == ["amlflow-tiny"]
+    assert python.constraints == ["amlflow-tiny==1.0"]
+    shutil.rmtree("src")
+    found = build_request_of("again", python, in_file.docker, need_no_tracker).find()
+    assert found is not None
+    assert found.key == third.get_details()["environment"]["hash"]
     assert BUILD_LOG not in second.get_details()["logFiles"]
 
 
@@ -123,6 +137,7 @@ def test_packages_are_of_before_a_date(
         environment.python.conda_dependencies = CondaDependencies.create(
             pip_packages=["amlflow-tiny"], pip_indexurl=f"{address}/simple"
         )
+        environment = environment.register(experiment.workspace)
         new = submit(experiment, f"{CODE}\nimport json.no_such_module", environment=environment)
         assert wait_for_end(new) == "Failed"
         assert "UV_EXCLUDE_NEWER=2021-06-30" in str(new.get_details()["error"])
@@ -132,6 +147,7 @@ def test_packages_are_of_before_a_date(
         assert wait_for_end(old) == "Failed"
         assert "UV_EXCLUDE_NEWER" not in str(old.get_details()["error"])
         assert old.get_environment().python.packages_before == "2021-06-30"
+        assert old.get_environment().version == "1"
         again = submit(experiment, CODE, environment=old.get_environment())
         assert wait_for_end(again) == "Completed", again.get_details()["error"]
     used = [run.get_details()["environment"] for run in (new, old, again)]

@@ -71,7 +71,9 @@ def test_a_look_reads_and_starts_nothing_that_a_definition_names(
     looked: list[str] = []
     monkeypatch.setattr(pythons, "look", looked.append)
     registry.register("starts", definition("numpy", interpreterPath=str(program)))
-    registry.register("reads", definition("numpy", *LOCAL_LINES, *OTHER_LINES))
+    registry.register(
+        "reads", definition("numpy", *LOCAL_LINES, *OTHER_LINES, constraints=["-r /x", "numpy<2"])
+    )
     registry.register(
         "runs",
         {
@@ -99,6 +101,8 @@ def test_a_look_reads_and_starts_nothing_that_a_definition_names(
         lines = [*packages.pip_options, *packages.pip_packages]
         assert not any(map(names_local_file, lines))
     reads = environments["reads"].python.conda_dependencies
+    assert environments["reads"].python.constraints == ["numpy<2"]
+    assert "'-r /etc/passwd' for pip names a file of the machine" in caplog.text
     assert len([*reads.pip_options, *reads.pip_packages]) >= len(OTHER_LINES)
     for text in ("interpreter_path", "docker.arguments", "base_dockerfile", "-r /etc/passwd"):
         assert text in caplog.text
@@ -138,11 +142,35 @@ def test_a_definition_that_is_not_one_hides_no_other(
         Environment.get(workspace, "bad")
 
 
-@pytest.mark.parametrize("line", ["-r requirements.txt", "./wheels/x.whl", "-e ."])
+@pytest.mark.parametrize("line", ["./wheels/x.whl", "-e ."])
 def test_a_file_of_this_machine_is_not_registered(workspace: Workspace, line: str) -> None:
     environment = Environment("e")
     environment.python.conda_dependencies.set_pip_requirements([line])
     with pytest.raises(UserErrorException, match="names a file of this machine"):
+        environment.register(workspace)
+    environment.python.conda_dependencies.set_pip_requirements([])
+    environment.python.constraints = [f"x @ {Path.cwd().as_uri()}"]
+    with pytest.raises(UserErrorException, match="names a file of this machine"):
+        environment.register(workspace)
+
+
+def test_requirements_files_are_registered_by_their_lines(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    (tmp_path / "all.txt").write_text("-c limits.txt\nscipy; python_version<'3.12'\n-r more.txt\n")
+    (tmp_path / "more.txt").write_text("scipy>1; python_version>='3.12'\n--pre\n-c limits.txt\n")
+    (tmp_path / "limits.txt").write_text("numpy<2  # for others\n")
+    environment = Environment.from_pip_requirements("e", str(tmp_path / "all.txt"))
+    registered = environment.register(workspace)
+    assert registered == Environment.get(workspace, "e")
+    assert sorted(registered.python.conda_dependencies.pip_packages) == [
+        "scipy; python_version<'3.12'", "scipy>1; python_version>='3.12'",
+    ]  # fmt: skip
+    assert list(registered.python.conda_dependencies.pip_options) == ["--pre"]
+    assert registered.python.constraints == ["numpy<2", "numpy<2"]
+    assert environment.python.constraints == []  # the user's own object stays as it is
+    (tmp_path / "limits.txt").unlink()
+    with pytest.raises(UserErrorException, match=r"limits\.txt.* cannot be read"):
         environment.register(workspace)
 
 

@@ -20,7 +20,7 @@ from amlflow.core.scripts.environment_sections import (
 from amlflow.environments.redaction import redact, without_credentials
 from amlflow.environments.requirement_lines import names_local_file
 from amlflow.exceptions import UserErrorException
-from amlflow.tracker_data import leave_out, show_value
+from amlflow.tracker_data import leave_out, log_once, show_value
 
 logger = logging.getLogger("amlflow")
 
@@ -38,12 +38,21 @@ def leave_out_paths(environment: HasSections, owner: str) -> bool:
 
     ``owner`` is the run with the definition, which the log names. Returns whether there were any.
     """
-    paths = {**_settings(environment), **_local_lines(environment)}
-    for setting, value in paths.items():
+    settings, lines = _settings(environment), _local_lines(environment)
+    for setting, value in settings.items():
         leave_out(owner, setting, "without paths of a machine", show_value(value))
-    if paths:
+    for line in lines:
+        log_once(
+            owner,
+            line,
+            f"The environment {show_value(environment.name)} of {show_value(owner)} is not whole: "
+            f"its line {show_value(redact(line))} for pip names a file of the machine that it was "
+            "used on, so the line is left out. Environment.add_private_pip_wheel() adds a wheel in "
+            "such a way that others get it.",
+        )
+    if settings or lines:
         _remove_paths(environment)
-    return bool(paths)
+    return bool(settings or lines)
 
 
 def to_shared(environment: HasSections, definition: dict[str, Any]) -> dict[str, Any]:
@@ -54,7 +63,7 @@ def to_shared(environment: HasSections, definition: dict[str, Any]) -> dict[str,
     Raises:
         UserErrorException: a package is a file of this machine, so others cannot install it.
     """
-    for line in _local_lines(environment).values():
+    for line in _local_lines(environment):
         raise UserErrorException(
             f"The environment {environment.name!r} cannot be registered: its line "
             f"{redact(line)!r} for pip names a file of this machine, which others do not have. "
@@ -96,15 +105,11 @@ def _path_of_dockerfile(docker: DockerSection) -> str | None:
     return None if not dockerfile or is_text(dockerfile) else dockerfile
 
 
-def _local_lines(environment: HasSections) -> dict[str, str]:
-    """Return the lines for pip that name files of one machine, by their places."""
+def _local_lines(environment: HasSections) -> list[str]:
+    """Return the lines for pip that name files of one machine."""
     packages = environment.python.conda_dependencies
-    lines = (*packages.pip_options, *packages.pip_packages)
-    return {
-        f"line {number} of pip": line
-        for number, line in enumerate(lines, 1)
-        if names_local_file(line)
-    }
+    lines = (*packages.pip_options, *packages.pip_packages, *environment.python.constraints)
+    return [line for line in lines if names_local_file(line)]
 
 
 def _remove_paths(environment: HasSections) -> None:
@@ -116,3 +121,4 @@ def _remove_paths(environment: HasSections) -> None:
     packages = python.conda_dependencies
     lines = (*packages.pip_options, *packages.pip_packages)
     packages.set_pip_requirements([line for line in lines if not names_local_file(line)])
+    python.constraints = [line for line in python.constraints if not names_local_file(line)]

@@ -231,14 +231,17 @@ class CondaDependencies(Settings):
         ]
 
     def set_pip_requirements(self, pip_requirements: Iterable[str]) -> None:
-        """Replace the packages and options of pip by the lines of a requirements file."""
+        """Replace the packages and options of pip by the lines of a requirements file.
+
+        All lines are kept, as in v1: a package can have one for each version of Python.
+        """
         self._pip, self._pip_options = [], []
         for line in _to_list(pip_requirements, "pip_requirements"):
             requirement = re.sub(r"(^|\s)#.*", "", line).strip()
             if requirement.startswith("-"):
                 self._pip_options.append(requirement)
             elif requirement:
-                self.add_pip_package(requirement)
+                self._pip.append(requirement)
 
     def _add_others(self, dependency: Mapping[str, Any], where: object) -> None:
         """Keep the packages of other programs than pip, and warn that they are not installed."""
@@ -306,6 +309,19 @@ class CondaDependencies(Settings):
 
     def __repr__(self) -> str:
         return f"CondaDependencies({self.without_secrets()})"
+
+
+def packages_in(path: str | os.PathLike[str]) -> CondaDependencies:
+    """Return the packages of a requirements file. Relative paths begin in its folder.
+
+    Raises:
+        FileNotFoundError: the file does not exist, as in v1.
+        UserErrorException: the file is not a text.
+    """
+    packages = CondaDependencies()
+    packages.set_pip_requirements(requirements_in(path))
+    packages._folder = os.path.dirname(os.path.abspath(path))
+    return packages
 
 
 def requirements_in(path: str | os.PathLike[str]) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from amlflow.core.arguments import check_class, check_list, check_text
-from amlflow.core.scripts.conda_dependencies import CondaDependencies, requirements_in
+from amlflow.core.scripts.conda_dependencies import CondaDependencies, packages_in
 from amlflow.core.scripts.dockerfiles import DockerBuildContext
 from amlflow.core.scripts.environment_sections import (
     DEFAULT_NAME,
@@ -21,7 +21,6 @@ from amlflow.core.scripts.sections import ContainerRegistry, SparkSection
 from amlflow.core.scripts.settings_file import Section, read_fields, write_fields
 from amlflow.core.scripts.unknown_settings import Settings
 from amlflow.core.store import WorkspaceBase, tracker_of
-from amlflow.environments.redaction import without_credentials
 from amlflow.exceptions import UserErrorException
 
 if TYPE_CHECKING:
@@ -100,10 +99,9 @@ class Environment(Settings):
 
         Raises FileNotFoundError, as v1 does.
         """
-        packages = CondaDependencies()
+        packages = packages_in(file_path)
         if pip_version is not None:
             packages.add_conda_package(f"pip={pip_version}")
-        packages.set_pip_requirements(requirements_in(file_path))
         environment = Environment(name)
         environment.python.conda_dependencies = packages
         return environment
@@ -182,14 +180,19 @@ class Environment(Settings):
         New content gets a new version, numbered from 1. Content that is registered already keeps
         its version, as in v1. To name the version yourself, set ``version`` before the call.
         Passwords in the addresses of package indexes are not stored, and a warning says so.
+        Lines that name requirements files (``-r``, ``-c``) are replaced by the files' lines.
 
         Raises:
             UserErrorException: the name is that of one of v1's curated environments; the version
-                that you have named has other content; or a package is a file of this machine.
+                that you have named has other content; a package is a file of this machine; or a
+                requirements file cannot be read.
         """
-        from amlflow.core.environments.shared import to_shared  # most scripts register nothing
+        # Most scripts register nothing.
+        from amlflow.core.environments.inlined import inline_requirements
+        from amlflow.core.environments.shared import to_shared
 
-        definition = to_shared(self, definition_of(self))
+        whole = inline_requirements(self, os.getcwd())
+        definition = to_shared(whole, definition_of(whole))
         registered = _registry(workspace, "environment.register(workspace)").register(
             self.name, definition, self.version
         )
@@ -433,13 +436,6 @@ def _digest_of(environment: Environment) -> str:
     from amlflow.core.environments.registry import digest_of  # most scripts register nothing
 
     return digest_of(definition_of(environment))
-
-
-def definition_to_keep(environment: Environment) -> dict[str, Any]:
-    """Return what a run keeps of an environment. Values of variables may be secrets: left out."""
-    definition, _ = without_credentials(definition_of(environment))
-    version = registered_version(environment)
-    return {**definition, "version": version, "environmentVariables": {}}
 
 
 def _registry(workspace: Any, right: str) -> Registry:

@@ -8,7 +8,16 @@ from typing import Any
 from amlflow.core.scripts.conda_dependencies import CondaDependencies
 from amlflow.core.scripts.dockerfiles import CONTEXT, DOCKERFILE, DockerBuildContext
 from amlflow.core.scripts.sections import DEFAULT_IMAGES, ContainerRegistry
-from amlflow.core.scripts.settings_file import FLAG, LIST, OPTION, PACKAGES, TEXT, TEXTS, VALUE
+from amlflow.core.scripts.settings_file import (
+    FLAG,
+    LINES,
+    LIST,
+    OPTION,
+    PACKAGES,
+    TEXT,
+    TEXTS,
+    VALUE,
+)
 from amlflow.core.scripts.unknown_settings import Settings
 from amlflow.exceptions import UserErrorException
 
@@ -25,6 +34,7 @@ FIELDS = (
     ("python.conda_dependencies", "python.condaDependencies", PACKAGES),
     ("python.relax", "python.relax", FLAG),
     ("python.packages_before", "python.packagesBefore", OPTION),
+    ("python.constraints", "python.constraints", LINES),
     ("docker.enabled", "docker.enabled", FLAG),
     ("docker.base_image", "docker.baseImage", TEXT),
     ("docker.base_image_registry.address", "docker.baseImageRegistry.address", TEXT),
@@ -45,7 +55,8 @@ class PythonSection(Settings):
 
     v1 does not have ``relax``: if it is set, and a pinned version has no wheel for this Python, the
     nearest version that has a wheel is installed. It does not have ``packages_before`` either, a
-    date such as ``2021-06-30``: no package that was uploaded later is installed.
+    date such as ``2021-06-30``: no package that was uploaded later is installed; nor
+    ``constraints``, the lines of a constraints file of pip, such as ``numpy<2``.
     """
 
     interpreter_path: str = DEFAULT_PYTHON
@@ -54,6 +65,7 @@ class PythonSection(Settings):
     conda_dependencies: CondaDependencies = field(default_factory=CondaDependencies)
     relax: bool = False
     packages_before: str | None = None
+    constraints: list[str] = field(default_factory=list)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "conda_dependencies" and not isinstance(value, CondaDependencies):

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from amlflow.claims import RUN_ID
+from amlflow.core.environments.inlined import inline_requirements
 from amlflow.core.project.tracking_uri import client_variables
 from amlflow.core.runs.base import display_id
 from amlflow.core.runs.starting import SNAPSHOT_PROPERTY, draft_run
 from amlflow.core.scripts.command_line import check_packed
-from amlflow.core.scripts.environment import definition_to_keep, registered_version
+from amlflow.core.scripts.environment import definition_of, registered_version
 from amlflow.core.scripts.environment_needs import with_packages
 from amlflow.core.scripts.prepared_script import PreparedScript
 from amlflow.core.scripts.run_configuration import defined_settings
@@ -23,6 +24,7 @@ from amlflow.core.scripts.script_data import CollectedData, definition_text
 from amlflow.core.scripts.script_run_config import ScriptRunConfig
 from amlflow.core.scripts.specify import with_choices
 from amlflow.core.store import ExperimentBase, store_of, tracker_of
+from amlflow.environments.redaction import without_credentials
 from amlflow.jobs import snapshot
 from amlflow.jobs.finding import hash_of_base, proof_of
 from amlflow.jobs.job import Job, JobFolder, this_host
@@ -57,11 +59,16 @@ def pack_source(
 
 
 def environment_definition(script: PreparedScript) -> dict[str, Any]:
-    """Return the definition of the script's environment, without secrets."""
-    config = script.config
-    environment = copy.copy(with_packages(config.run_config.environment, config.source_directory))
+    """Return the definition of the script's environment, without secrets.
+
+    The values of variables may be secrets, so they are left out.
+    """
+    named, folder = script.config.run_config.environment, script.config.source_directory
+    environment = copy.copy(inline_requirements(with_packages(named, folder), folder))
     environment.python = with_choices(environment.python)
-    return definition_to_keep(environment)
+    definition, _ = without_credentials(definition_of(environment))
+    # What the files and variables of this machine have added does not make it another version.
+    return {**definition, "version": registered_version(named), "environmentVariables": {}}
 
 
 def note_of(folder: JobFolder) -> dict[str, str]:

@@ -7,12 +7,13 @@ A row of the table has a setting's attribute, its key in the file and its type, 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
 from amlflow.core.scripts.conda_dependencies import CondaDependencies
+from amlflow.environments.redaction import redact_all
 from amlflow.exceptions import UserErrorException
 
 
@@ -39,6 +40,15 @@ class Section:
         if not isinstance(value, list):
             raise UserErrorException(f"{self._where}: {key} must be a list, and is {value!r}.")
         return list(value)
+
+    def lines(self, key: str) -> Sequence[str]:
+        lines = self.list(key)
+        for line in lines:
+            if not isinstance(line, str):
+                raise UserErrorException(
+                    f"{self._where}: {key} must be a list of texts, and has {line!r}."
+                )
+        return lines
 
     def texts(self, key: str) -> dict[str, str]:
         return {name: str(value) for name, value in self.section(key).content.items()}
@@ -78,6 +88,8 @@ TEXT = Type(Section.text)
 OPTION = Type(Section.text, lambda text: text or LEFT_OUT)
 """A text that v1 does not have."""
 LIST = Type(Section.list)
+LINES = Type(Section.lines, lambda lines: list(lines) or LEFT_OUT, redact_all)
+"""Lines of a requirements file, which may have passwords. v1 does not have this setting."""
 TEXTS = Type(Section.texts)
 VALUE = Type(Section.value)
 COMMAND = Type(Section.value, lambda command: command or "")

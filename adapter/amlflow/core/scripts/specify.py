@@ -56,10 +56,20 @@ def specification_of(
         conda=tuple(packages.conda_packages),
         channels=tuple(packages.conda_channels),
         pip=pip,
-        folders=tuple(filter(None, (packages.folder, os.path.abspath(folder), os.getcwd()))),
+        folders=tuple(map(str, folders_of(packages, folder))),
+        constraints=tuple(python.constraints),
         interpreter=None if path in (None, "", DEFAULT_PYTHON) else path,
         **_choices_of(python),
     )
+
+
+def folders_of(packages: CondaDependencies, folder: str | os.PathLike[str]) -> list[Path]:
+    """Return the folders in which a relative path in the packages is looked for, in their order.
+
+    ``folder`` is the source folder.
+    """
+    names = (packages.folder, os.path.abspath(folder), os.getcwd())
+    return [Path(name) for name in names if name is not None]
 
 
 def with_choices(python: PythonSection) -> PythonSection:
