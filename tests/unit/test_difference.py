@@ -134,6 +134,9 @@ def damage(archive: bytes, kind: str) -> bytes:
     elif kind == "patch":  # a flag that zipfile does not know
         content[directory + 8] |= 0x20
         content[6] |= 0x20
+    elif kind == "encrypted":
+        content[directory + 8] |= 0x1
+        content[6] |= 0x1
     elif kind == "method":
         content[directory + 10] = 97
     else:  # the compressed bytes
@@ -155,7 +158,12 @@ def test_an_archive_with_a_broken_directory_is_named(
 
 @pytest.mark.parametrize(
     ("kind", "reason"),
-    [("patch", "broken"), ("method", "packed in another way"), ("bytes", "broken")],
+    [
+        ("patch", "broken"),
+        ("encrypted", "it is encrypted"),
+        ("method", "packed in another way"),
+        ("bytes", "broken"),
+    ],
 )
 def test_a_file_that_cannot_be_unpacked_has_a_reason_and_the_others_a_difference(
     store: Store, tmp_path: Path, kind: str, reason: str

@@ -117,7 +117,8 @@ def test_an_encrypted_member(archive: Make, tmp_path: Path) -> None:
     for signature, offset in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
         content[content.index(signature) + offset] |= 1
     path.write_bytes(content)
-    check_refused(path, tmp_path, "'secret'.*encrypted")
+    # Not zipfile's own words for it, with which the archive would be said to be damaged.
+    check_refused(path, tmp_path, "was not unpacked because of 'secret': it is encrypted")
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
