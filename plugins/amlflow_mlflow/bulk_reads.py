@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from amlflow.spec import Order, RunQuery, RunRecord
 from amlflow.tracker_data import keep_id
 
+from amlflow_mlflow.aliases import taken
 from amlflow_mlflow.bulk_sql import IS_ACTIVE, NAME_SQL, Keys, Where, keys_of
 from amlflow_mlflow.dialects import DIALECTS
 from amlflow_mlflow.entities import Run, RunData, RunInfo
@@ -20,6 +21,7 @@ from amlflow_mlflow.metric_numbers import MetricNumbers, Names, add_numbers, by_
 from amlflow_mlflow.metric_sql import rows_sql
 from amlflow_mlflow.place_sql import place_sql
 from amlflow_mlflow.records import to_run
+from amlflow_mlflow.spelling import ALIAS
 from amlflow_mlflow.stored_values import read_column
 from amlflow_mlflow.typed_columns import type_run
 
@@ -210,7 +212,21 @@ class Bulk:
             read_column(field, values_of["r.run_uuid"], *(values_of[sql] for sql in column))
             for field, column in zip(fields, columns, strict=True)
         ]
+        if "alias" in fields:
+            at, ids_read = fields.index("alias"), values_of["r.run_uuid"]
+            without = taken(zip(ids_read, results[at], strict=True), self._exist)
+            if without:
+                pairs = zip(ids_read, results[at], strict=True)
+                results[at] = [None if run_id in without else alias for run_id, alias in pairs]
         return list(zip(*results, strict=True))
+
+    def _exist(self, run_ids: Iterable[str]) -> Iterable[str]:
+        """Return those of the ids that runs have, deleted or not."""
+        rows = self._ask(
+            f"SELECT run_uuid FROM runs WHERE run_uuid {self._dialect.among}",  # noqa: S608
+            {"ids": json.dumps(list(run_ids))},
+        )
+        return [run_id for (run_id,) in rows]
 
     def _runs(
         self, rows: Sequence[Any], tags: Keys, params: Keys, metrics: Names
@@ -220,6 +236,9 @@ class Bulk:
         numbers_of = self._read_numbers(ids, metrics)
         tags_of = self._read_entries("tags", ids, tags)
         params_of = self._read_entries("params", ids, params)
+        aliases = ((run_id, tags_of[run_id].get(ALIAS)) for run_id in tags_of)
+        for run_id in taken(aliases, self._exist):
+            del tags_of[run_id][ALIAS]
         empty: dict[str, str] = {}
         for run_id, experiment_id, start, status, end, user, name, *_ in rows:
             info = RunInfo(run_id, experiment_id, status, start, end, run_name=name, user_id=user)

@@ -13,6 +13,7 @@ from typing import Any
 from amlflow.spec import LAUNCHED, METRIC_FIELDS, Condition, Op, Order, Refused, RunQuery
 from amlflow.times import EARLIEST, LATEST
 
+from amlflow_mlflow.aliases import is_own_id
 from amlflow_mlflow.dialects import Dialect
 from amlflow_mlflow.metric_sql import FIRST_SQL, clause_sql, numbers_sql
 from amlflow_mlflow.records import (
@@ -185,6 +186,8 @@ class Where:
             if clause is None:
                 self.is_exact = False
                 clause = self._superset(condition)
+            elif condition.field == "alias":  # which counts as absent if it is another run's id
+                self.is_exact = self.is_exact and not is_own_id(str(condition.value))
             if clause is not None:
                 clauses.append(clause)
         self.sql = " AND ".join(clauses)

@@ -15,11 +15,11 @@ from amlflow.spec import (
     UNSTARTED,
     Refused,
     RunDraft,
-    RunNotFound,
     RunRecord,
     Status,
 )
 
+from amlflow_mlflow.aliases import Lookup, is_own_id
 from amlflow_mlflow.changes import to_params
 from amlflow_mlflow.entities import ALL, Run
 from amlflow_mlflow.files import Files
@@ -61,8 +61,9 @@ Prepared = tuple[RunDraft, dict[str, str], dict[str, str]]
 class Creation:
     """The creation of runs in one store."""
 
-    def __init__(self, store: Store, files: Files, points: Points) -> None:
+    def __init__(self, store: Store, files: Files, points: Points, lookup: Lookup) -> None:
         self._store, self._files, self._points = store, files, points
+        self._lookup = lookup
 
     def create(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
         """Do what :meth:`amlflow.spec.Tracker.create_runs` does."""
@@ -172,13 +173,8 @@ class Creation:
     def _is_taken(self, run_id: str, experiment_id: str) -> bool:
         if self.find_alias(run_id, [experiment_id]):
             return True
-        if not is_own_id(run_id):
-            return False
-        try:
-            run = self._store.get_run(run_id)
-        except RunNotFound:
-            return False
-        return bool(run.info.experiment_id == experiment_id)
+        # As MLflow finds a run by its id alone, this may be a run of another experiment.
+        return is_own_id(run_id) and any(self._lookup.exist([run_id]))
 
     def find_alias(self, alias: str, experiment_ids: Sequence[str]) -> Run | None:
         """Find the run that was created with an id of the caller's; None if there is none."""
@@ -198,11 +194,6 @@ class Creation:
         return sorted(runs, key=lambda run: (run.info.start_time, run.info.run_id))
 
 
-def is_own_id(run_id: str) -> bool:
-    """Whether an id has the form of the ids that MLflow makes."""
-    return re.fullmatch("[0-9a-f]{32}", run_id) is not None
-
-
 def is_id(run_id: str) -> bool:
     """Whether a caller may choose this id for a run."""
     return re.fullmatch(r"[\w.\-]{1,256}", run_id) is not None
@@ -210,7 +201,7 @@ def is_id(run_id: str) -> bool:
 
 def _duplicate_error(run_id: str) -> Refused:
     return Refused(
-        f"The experiment has a run {run_id!r} already; leave run_id out to get a fresh id, or "
+        f"There is a run {run_id!r} already; leave run_id out to get a fresh id, or "
         "open that run with Run(experiment, run_id)."
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from amlflow.metric_numbers import sort_runs
 from amlflow.spec import Order, RunQuery, RunRecord
 
+from amlflow_mlflow.aliases import Lookup
 from amlflow_mlflow.entities import Run
 from amlflow_mlflow.metric_numbers import (
     MetricNumbers,
@@ -32,8 +33,8 @@ class PagedSearch:
     all points of each run are read.
     """
 
-    def __init__(self, store: Store, pages: RunPages) -> None:
-        self._store, self._pages = store, pages
+    def __init__(self, store: Store, pages: RunPages, lookup: Lookup) -> None:
+        self._store, self._pages, self._lookup = store, pages, lookup
 
     def find(self, query: RunQuery) -> Iterator[RunRecord]:
         """Find the runs that match a query, in its order."""
@@ -49,7 +50,7 @@ class PagedSearch:
     def _find(self, query: RunQuery, by: Order | None = None) -> Iterator[RunRecord]:
         wanted = metrics_of(query, by)
         for run in self._pages.candidates(query):
-            record = to_run(run)
+            record = self._lookup.check(to_run(run))
             if wanted:
                 record = add_numbers(record, self._numbers_of(run, wanted))
             if all(condition.holds(record) for condition in query.conditions):

@@ -31,10 +31,11 @@ from amlflow.spec import (
     TrackerBase,
 )
 
+from amlflow_mlflow.aliases import Lookup, is_own_id
 from amlflow_mlflow.archiving import Archive
 from amlflow_mlflow.bulk_reads import Bulk
 from amlflow_mlflow.changes import KILLED, TAGS_AT_ONCE, check_conflict, has_first_property, spell
-from amlflow_mlflow.creation import Creation, is_id, is_own_id
+from amlflow_mlflow.creation import Creation, is_id
 from amlflow_mlflow.data_inputs import show_inputs
 from amlflow_mlflow.entities import ACTIVE, ALL, Experiment, Run, RunInfo
 from amlflow_mlflow.files import Files
@@ -77,24 +78,20 @@ class MlflowTracker(TrackerBase):
         self._files = Files(self._store)
         self._numbers = Numbers(self._store)
         self._pages = RunPages(self._store, self.get_experiment, self.list_experiments)
-        self._paged = PagedSearch(self._store, self._pages)
-        self._bulk = self._open_bulk()
+        self._lookup = Lookup(self._store)
+        self._paged = PagedSearch(self._store, self._pages, self._lookup)
+        dialect = self._store.dialect  # None if the store does not accept SQL
+        self._bulk = None if dialect is None else Bulk(self._store.select, dialect)
         self._snapshots = Snapshots(self._store, self.ensure_experiment)
         put = functools.partial(self._files.put, replace=True)
         self._archive = Archive(self._store)
         self._points = Points(self._store, put, self._files.get)
-        self._creation = Creation(self._store, self._files, self._points)
+        self._creation = Creation(self._store, self._files, self._points, self._lookup)
         self._models = Models(self._store, self._files, self)
         self._runs_with_status_tag: set[str] = set()
         """The runs whose status this object has put into a tag."""
         read = None if self._bulk is None else self._bulk.locations
         self._locations = Locations(self._experiments, read)
-
-    def _open_bulk(self) -> Bulk | None:
-        """Return the reader of many runs; None if the store does not accept SQL."""
-        if self._store.dialect is None:
-            return None
-        return Bulk(self._store.select, self._store.dialect)
 
     # experiments
 
@@ -195,6 +192,8 @@ class MlflowTracker(TrackerBase):
                 run = None
             if run is not None and experiment_id in (None, run.info.experiment_id):
                 return self._to_record(run)
+            if run is not None:  # an alias that is this run's id counts as absent
+                raise not_found
         elif not is_id(run_id):
             raise not_found
         if experiment_id is None:
@@ -208,7 +207,7 @@ class MlflowTracker(TrackerBase):
 
     def _to_record(self, run: Run) -> RunRecord:
         self._files.remember(run)
-        record = to_run(run)
+        record = self._lookup.check(to_run(run))
         if not self._archive.is_deleted(run.info):
             return record
         return dataclasses.replace(record, deleted=True)

@@ -38,11 +38,11 @@ def _insert(connection: sqlite3.Connection, draft: RunDraft) -> str:
     if (
         draft.run_id is not None
         and connection.execute(
-            "SELECT 1 FROM runs WHERE (id = ?1 OR alias = ?1) AND experiment_id = ?2",
+            "SELECT 1 FROM runs WHERE id = ?1 OR alias = ?1 AND experiment_id = ?2",
             (draft.run_id, draft.experiment_id),
         ).fetchone()
     ):
-        raise Refused(f"The experiment has a run {draft.run_id!r} already; choose another id.")
+        raise Refused(f"There is a run {draft.run_id!r} already; choose another id.")
     connection.execute(
         f"INSERT INTO runs ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
         (

@@ -56,6 +56,7 @@ def to_runs(connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> li
         | {at: read_text(row[0], name, row[at]) for at, name in _TEXTS.items()}
         for row in rows
     ]
+    _drop_taken_aliases(connection, rows, texts)
     return [
         RunRecord(
             id=row[0],
@@ -77,6 +78,23 @@ def to_runs(connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> li
         )
         for row, text in zip(rows, texts, strict=True)
     ]
+
+
+def _drop_taken_aliases(
+    connection: sqlite3.Connection, rows: Sequence[Sequence[Any]], texts: Sequence[dict[int, Any]]
+) -> None:
+    """Take out each alias that is another run's id, since an id comes before an alias."""
+    aliases = [text[1] for text in texts if text[1] is not None]
+    if not aliases:
+        return
+    found = connection.execute(
+        "SELECT id FROM runs WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(aliases),)
+    )
+    taken = {run_id for (run_id,) in found}
+    for row, text in zip(rows, texts, strict=True):
+        if text[1] in taken and text[1] != row[0]:
+            leave_out(row[0], "alias", "an id that no other run has", show_value(text[1]))
+            text[1] = None
 
 
 def _is_text(owner: object, column: str, value: object) -> bool:

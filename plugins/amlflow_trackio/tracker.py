@@ -104,7 +104,7 @@ class TrackioTracker(TrackerBase):
                 (run_id, experiment_id),
             ).fetchall()
             runs = to_runs(connection, rows)
-        if not runs:
+        if not runs or run_id not in (runs[0].id, runs[0].alias):
             raise RunNotFound(run_id, self.uri)
         return self._with_params(runs)[0]
 
@@ -140,7 +140,7 @@ class TrackioTracker(TrackerBase):
 
     def find_runs(self, query: RunQuery) -> Iterator[RunRecord]:
         where, parameters = to_where(query.conditions)
-        of_params = [condition for condition in query.conditions if condition.field == "params"]
+        to_check = [each for each in query.conditions if each.field in ("params", "alias")]
         if query.experiment_ids is None:
             where += " AND experiment_id IN (SELECT id FROM experiments WHERE archived IS NULL)"
         else:
@@ -156,9 +156,10 @@ class TrackioTracker(TrackerBase):
                     (*parameters, *after, size),
                 ).fetchall()
                 page = to_runs(connection, rows)
-            # Params are in trackio's own tables, which the statement above does not see.
+            # Params are in trackio's own tables, which the statement above does not see. An alias
+            # that is another run's id counts as absent.
             for run in self._with_params(page):
-                if all(condition.holds(run) for condition in of_params):
+                if all(condition.holds(run) for condition in to_check):
                     yield run
             if len(rows) < size:
                 return

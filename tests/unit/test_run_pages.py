@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from amlflow.spec import Condition, Op, Order, RunQuery
+from amlflow_mlflow.aliases import Lookup
 from amlflow_mlflow.entities import Page, Run, RunData, RunInfo
 from amlflow_mlflow.page_tokens import to_offset, to_token
 from amlflow_mlflow.paged_search import PagedSearch
@@ -46,7 +47,7 @@ def run(number: int, is_child: bool) -> Run:
 def find(store: Any, limit: int, order: Order | None = None) -> list[int]:
     query = RunQuery(experiment_ids=["1"], conditions=[ROOTS], limit=limit, order=order)
     pages: Any = RunPages(store, lambda _: pytest.fail("not asked for"), lambda: iter(()))
-    found = itertools.islice(PagedSearch(store, pages).find(query), limit or None)
+    found = itertools.islice(PagedSearch(store, pages, Lookup(store)).find(query), limit or None)
     return [int(record.id, 16) for record in found]
 
 
@@ -68,7 +69,7 @@ def test_runs_that_are_created_meanwhile_are_left_out() -> None:
     store = Searches([run(number, number % 50 != 0) for number in range(1000, 0, -1)])
     pages: Any = RunPages(store, lambda _: pytest.fail("not asked for"), lambda: iter(()))
     query = RunQuery(experiment_ids=["1"], conditions=[ROOTS], limit=3)
-    records = PagedSearch(store, pages).find(query)
+    records = PagedSearch(store, pages, Lookup(store)).find(query)
     first = next(records)
     store.runs.insert(0, run(1050, False))
     ids = [first.id, *(record.id for record in itertools.islice(records, 2))]
@@ -84,7 +85,7 @@ def test_all_roots_are_found_by_the_filter() -> None:
 def test_who_reads_only_the_first_of_all_runs_waits_for_a_short_page() -> None:
     store = Searches([run(number, False) for number in range(7000, 0, -1)])
     pages: Any = RunPages(store, lambda _: pytest.fail("not asked for"), lambda: iter(()))
-    records = PagedSearch(store, pages).find(RunQuery(experiment_ids=["1"]))
+    records = PagedSearch(store, pages, Lookup(store)).find(RunQuery(experiment_ids=["1"]))
     assert next(records).id == f"{7000:032x}"
     assert [size for _, size in store.searches] == [100]
     assert len(list(records)) == 6999

@@ -41,7 +41,7 @@ def is_local(id: str | None) -> bool:
 
 def start_run(draft: RunDraft) -> tuple[RunRecord, Record]:
     """Start a run locally. Returns the run, and the record for the journal."""
-    alias = draft.run_id or uuid.uuid4().hex
+    alias = draft.run_id or str(uuid.uuid4())  # not of the form of MLflow's ids
     run_id = f"{LOCAL}{quote(draft.experiment_id, safe='')}/{alias}"
     record = RunRecord(
         id=run_id,

@@ -158,8 +158,8 @@ class Tracker(Protocol):
         """Create runs, in this order, as fast as the tracker can create many.
 
         If the experiment already has a requested id, even if another process creates it at the same
-        time, the call is :class:`Refused` and no run is created. Raises
-        :class:`ExperimentNotFound`.
+        time, the call is :class:`Refused` and no run is created. A tracker may also refuse an id
+        that a run of another experiment has from it. Raises :class:`ExperimentNotFound`.
         """
 
     @abstractmethod
