@@ -43,6 +43,15 @@ def animals(datastore: Any, write: Write) -> Any:
     return datastore
 
 
+def test_a_data_set_has_the_factories(animals: Any, write: Write) -> None:
+    """Public code makes its table with the data set that an upload has returned."""
+    write("src/table.csv", "a,b\n1,2\n")
+    uploaded = Dataset.File.upload_directory("src", (animals, "tables"), pattern="*.csv")
+    table = uploaded.Tabular.from_delimited_files((animals, "tables"))
+    assert table.to_pandas_dataframe().to_dict("list") == {"a": [1], "b": [2]}
+    assert table.File.from_files((animals, "tables")).to_path() == ["/table.csv"]
+
+
 # files, with the names that azureml-dataprep 5.5 gives them
 
 

@@ -66,10 +66,6 @@ MEMBERS = {
         "gpu_support": "pass '--gpus=all' in docker.arguments",
         "platform": "the image says what it runs on",
     },
-    "AbstractDataset": {
-        "File": "Dataset.File makes data sets of files",
-        "Tabular": "Dataset.Tabular makes tables",
-    },
     "Dataset": {
         **dict.fromkeys(_OLD_MEMBERS, _OLD_DATASET),
         "from_binary_files": "Dataset.File.from_files() takes files of any kind",

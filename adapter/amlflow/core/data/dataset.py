@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
-from amlflow.core.absent.members import Absent
 from amlflow.core.arguments import (
     InvalidValueError,
     check_class,
@@ -37,8 +36,9 @@ class AbstractDataset(DatasetBase):
     read only when they are needed, for example by ``to_pandas_dataframe()``.
     """
 
-    File = Absent()
-    Tabular = Absent()
+    File: ClassVar[Any]
+    Tabular: ClassVar[Any]
+    """The factories, which v1 has on each data set, too. Their module sets them."""
 
     kinds: ClassVar[dict[str, type[AbstractDataset]]] = {}
 

@@ -320,3 +320,7 @@ def _target(target: Any) -> tuple[AbstractDatastore, str | None]:
     raise InvalidValueError(
         f"target={target!r} is not valid: use a datastore, or a tuple (datastore, 'folder')."
     )
+
+
+# As in v1, code can write dataset.Tabular.from_delimited_files(…) with any data set.
+AbstractDataset.File, AbstractDataset.Tabular = FileDatasetFactory, TabularDatasetFactory

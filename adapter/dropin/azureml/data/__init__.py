@@ -4,6 +4,7 @@ from typing import Any as _Any
 
 from amlflow.core.absent.names import submodule as _submodule
 from amlflow.core.data.data_type import DataType
+from amlflow.core.data.factories import FileDatasetFactory as _  # noqa: F401 - it completes the data sets
 from amlflow.core.data.file_dataset import FileDataset
 from amlflow.core.data.output_config import OutputFileDatasetConfig
 from amlflow.core.data.tabular_dataset import TabularDataset
