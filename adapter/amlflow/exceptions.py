@@ -189,7 +189,7 @@ class ComputeTargetException(AzureMLException):
 
 
 class DatasetTimestampMissingError(AzureMLException):
-    """Kept for ``except`` clauses; amlflow never raises it."""
+    """A data set has no timestamp column, and is asked for the rows of some time."""
 
     def __init__(self, error_details: str, **kwargs: Any) -> None:
         super().__init__(f"Activity Failed:\n{error_details}", **kwargs)

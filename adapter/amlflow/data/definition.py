@@ -107,7 +107,7 @@ STEPS: Mapping[str, tuple[tuple[type, ...], ...]] = {
     "keep_columns": ((list,),),
     "drop_columns": ((list,),),
     "filter": ((list,),),
-    "time": ((str, type(None)), (str, type(None)), (bool,)),
+    "time": ((str,), (str, type(None)), (str, type(None)), (bool,)),
 }
 """The steps, which choose a part of the data: for each step, the types of its values."""
 
@@ -285,7 +285,7 @@ def _check_values(step: list[Any]) -> None:
     if name in ("sample", "split") and not (0 <= values[0] <= 1 and values[1] >= 0):
         raise Malformed("a definition whose shares are from 0 to 1")
     if name == "time":
-        for text in values[:2]:
+        for text in values[1:3]:
             if text is not None:
                 check_local_time(text)
     if name == "filter":

@@ -110,6 +110,14 @@ def check_form(tree: object, depth: int = 0) -> None:
     raise ValueError("a condition on columns")
 
 
+def in_utc(column: Any) -> Any:
+    """Return a column of a data frame. Times with a zone become times in UTC, without a zone.
+
+    Only files in Parquet have zones. The times that a data set is compared with have none.
+    """
+    return column if getattr(column.dtype, "tz", None) is None else column.dt.tz_convert(None)
+
+
 def evaluate(
     tree: Sequence[Any],
     frame: Any,
@@ -139,9 +147,9 @@ def evaluate(
         value = operands[1]
         if isinstance(value, list):
             check(frame.columns, [value[1]])
-            value = frame[value[1]]
+            value = in_utc(frame[value[1]])
         try:
-            return _COMPARISONS[sign](frame[operands[0]], value)
+            return _COMPARISONS[sign](in_utc(frame[operands[0]]), value)
         except (TypeError, ValueError):
             raise UserErrorException(
                 f"The column {operands[0]!r} of type {frame[operands[0]].dtype} cannot be compared "

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from amlflow.data.chosen_files import draw
 from amlflow.data.definition import Definition
-from amlflow.data.expressions import evaluate
+from amlflow.data.expressions import evaluate, in_utc
 from amlflow.data.inference import set_types
 from amlflow.data.storage import DataFile
 from amlflow.data.tables import column_names, read_table
@@ -31,7 +31,7 @@ def to_frame(definition: Definition, files: Sequence[DataFile]) -> pd.DataFrame:
     else:
         frame = _to_frame_with_stored_types(definition, files)
     for name, *values in definition.steps:
-        frame = FRAME_STEPS[name](frame, definition.options, *values)
+        frame = FRAME_STEPS[name](frame, *values)
     return frame.reset_index(drop=True) if definition.steps else frame
 
 
@@ -48,48 +48,42 @@ def _to_frame_with_stored_types(definition: Definition, files: Sequence[DataFile
         return read(has_nanoseconds=False)
 
 
-def _take(frame: Any, options: Mapping[str, Any], count: int) -> Any:
+def _take(frame: Any, count: int) -> Any:
     return frame.iloc[:count]
 
 
-def _skip(frame: Any, options: Mapping[str, Any], count: int) -> Any:
+def _skip(frame: Any, count: int) -> Any:
     return frame.iloc[count:]
 
 
-def _sample(frame: Any, options: Mapping[str, Any], probability: float, seed: int) -> Any:
+def _sample(frame: Any, probability: float, seed: int) -> Any:
     return frame[draw(len(frame), probability, seed)]
 
 
-def _split(
-    frame: Any, options: Mapping[str, Any], percentage: float, seed: int, is_first: bool
-) -> Any:
+def _split(frame: Any, percentage: float, seed: int, is_first: bool) -> Any:
     chosen = draw(len(frame), percentage, seed)
     return frame[chosen if is_first else ~chosen]
 
 
-def _keep(frame: Any, options: Mapping[str, Any], columns: Sequence[str]) -> Any:
+def _keep(frame: Any, columns: Sequence[str]) -> Any:
     _check_columns(frame.columns, columns)
     return frame[list(columns)]
 
 
-def _drop(frame: Any, options: Mapping[str, Any], columns: Sequence[str]) -> Any:
-    _check_columns(frame.columns, columns)
-    return frame.drop(columns=list(columns))
+def _drop(frame: Any, columns: Sequence[str]) -> Any:
+    return frame.drop(columns=list(columns), errors="ignore")  # as in v1
 
 
-def _filter(frame: Any, options: Mapping[str, Any], expression: Sequence[Any]) -> Any:
+def _filter(frame: Any, expression: Sequence[Any]) -> Any:
     return frame[evaluate(expression, frame, _check_columns)]
 
 
-def _time(
-    frame: Any, options: Mapping[str, Any], start: str | None, end: str | None, inclusive: bool
-) -> Any:
+def _time(frame: Any, column: str, start: str | None, end: str | None, inclusive: bool) -> Any:
     import pandas as pd  # the table has loaded it already
 
-    column = _time_column(options)
     _check_columns(frame.columns, [column])
     try:
-        times = pd.to_datetime(frame[column])
+        times = pd.to_datetime(in_utc(frame[column]))
         chosen = times.notna()
         if start is not None:
             chosen &= times >= pd.Timestamp(start) if inclusive else times > pd.Timestamp(start)
@@ -102,12 +96,12 @@ def _time(
     return frame[chosen]
 
 
-def check_time_column(definition: Definition, files: Sequence[DataFile]) -> None:
-    """Check that the timestamp column exists, without reading the rows.
+def check_column(definition: Definition, files: Sequence[DataFile], column: str) -> None:
+    """Check that a column exists, without reading the rows.
 
     Raises:
         DatasetExecutionError: a file cannot be read.
-        UserErrorException: the data set has no timestamp column, or the column does not exist.
+        UserErrorException: the column does not exist.
     """
     names: Sequence[str] = column_names(definition, files)
     for step, *values in definition.steps:
@@ -115,17 +109,7 @@ def check_time_column(definition: Definition, files: Sequence[DataFile]) -> None
             names = values[0]
         elif step == "drop_columns":
             names = [name for name in names if name not in values[0]]
-    _check_columns(names, [_time_column(definition.options)])
-
-
-def _time_column(options: Mapping[str, Any]) -> str:
-    column = options.get("timestamp") or options.get("partition_timestamp")
-    if column is None:
-        raise UserErrorException(
-            "The data set has no timestamp column; dataset.with_timestamp_columns(timestamp='…') "
-            "says which one it is."
-        )
-    return str(column)
+    _check_columns(names, [column])
 
 
 def _check_columns(existing: Sequence[str], columns: Sequence[str]) -> None:

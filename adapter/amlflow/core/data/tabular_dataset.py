@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -11,7 +11,7 @@ from amlflow.core.arguments import InvalidValueError
 from amlflow.core.data.dataset import AbstractDataset
 from amlflow.core.data.file_dataset import FileDataset
 from amlflow.data.definition import FILE, TABULAR, Definition
-from amlflow.exceptions import UserErrorException
+from amlflow.exceptions import DatasetTimestampMissingError, UserErrorException
 from amlflow.parts import check_part
 
 if TYPE_CHECKING:
@@ -67,14 +67,30 @@ class TabularDataset(AbstractDataset):
 
     def keep_columns(self, columns: str | Sequence[str], validate: bool = False) -> TabularDataset:
         """The table with these columns only. With ``validate``, they must exist now."""
-        dataset = self._with_step("keep_columns", _to_columns(columns, "keep_columns"))
+        names = _to_columns(columns, "keep_columns")
+        dataset = self._with_columns("keep_columns", names, lambda name: name in names)
         if validate:
             dataset.take(1).to_pandas_dataframe()
         return dataset
 
     def drop_columns(self, columns: str | Sequence[str]) -> TabularDataset:
-        """The table without these columns."""
-        return self._with_step("drop_columns", _to_columns(columns, "drop_columns"))
+        """The table without these columns. As in v1, a name that no column has is passed over."""
+        names = _to_columns(columns, "drop_columns")
+        return self._with_columns("drop_columns", names, lambda name: name not in names)
+
+    def _with_columns(
+        self, step: str, names: list[str], is_kept: Callable[[str], bool]
+    ) -> TabularDataset:
+        """The table with other columns. As in v1, it forgets timestamp columns that it loses."""
+        timestamp, partition_timestamp = self.timestamp_columns
+        if timestamp is None or not is_kept(timestamp):
+            timestamp = partition_timestamp = None
+        elif partition_timestamp is not None and not is_kept(partition_timestamp):
+            partition_timestamp = None
+        definition = self._definition.with_step(step, names).with_options(
+            timestamp=timestamp, partition_timestamp=partition_timestamp
+        )
+        return TabularDataset(definition, self._workspace)
 
     # times
 
@@ -125,8 +141,10 @@ class TabularDataset(AbstractDataset):
         """The rows up to a time.
 
         Raises:
-            UserErrorException: :meth:`with_timestamp_columns` has not set a column; or, with
-                ``validate``, the column does not exist. The other ``time_…`` calls raise the same.
+            DatasetTimestampMissingError: the data set has no timestamp column, because
+                :meth:`with_timestamp_columns` has not set it, or because it was dropped.
+            UserErrorException: with ``validate``, the column does not exist. The other ``time_…``
+                calls raise the same errors.
         """
         return self._within(None, _to_text(end_time), include_boundary, validate)
 
@@ -160,13 +178,19 @@ class TabularDataset(AbstractDataset):
     def _within(
         self, start: str | None, end: str | None, inclusive: bool, validate: bool
     ) -> TabularDataset:
+        column, _ = self.timestamp_columns
+        if column is None:
+            raise DatasetTimestampMissingError(
+                "The data set has no timestamp column; "
+                "dataset.with_timestamp_columns(timestamp='…') says which one it is."
+            )
         if validate:
             check_part("data", "Looking at the columns of a data set")
             # pyarrow is loaded when files are looked at.
-            from amlflow.data.frames import check_time_column
+            from amlflow.data.frames import check_column
 
-            check_time_column(self._definition, self._files())
-        return self._with_step("time", start, end, inclusive)
+            check_column(self._definition, self._files(), column)
+        return self._with_step("time", column, start, end, inclusive)
 
     # as files
 
