@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import urllib3
 
+from amlflow_mlflow.rest.quick_acknowledgement import acknowledge_at_once
+
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
@@ -64,6 +66,7 @@ class _Reads(io.RawIOBase):
         return self._raw.fileno()
 
     def readinto(self, buffer: Buffer) -> int | None:
+        acknowledge_at_once(self._sock)
         if self._timeout_s is None:
             return self._raw.readinto(buffer)
         left_s = self._timeout_s
