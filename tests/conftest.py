@@ -32,6 +32,8 @@ from helpers import (  # noqa: E402
 pytest_plugins = ["amlflow.testing.plugin"]
 
 SHARED = "AMLFLOW_TESTS_SHARED"
+MAX_ID = 100
+"""How many characters of a parameter a test's name has."""
 
 MARKERS = {
     "mlflow_server": {
@@ -99,6 +101,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.xdist_group(f"server-{version}"))
         if "others" in fixtures:  # and one set of processes that use the same tracker
             item.add_marker(pytest.mark.xdist_group("processes"))
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """A long value is cut in the name of its test, which xdist sends to and fro.
+
+    pytest numbers the names that are the same then.
+    """
+    if not isinstance(val, str | bytes) or len(val) <= MAX_ID:
+        return None
+    return f"{argname}: {ascii(val[:MAX_ID])} and {len(val) - MAX_ID} more"
 
 
 def pytest_collection_finish() -> None:

@@ -199,7 +199,7 @@ def test_what_others_can_read_has_no_secret(address: str) -> None:
     assert "secret" in str(dependencies.as_dict())
 
 
-@pytest.mark.parametrize("content", ["dependencies: " + "[" * 5000, "# long\n" * (1 << 18)])
+@pytest.mark.parametrize("content", ["dependencies: " + "[" * 1000, "# long\n" * (1 << 18)])
 def test_a_file_that_is_too_deep_or_too_long_is_refused(tmp_path: Path, content: str) -> None:
     file = tmp_path / "environment.yml"
     file.write_text(content)

@@ -78,20 +78,26 @@ class Around:
 
     def outside(self) -> dict[str, bytes | None]:
         """What is in the folders around, with its content."""
-        return {
-            str(path): path.read_bytes() if path.is_file() else None
-            for path in self.folder.parent.rglob("*")
-            if self.folder not in (path, *path.parents)
-        }
+        found: dict[str, bytes | None] = {}
+        for parent, folders, files in os.walk(self.folder.parent):
+            if Path(parent) == self.folder.parent:
+                folders.remove(self.folder.name)
+            found |= {os.path.join(parent, name): None for name in folders}
+            for name in files:
+                path = os.path.join(parent, name)
+                found[path] = Path(path).read_bytes() if os.path.isfile(path) else None
+        return found
 
     def check(self, folder: Path) -> None:
         """Check that nothing was written elsewhere, and no file in the folder by half."""
         assert self.outside() == self.before
         assert (folder / "logs" / "file").read_text() == "kept"
-        for path in folder.rglob("*"):
-            if path.is_file() and not path.is_symlink() and path.name != "file":
-                assert path.read_bytes() == CONTENT, path
-            assert not path.name.startswith(".amlflow"), path
+        for parent, folders, files in os.walk(folder):
+            for name in files:
+                path = Path(parent, name)
+                if name != "file" and path.is_file() and not path.is_symlink():
+                    assert path.read_bytes() == CONTENT, path
+            assert not [name for name in (*folders, *files) if name.startswith(".amlflow")], parent
 
 
 class Hostile:

@@ -77,6 +77,10 @@ ELSEWHERE = {
     ("run submit-script", "target"),
 }
 """Arguments that need more than this process: Docker, or a tracker that a script reaches."""
+FIRST_WITH = {
+    name: command for command in reversed(COMMANDS) for name in COMMANDS[command].arguments
+}
+"""For each argument, a command that has it. An argument is read alike by all."""
 LEFT_OUT = MAKES_IT | FILTERS | NOT_READ | ELSEWHERE
 
 
@@ -110,7 +114,9 @@ def test_wrong_usage_of_every_command(
         del lines[0]  # it may be the script's
     for name in COMMANDS[command].arguments:
         argument = ARGUMENTS[name]
-        if not argument["options_list"]:
+        if not argument["options_list"] or (
+            FIRST_WITH[name] != command and not argument.get("required")
+        ):
             continue
         flag = argument["options_list"][0]
         if argument.get("action") != "store_true":
