@@ -24,6 +24,12 @@ connection = socket.create_connection(("127.0.0.1", port))
 if kind == "process":
     child = "print('ready', flush=True); input()"
     subprocess.run([sys.executable, "-c", child])
+elif kind == "compiler":
+    child = (
+        "import socket, sys; c = socket.create_connection(('127.0.0.1', int(sys.argv[1])));"
+        "print('ready', flush=True); c.recv(1)"
+    )
+    subprocess.run([sys.executable, "-c", child, str(port)])
 elif kind == "lock":
     print("ready", flush=True)
     fcntl.flock(open(path), fcntl.LOCK_EX)
@@ -31,7 +37,9 @@ else:
     print("ready", flush=True)
     connection.recv(1)
 """
-"""It has a connection, and waits for its other end, for a process or for a lock."""
+"""It has a connection, and waits for its other end, for a process or for a lock.
+
+The process of the kind "compiler" waits for a server on this machine, as one of sccache does."""
 
 
 @pytest.fixture
@@ -40,7 +48,7 @@ def port() -> Iterator[int]:
         yield listening.getsockname()[1]
 
 
-@pytest.mark.parametrize("kind", ["host", "process", "lock"])
+@pytest.mark.parametrize("kind", ["host", "process", "compiler", "lock"])
 def test_a_program_with_a_connection_may_wait_for_something_else(
     kind: str, port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,5 +74,5 @@ def test_a_program_with_a_connection_may_wait_for_something_else(
                 assert process.stdin is not None
                 process.stdin.close()
                 fcntl.flock(lock, fcntl.LOCK_UN)
-                if kind == "host":
+                if kind in ("host", "compiler"):  # the child ends when the port is closed
                     process.kill()

@@ -15,6 +15,7 @@ from amlflow.environments.reasons import (
     find_status,
     find_without_wheel,
     is_away,
+    is_cache_refused,
     is_unsolvable,
     last_of_build,
     reason_of,
@@ -66,6 +67,10 @@ def failure_of(
         sentences.append(
             f"Only packages of before {before} are taken. If the index does not say when packages "
             "were uploaded, a date cannot be used with it."
+        )
+    if is_cache_refused(output):
+        sentences.append(
+            "uv must be able to write to its cache: UV_CACHE_DIR names another folder."
         )
     without_wheel = package or find_without_wheel(output)
     if without_wheel is not None:

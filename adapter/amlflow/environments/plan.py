@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from amlflow.environments.conda_packages import parse_conda_package, read_names
 from amlflow.environments.dates import parse_date
@@ -13,6 +14,9 @@ from amlflow.environments.redaction import redact
 from amlflow.environments.requirement_lines import MAX_LINES, Lines, add_hashes, parse_lines
 from amlflow.environments.specification import Specification
 from amlflow.environments.wheels import SCHEME, digest_of_copy
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 _ADDRESS = re.compile(r"(\w+\+)?\w+://\S+")
 _PIN = re.compile(r"^[\w.-]+(\[.*?\])?=")
@@ -96,6 +100,7 @@ def plan_of(specification: Specification) -> Plan:
             known += [value for value in _hashes_of(line, plan) if value not in known]
     plan.lines.packages = []
     plan.requirements = sorted(set(packages))
+    plan.lines.constraints = [_check_constraint(line) for line in plan.lines.constraints]
     # Without packages, a variable of uv in a form that is refused here does not matter.
     if specification.before is not None and not plan.is_empty:
         plan.before = parse_date(specification.before)
@@ -147,7 +152,6 @@ def _add_conda(line: str, plan: Plan, packages: list[str]) -> None:
 def _add_pip(line: str, plan: Plan, packages: list[str]) -> str | None:
     """Add a requirement of pip, and return it; None if amlflow leaves it out or replaces it."""
     # packaging takes a while to import, and only a definition with packages needs it.
-    from packaging.requirements import InvalidRequirement, Requirement
     from packaging.specifiers import SpecifierSet
     from packaging.utils import canonicalize_name
 
@@ -160,14 +164,7 @@ def _add_pip(line: str, plan: Plan, packages: list[str]) -> str | None:
     if _ADDRESS.match(line) or line.startswith("/"):
         packages.append(line)
         return line
-    try:
-        requirement = Requirement(_correct(line))
-    except InvalidRequirement as error:
-        reason = redact(str(error).splitlines()[0])
-        raise EnvironmentBuildException(
-            f"{redact(line)!r} is not a requirement of pip ({reason}). Write one as 'name', "
-            "'name==1.2' or 'name>=1.2,<2'."
-        ) from error
+    requirement = _parse_requirement(line)
     name = canonicalize_name(requirement.name)
     if name.startswith("azureml-") or name == "azureml":
         packages.extend(names.azureml.get(name, ()))
@@ -186,6 +183,27 @@ def _add_pip(line: str, plan: Plan, packages: list[str]) -> str | None:
     requirement.name = names.renamed_pip.get(name, name)
     packages.append(str(requirement))
     return str(requirement)
+
+
+def _check_constraint(line: str) -> str:
+    """Return a line of a constraints file in pip's form."""
+    package, *hashes = line.split(" --hash=")
+    if not _ADDRESS.match(package) and not package.startswith("/"):
+        package = str(_parse_requirement(package))
+    return add_hashes(package, hashes)
+
+
+def _parse_requirement(line: str) -> Requirement:
+    from packaging.requirements import InvalidRequirement, Requirement  # as in _add_pip()
+
+    try:
+        return Requirement(_correct(line))
+    except InvalidRequirement as error:
+        reason = redact(str(error).splitlines()[0])
+        raise EnvironmentBuildException(
+            f"{redact(line)!r} is not a requirement of pip ({reason}). Write one as 'name', "
+            "'name==1.2' or 'name>=1.2,<2'."
+        ) from error
 
 
 def _name_of(requirement: str) -> str:

@@ -127,6 +127,11 @@ def is_disk_full(text: str) -> bool:
     return _FULL.search(text) is not None
 
 
+def is_cache_refused(output: Sequence[str]) -> bool:
+    """Whether uv may not write to its cache."""
+    return any("Failed to initialize cache" in line for line in output)
+
+
 def reason_of(output: Sequence[str]) -> str:
     """Return why uv failed: its own text of the innermost causes, on one line."""
     text = "\n".join(output)

@@ -7,6 +7,7 @@ would hold it for hours.
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import time
 from pathlib import Path
@@ -47,6 +48,7 @@ class StallWatch:
     They make progress if they compute or write. If they do not, and one has a connection, it waits
     for its other end. But a program also keeps connections for later, while it waits for a process
     that it has started, or for a lock: that can take an hour if another uv builds the same package.
+    A compiler that it has started may wait for a server on this machine, which compiles.
 
     Args:
         pid: The process id of the program.
@@ -104,9 +106,15 @@ class StallWatch:
                 # psutil before 6 has the old name only.
                 look = getattr(process, "net_connections", None) or process.connections
                 for connection in look("tcp"):
-                    if connection.status == psutil.CONN_ESTABLISHED and connection.raddr:
+                    if connection.status != psutil.CONN_ESTABLISHED or not connection.raddr:
+                        continue
+                    if process.pid == self._pid or not _is_this_machine(connection.raddr.ip):
                         return f"{connection.raddr.ip}:{connection.raddr.port}"
         return None
+
+
+def _is_this_machine(address: str) -> bool:
+    return ipaddress.ip_address(address.removeprefix("::ffff:")).is_loopback
 
 
 def _find_waiting() -> set[int]:

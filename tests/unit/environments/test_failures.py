@@ -44,6 +44,16 @@ def test_the_setting_is_not_named_if_it_is_set(output: list[str]) -> None:
     assert "Pins are relaxed, but no version of it that fits has a wheel for Python 3.11" in message
 
 
+def test_a_cache_that_cannot_be_written_is_said_with_its_setting() -> None:
+    message = message_of([
+        "error: Failed to initialize cache at `/cache`",
+        "  cause: failed to create directory `/cache`: Read-only file system (os error 30)",
+    ])  # fmt: skip
+    assert "Read-only file system" in message
+    assert message.endswith("UV_CACHE_DIR names another folder.")
+    assert "UV_CACHE_DIR" not in message_of(NO_BUILD)
+
+
 def test_the_setting_is_not_named_for_what_is_not_pinned() -> None:
     message = message_of(NO_BUILD, "cupy")
     assert "relax" not in message

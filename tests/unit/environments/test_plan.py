@@ -254,6 +254,18 @@ def test_secrets_are_not_shown() -> None:
     assert "word" not in raised.value.message
 
 
+def test_a_constraint_is_a_requirement() -> None:
+    specification = Specification(
+        pip=("six",), constraints=("numpy < 2", "scipy=1.5", f"a==1 --hash={A}")
+    )
+    assert plan_of(specification).lines.constraints == ["numpy<2", "scipy==1.5", f"a==1 --hash={A}"]
+    for wrong in ("numpy<<2", "two words"):
+        with pytest.raises(
+            EnvironmentBuildException, match=f"{wrong}' is not a requirement of pip"
+        ):
+            plan_of(Specification(pip=("six",), constraints=(wrong,)))
+
+
 def test_the_name_of_a_package_of_conda() -> None:
     package = parse_conda_package("Backports_Functools=1.0")
     assert (package.name, package.version) == ("backports-functools", "==1.0.*")
