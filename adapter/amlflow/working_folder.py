@@ -24,6 +24,17 @@ def working_folder() -> Path:
     return folder
 
 
+def local_path(path: str | os.PathLike[str]) -> Path:
+    """Return a path as it is, so that messages show it as the user wrote it.
+
+    Raises:
+        UserErrorException: the path is relative, and the working folder was deleted.
+    """
+    if not os.path.isabs(path):
+        working_folder()
+    return Path(path)
+
+
 def absolute_path(path: str | os.PathLike[str]) -> Path:
     """Return a path without ``..`` parts. A relative path is below the working folder.
 

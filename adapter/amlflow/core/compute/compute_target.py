@@ -15,6 +15,7 @@ from amlflow.core.runs.run import Run
 from amlflow.core.store import WorkspaceBase
 from amlflow.exceptions import ComputeTargetException
 from amlflow.spec import FINAL
+from amlflow.working_folder import working_folder
 
 
 class ComputeTarget:
@@ -387,7 +388,7 @@ def describe_machine() -> dict[str, Any]:
         "name": declared.LOCAL,
         "vCPUs": os.cpu_count() or 1,
         "memoryGB": round(psutil.virtual_memory().total / 2**30, 1),
-        "maxResourceVolumeMB": psutil.disk_usage(os.getcwd()).free // 2**20,
+        "maxResourceVolumeMB": psutil.disk_usage(str(working_folder())).free // 2**20,
     }
 
 

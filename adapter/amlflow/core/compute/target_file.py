@@ -13,6 +13,7 @@ from amlflow.core.project.attached import find_project_file
 from amlflow.core.project.config_json import FOLDER, find_config
 from amlflow.exceptions import ComputeTargetException
 from amlflow.whole_files import write_text
+from amlflow.working_folder import working_folder
 
 LOCK_WAIT_S = 30
 MAX_WIDTH = 4096
@@ -120,4 +121,4 @@ def editing() -> Iterator[TargetFile]:
 
 def _project_folder() -> Path:
     config = find_config(None)
-    return Path.cwd() if config is None else config.folder
+    return working_folder() if config is None else config.folder

@@ -17,7 +17,7 @@ from amlflow.core.store import WorkspaceBase, tracker_of
 from amlflow.data.storage import Datastores
 from amlflow.exceptions import UserErrorException
 from amlflow.own_paths import check_not_open
-from amlflow.working_folder import absolute_path, working_folder
+from amlflow.working_folder import absolute_path, local_path, working_folder
 
 _SQL = (
     "amlflow does not read databases. Read with pandas.read_sql(), and keep the rows with "
@@ -116,7 +116,7 @@ class AbstractDatastore(DatastoreBase):
             UserErrorException: ``src_dir`` is not a folder.
         """
         check_path(src_dir, "The folder to upload", "datastore.upload(src_dir, target_path)")
-        folder = Path(src_dir).expanduser()
+        folder = local_path(Path(src_dir).expanduser())
         if not folder.is_dir():
             raise UserErrorException(
                 f"The folder to upload, {str(src_dir)!r}, does not exist or is a file. To upload "

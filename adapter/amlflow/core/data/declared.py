@@ -30,6 +30,7 @@ from amlflow.data.definition import STORE_NAME, holds_secret
 from amlflow.data.errors import without_secrets
 from amlflow.data.storage import LOCAL_FOLDER, TRACKER
 from amlflow.exceptions import UserErrorException
+from amlflow.working_folder import working_folder
 
 FILE = "datastores.yaml"
 BLOB, FILES = "workspaceblobstore", "workspacefilestore"
@@ -114,7 +115,7 @@ def attach(workspace: WorkspaceBase, name: str, address: str, *, overwrite: bool
             fsspec does not know, or is a folder in the working folder of a submitted script.
     """
     _check_name(name)
-    checked = check_address(name, address, Path.cwd())
+    checked = check_address(name, address, working_folder())
     _check_scheme(checked)
     _check_lasting(checked)
     if not overwrite and ATTACHED.has(workspace, name):
@@ -141,7 +142,7 @@ def _check_lasting(address: str) -> None:
     """Refuse a folder that is removed when the submitted script in this process has ended."""
     if _read_variable() is None or not is_folder(address):
         return
-    if Path(to_path(address)).is_relative_to(Path.cwd()):
+    if Path(to_path(address)).is_relative_to(working_folder()):
         raise UserErrorException(
             f"{to_path(address)!r} is in the working folder of a submitted script, which is "
             "removed when the script has ended. Use a path outside of it or the address of a "

@@ -29,6 +29,7 @@ from amlflow.data.definition import (
 )
 from amlflow.data.errors import DatasetExecutionError, DatasetValidationError, NoSuchFile
 from amlflow.exceptions import UserErrorException
+from amlflow.working_folder import local_path
 
 MANAGED = "managed-dataset"
 """v1's folder for data frames that are registered."""
@@ -228,7 +229,7 @@ class FileDatasetFactory:
         if pattern is None:
             store.upload(src_dir, folder, overwrite, show_progress)
         else:
-            root = Path(src_dir).expanduser()
+            root = local_path(Path(src_dir).expanduser())
             files = [path for path in _below(root) if _matches(path, root, pattern)]
             if not files:
                 raise UserErrorException(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from amlflow.environments.specification import Specification
 from amlflow.exceptions import ComputeTargetException
 from amlflow.plugins import open_compute
 from amlflow.spec import CONTAINER, Images, Tracker
+from amlflow.working_folder import working_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +189,7 @@ def build_request_of(
         UserErrorException: a file that the sections name does not exist.
     """
     return BuildRequest(
-        specification=specification_of(name, python, folder or os.getcwd(), tracker),
+        specification=specification_of(name, python, folder or str(working_folder()), tracker),
         image=docker.image(),
         dockerfile=dockerfile_of(docker),
     )

@@ -15,6 +15,7 @@ from typing import Any
 from amlflow.core.scripts.conda_dependencies import CondaDependencies
 from amlflow.exceptions import UserErrorException
 from amlflow.whole_files import write_json, write_text
+from amlflow.working_folder import local_path
 
 DEFINITION = "azureml_environment.json"
 PACKAGES = "conda_dependencies.yml"
@@ -27,7 +28,7 @@ def write_folder(path: str | os.PathLike[str], definition: dict[str, Any], overw
     Raises:
         FileExistsError: the folder exists, and ``overwrite`` is False, as in v1.
     """
-    folder = Path(path)
+    folder = local_path(path)
     folder.mkdir(parents=True, exist_ok=overwrite)
     python, docker = dict(definition["python"]), dict(definition["docker"])
     packages = CondaDependencies(_underlying_structure=python.pop("condaDependencies"))
@@ -47,7 +48,7 @@ def read_folder(path: str | os.PathLike[str]) -> dict[str, Any]:
         FileNotFoundError: the folder has no azureml_environment.json, as in v1.
         UserErrorException: a file is not valid.
     """
-    folder = Path(path)
+    folder = local_path(path)
     file = folder / DEFINITION
     if not file.is_file():
         raise FileNotFoundError(str(file))

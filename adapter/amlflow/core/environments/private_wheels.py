@@ -21,6 +21,7 @@ from amlflow.environments.wheels import (
 from amlflow.exceptions import UserErrorException
 from amlflow.own_runs import OwnRuns, to_run_id
 from amlflow.spec import FileNotInRun, PropertyConflict, RunChange, RunNotFound, Tracker
+from amlflow.working_folder import local_path
 
 _DIGEST = "wheel"
 """The property with the hash of the first wheel that had the name."""
@@ -37,7 +38,7 @@ def add_wheel(tracker: Tracker, file_path: str | os.PathLike[str], *, exist_ok: 
         UserErrorException: it is not a wheel; or the tracker has a wheel of this name, and
             ``exist_ok`` is False.
     """
-    path = Path(file_path)
+    path = local_path(file_path)
     if not path.is_file():
         raise FileNotFoundError(f"The wheel {str(path)!r} does not exist.")
     check_wheel_name(path.name)

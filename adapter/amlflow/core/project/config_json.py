@@ -11,7 +11,7 @@ from typing import Any
 from amlflow.exceptions import UserErrorException
 from amlflow.local_paths import PathNotFound
 from amlflow.whole_files import write_json
-from amlflow.working_folder import find_working_folder, working_folder
+from amlflow.working_folder import find_working_folder, local_path, working_folder
 
 FOLDER = ".azureml"
 OLD_FOLDER = "aml_config"
@@ -119,7 +119,7 @@ def project_folder(path: str | os.PathLike[str] | None) -> Path:
 
     ``path`` is that folder, or its ``.azureml`` or ``aml_config``.
     """
-    folder = Path(os.path.normpath(os.path.expanduser(path or ".")))
+    folder = local_path(os.path.normpath(os.path.expanduser(path or ".")))
     return folder.parent if folder.name in (FOLDER, OLD_FOLDER) else folder
 
 

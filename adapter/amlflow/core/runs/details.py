@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from amlflow.claims import without_claims
@@ -16,6 +15,7 @@ from amlflow.local_paths import LocalPaths
 from amlflow.spec import FINAL, FileNotInRun, Status
 from amlflow.times import to_iso
 from amlflow.tracker_notes import parse_definition, parse_error, parse_target, parse_warnings
+from amlflow.working_folder import local_path
 
 if TYPE_CHECKING:
     from amlflow.core.scripts.environment import Environment
@@ -118,7 +118,7 @@ class RunDetails(RunState):
 
         A log whose name leads out of the folder is left out, and a warning names it.
         """
-        below = LocalPaths(Path(destination or "."))
+        below = LocalPaths(local_path(destination or "."))
         paths = [
             fetch_listed(self._tracker, self._record, name, name, below)
             for name in self._log_names()

@@ -32,6 +32,7 @@ from amlflow.spec import (
     Tracker,
     check_file_name,
 )
+from amlflow.working_folder import local_path, working_folder
 
 logger = logging.getLogger("amlflow")
 
@@ -54,7 +55,7 @@ class RunFiles(RunBase):
                 f"upload_file({name!r}) takes a path or a stream, and got a "
                 f"{type(path_or_stream).__name__}."
             )
-        self._upload({name: Path(path_or_stream)})
+        self._upload({name: local_path(path_or_stream)})
 
     def upload_files(
         self,
@@ -76,7 +77,7 @@ class RunFiles(RunBase):
             raise TypeError(
                 f"upload_files got {len(names)} names for {len(paths)} paths; give as many of each."
             )
-        self._upload({name: Path(path) for name, path in zip(names, paths, strict=True)})
+        self._upload({name: local_path(path) for name, path in zip(names, paths, strict=True)})
         return self._links(names) if return_artifacts else None
 
     def upload_folder(
@@ -86,7 +87,7 @@ class RunFiles(RunBase):
         right = "run.upload_folder(name, path)"
         check_text(name, "The name of the folder in the run", right)
         check_path(path, "The local folder", right)
-        folder = Path(path)
+        folder = local_path(path)
         if not folder.is_dir():
             hint = f"; {name!r} is a folder here: the call is {right}" if isdir(name) else ""
             raise UserErrorException(
@@ -116,7 +117,7 @@ class RunFiles(RunBase):
         check_text(name, "The name of a run's file", right)
         check_path(output_file_path or ".", "output_file_path", right)
         stored_name = _stored_name(self._record, name)
-        target = Path(output_file_path or ".")
+        target = local_path(output_file_path or ".")
         if target.is_dir() or str(output_file_path or "").endswith(("/", os.sep)):
             target = local_path_for(posixpath.basename(stored_name), target)
         fetch_file(self._tracker, self._record, stored_name, target)
@@ -156,7 +157,7 @@ class RunFiles(RunBase):
             raise UserErrorException(
                 f"download_files got {len(output_paths)} output_paths for {len(names)} files."
             )
-        below = LocalPaths(Path(output_directory or "."))
+        below = LocalPaths(local_path(output_directory or "."))
         for index, name in enumerate(names):
             if output_paths is not None:
                 fetch_file(self._tracker, self._record, name, below.below / output_paths[index])
@@ -245,7 +246,7 @@ class RunFiles(RunBase):
         """
         digest = snapshot.check_digest(snapshot_id or self.get_snapshot_id())
         if path is None:
-            archive = local_path_for(f"{digest}.zip", Path.cwd())
+            archive = local_path_for(f"{digest}.zip", working_folder())
             self._tracker.get_snapshot(digest, archive)
             return str(archive)
         target = Path(path).absolute()

@@ -33,6 +33,7 @@ from amlflow.spec import (
     tried_once,
 )
 from amlflow.tracker_data import leave_out, parse_file, to_metrics_json
+from amlflow.working_folder import local_path
 
 MAX_NAME = 250
 MAX_STEP = 2**63 - 1
@@ -98,7 +99,7 @@ class RunMetrics(RunBase):
                     f"log_image({name!r}) takes the path of a file as path, and got a "
                     f"{_describe(path)}{instead}."
                 )
-            source = Path(path)
+            source = local_path(path)
             if not source.is_file():
                 raise UserErrorException(f"log_image({name!r}): {str(path)!r} is not a file.")
             self._file_point(name, Kind.IMAGE, source, os.fspath(path))

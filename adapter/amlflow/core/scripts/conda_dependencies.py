@@ -22,6 +22,7 @@ from amlflow.core.scripts.unknown_settings import Settings
 from amlflow.environments.redaction import redact_all
 from amlflow.exceptions import UserErrorException
 from amlflow.whole_files import write_text
+from amlflow.working_folder import local_path
 
 logger = logging.getLogger("amlflow")
 
@@ -290,7 +291,7 @@ class CondaDependencies(Settings):
     ) -> str:
         """Write the conda environment file into a folder. Returns its path in that folder."""
         file_name = str(conda_file_path or Path(FOLDER, "conda_dependencies.yml"))
-        path = Path(base_directory, file_name)
+        path = local_path(Path(base_directory, file_name))
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, self.serialize_to_string())
         return file_name
@@ -337,7 +338,7 @@ def requirements_in(path: str | os.PathLike[str]) -> list[str]:
     from amlflow.environments.requirement_lines import decode_file, join_lines
 
     try:
-        return list(join_lines(decode_file(Path(path).read_bytes()).splitlines()))
+        return list(join_lines(decode_file(local_path(path).read_bytes()).splitlines()))
     except UnicodeDecodeError as error:
         raise UserErrorException(
             f"{str(path)!r} is not a text file in UTF-8: {error.reason} at byte {error.start}. "
@@ -351,7 +352,7 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
     from amlflow.environments.requirement_lines import decode_file  # as above
 
     failure = UserErrorException(f"{str(path)!r} is not a conda environment file, which is YAML.")
-    with open(path, "rb") as file:
+    with local_path(path).open("rb") as file:
         content_bytes = file.read(MAX_FILE + 1)
     if len(content_bytes) > MAX_FILE:
         raise UserErrorException(

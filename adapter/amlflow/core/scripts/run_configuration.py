@@ -35,6 +35,7 @@ from amlflow.core.scripts.unknown_settings import Settings
 from amlflow.exceptions import UserErrorException
 from amlflow.local_paths import PathNotFound
 from amlflow.whole_files import write_text
+from amlflow.working_folder import local_path
 
 SUFFIX = ".runconfig"
 ENVIRONMENT_FILE = "environment.yml"
@@ -137,7 +138,7 @@ class RunConfiguration(Settings):
         Raises:
             UserErrorException: the file does not exist, or is not a run configuration.
         """
-        file = _find(Path(path), name)
+        file = _find(local_path(path), name)
         content = _yaml(file)
         if isinstance(content.get("environment"), str):
             content = {**content, "environment": _read_environment(file, content["environment"])}
@@ -169,7 +170,7 @@ class RunConfiguration(Settings):
                     "the arguments of ScriptRunConfig."
                 )
         content = _merge(self._content, write_fields(self, _FIELDS))
-        base = Path(path or ".")
+        base = local_path(path or ".")
         file = base
         if not base.is_file():
             file = base / FOLDER / f"{(name or self.target).removesuffix(SUFFIX)}{SUFFIX}"
