@@ -7,7 +7,6 @@ import dataclasses
 import re
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from amlflow.exceptions import AzureMLException
 from amlflow.spec import (
@@ -25,6 +24,7 @@ from amlflow_mlflow.entities import ALL, Run
 from amlflow_mlflow.files import Files
 from amlflow_mlflow.points import Points
 from amlflow_mlflow.records import DESCRIPTION, MLFLOW_STATUS, PARENT, to_ms, to_run
+from amlflow_mlflow.several_calls import call_for_each
 from amlflow_mlflow.spelling import (
     ALIAS,
     FIRST,
@@ -90,11 +90,7 @@ class Creation:
         for draft in drafts:
             if draft.run_id is not None and self._is_taken(draft.run_id, draft.experiment_id):
                 raise _duplicate_error(draft.run_id)
-        if self._store.threads == 1 or len(drafts) < 2:
-            outcomes = [self._outcome(*arguments) for arguments in prepared]
-        else:
-            with ThreadPoolExecutor(min(self._store.threads, len(drafts))) as pool:
-                outcomes = list(pool.map(lambda arguments: self._outcome(*arguments), prepared))
+        outcomes = call_for_each(self._outcome, prepared, self._store.threads)
         for outcome in outcomes:
             if isinstance(outcome, AzureMLException):
                 for record in outcomes:
@@ -103,11 +99,9 @@ class Creation:
                 raise outcome
         return [record for record in outcomes if isinstance(record, RunRecord)]
 
-    def _outcome(
-        self, draft: RunDraft, tags: dict[str, str], params: dict[str, str]
-    ) -> RunRecord | AzureMLException:
+    def _outcome(self, prepared: Prepared) -> RunRecord | AzureMLException:
         try:
-            return self._create(draft, tags, params)
+            return self._create(*prepared)
         except AzureMLException as error:
             return error
 

@@ -17,7 +17,6 @@ import dataclasses
 import hashlib
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -47,6 +46,7 @@ from amlflow_mlflow.files import Files
 from amlflow_mlflow.model_location import ModelLocation
 from amlflow_mlflow.model_records import PROMPT, UPLOADED, note_tags, property_tags, to_model
 from amlflow_mlflow.records import USER
+from amlflow_mlflow.several_calls import call_for_each
 from amlflow_mlflow.spelling import MODELS, check_text, from_path, to_key, to_path, to_tag_value
 from amlflow_mlflow.store import Store, remove_tag
 from amlflow_mlflow.surroundings import user
@@ -257,8 +257,7 @@ class Models:
                 raise FileNotInModel(name, version, file[0])
 
         # A local store has one thread: there, several would not be faster.
-        with ThreadPoolExecutor(self._store.threads) as pool:
-            list(pool.map(fetch, files.items()))
+        call_for_each(fetch, files.items(), self._store.threads)
 
     def _get_run_file(self, run_id: str, parent: str, name: str, destination: Path) -> bool:
         try:

@@ -6,7 +6,6 @@ import dataclasses
 import functools
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +55,7 @@ from amlflow_mlflow.run_numbers import Numbers
 from amlflow_mlflow.run_pages import PAGE, RunPages
 from amlflow_mlflow.schemes import is_elsewhere
 from amlflow_mlflow.search import to_order
+from amlflow_mlflow.several_calls import call_for_each
 from amlflow_mlflow.snapshots import Snapshots
 from amlflow_mlflow.spelling import DELETED, OWN, check_experiment_name, to_key, to_tag_value
 from amlflow_mlflow.store import Store, remove_tag
@@ -362,12 +362,7 @@ class MlflowTracker(TrackerBase):
         def remove(key: str) -> None:
             remove_tag(functools.partial(self._store.delete_tag, run_id, key))
 
-        if self._store.threads == 1 or len(keys) < 2:
-            for key in keys:
-                remove(key)
-        else:  # MLflow has no call that removes several tags
-            with ThreadPoolExecutor(self._store.threads) as pool:
-                list(pool.map(remove, keys))
+        call_for_each(remove, keys, self._store.threads)
 
     # metrics
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -79,6 +80,26 @@ def test_every_operation_works_on_an_older_server_or_is_refused_by_its_version(
 @pytest.mark.long
 def test_every_operation_works_on_the_newest_server(server_uri: str, tmp_path: Path) -> None:
     assert try_operations(server_uri, tmp_path / "walk") == {}
+
+
+@pytest.mark.long
+def test_every_operation_outlasts_a_server_that_is_busy_once_at_each_call(
+    server_uri: str, tmp_path: Path
+) -> None:
+    busy_at: set[str] = set()
+
+    def be_busy_once(path: str, content: object) -> object:
+        call = re.sub("[0-9a-f]{32}", "ID", path.partition("?")[0])
+        call = re.sub("/artifacts/.+", "/artifacts/FILE", call)
+        if call in busy_at:
+            return PASS
+        busy_at.add(call)
+        return 503, {"Retry-After": "0.1"}
+
+    with start_proxy(server_uri) as (proxy, uri):
+        proxy.rule = be_busy_once
+        assert try_operations(uri, tmp_path / "walk") == {}
+    assert len(busy_at) > 30
 
 
 @pytest.mark.parametrize("old_server_uri", ["2.9.2", "3.9.0"], indirect=True)

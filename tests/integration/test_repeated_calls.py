@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
 import urllib3.util.retry
 from amlflow.exceptions import AzureMLException, UserErrorException
+from amlflow.spec import RunDraft, Unavailable, tried_once
+from amlflow_mlflow.rest import direct_transfer as direct
 from amlflow_mlflow.rest import repeating, settings
+from amlflow_mlflow.rest.connection import Connection
 from amlflow_mlflow.store_of_uri import open_store
+from amlflow_mlflow.tracker import MlflowTracker
 from helpers.flaky_proxy import Reply, start_proxy
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
@@ -19,6 +26,7 @@ from mlflow.exceptions import MlflowException
 pytestmark = pytest.mark.usefixtures("no_settings")
 
 VERSION = Reply(b"3.17.2", "text/html")
+DRAFT = RunDraft(experiment_id="1", created=datetime(2031, 1, 2, tzinfo=timezone.utc))
 
 
 class Clock:
@@ -144,6 +152,107 @@ def test_a_run_is_created_once_when_the_server_is_not_busy_any_more(busy: Busy) 
     assert busy.tries([(429, "5"), (503, None), (400, None)], create) == (3, [5, 0.5])
     assert busy.tries([(429, "50")], create) == (4, [50, 50, 20])
     assert busy.tries([(500, "5")], create) == (1, [])
+
+
+SEVERAL: dict[str, Callable[[MlflowTracker], object]] = {
+    "create runs": lambda tracker: tracker.create_runs([DRAFT, DRAFT]),
+    "remove tags": lambda tracker: tracker._remove_tags("0" * 32, ["a", "b"]),
+    "read metrics": lambda tracker: tracker._store.metric_rows("0" * 32, ["a", "b"]),
+}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_calls_at_the_same_time_are_tried_once_if_their_caller_tries_again(
+    name: str, busy: Busy
+) -> None:
+    tracker = MlflowTracker(busy.uri)
+
+    def call(uri: str) -> None:
+        with tried_once():
+            SEVERAL[name](tracker)
+
+    count, slept = busy.tries([(503, None)], call)
+    assert count <= 2
+    assert slept == []
+
+
+class Storage:
+    """A server that sends large files to its storage, which answers 503 so often at first."""
+
+    def __init__(self, uri: str, refusals: int) -> None:
+        self._uri, self._left = uri, refusals
+
+    def answer(self, path: str, content: Any) -> Reply:
+        if path.endswith("/version"):
+            return VERSION
+        if "/storage/" in path:
+            self._left -= 1
+            if self._left >= 0:
+                return Reply(b"slow down", "text/plain", 503)
+            return Reply(b"content", None, headers=(("ETag", "e"),))
+        address = {"url": f"{self._uri}/storage/1", "part_number": 1}
+        answers = {
+            "mpu/create": {"upload_id": "u", "credentials": [address]},
+            "mpu/": {},
+            "presigned/": address,
+            "artifacts": {"files": [{"path": "file", "is_dir": False, "file_size": 7}]},
+        }
+        found = next(answers[part] for part in answers if part in path.removeprefix(direct.ROOT))
+        return Reply(json.dumps(found).encode())
+
+
+def send(connection: Connection, path: Path) -> None:
+    assert direct.put(connection, "run", "file", path)
+
+
+def receive(connection: Connection, path: Path) -> None:
+    answer = direct.open_file(connection, "run", "file")
+    assert answer is not None
+    with answer as response:
+        assert response.read() == path.read_bytes()
+
+
+@pytest.mark.parametrize("move", [send, receive])
+def test_a_busy_storage_is_asked_again(
+    move: Callable[[Connection, Path], None],
+    clock: Clock,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD", "true")
+    monkeypatch.setenv("MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD", "true")
+    monkeypatch.setenv("MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE", "1")
+    path = tmp_path / "file"
+    path.write_text("content")
+    with start_proxy("http://127.0.0.1:9") as (proxy, uri):
+        connection = Connection(uri)
+        proxy.rule = Storage(uri, 2).answer
+        move(connection, path)
+        assert clock.slept == [4.5]  # the first time, it is asked again at once
+        proxy.rule = Storage(uri, 1).answer
+        with tried_once(), pytest.raises(Unavailable, match="HTTP 503"):
+            move(connection, path)
+        assert clock.slept == [4.5]
+
+
+@pytest.mark.parametrize(("status", "is_busy"), [(429, True), (503, True), (500, False)])
+def test_a_server_that_is_busy_at_the_first_contact_is_asked_again_for_seconds(
+    status: int, is_busy: bool, clock: Clock
+) -> None:
+    answers = [Reply(status=status, headers=(("Retry-After", "2"),))]
+    with start_proxy("http://127.0.0.1:9") as (proxy, uri):
+        proxy.rule = lambda path, content: answers.pop() if answers else VERSION
+        with contextlib.nullcontext() if is_busy else pytest.raises(Unavailable):
+            Connection(uri).probe()
+        assert clock.slept == ([2] if is_busy else [])
+        clock.slept.clear()
+        answers += [Reply(status=status)] * 100
+        with pytest.raises(Unavailable, match=f"HTTP {status}"):
+            Connection(uri).probe()
+        assert sum(clock.slept) == (5 if is_busy else 0)
+        with tried_once(), pytest.raises(Unavailable):
+            Connection(uri).probe()
+        assert sum(clock.slept) == (5 if is_busy else 0)
 
 
 def read_all_settings() -> None:

@@ -35,7 +35,7 @@ from amlflow_mlflow.answers import (
 from amlflow_mlflow.errors import MlflowError, error_of_answer, translate_errors
 from amlflow_mlflow.rest import settings
 from amlflow_mlflow.rest.pools import certificate_hint, find_proxy, open_pool
-from amlflow_mlflow.rest.repeating import is_dropped, read_pauses, until_reached
+from amlflow_mlflow.rest.repeating import is_dropped, read_pauses, until_reached, while_busy
 from amlflow_mlflow.server_texts import cause
 
 PROBE_S = 5
@@ -83,10 +83,10 @@ class Connection:
     def probe(self) -> None:
         """Learn the server's version and signs.
 
-        Raises :class:`Unavailable` within seconds if MLflow does not answer.
+        Raises :class:`Unavailable` within seconds if MLflow does not answer, or is busy.
         """
         try:
-            answer = self._ask_version()
+            answer = self._ask_version(waits=not is_tried_once())
         except (HTTPError, OSError) as error:  # the first call: the address may be wrong
             hint = certificate_hint(error) or (
                 "Start it, or correct MLFLOW_TRACKING_URI or the tracking_uri in config.json."
@@ -250,10 +250,14 @@ class Connection:
 
     # --- answers ---
 
-    def _ask_version(self) -> Answer:
-        """Return the answer to ``/version``, with any status that is not a redirect."""
+    def _ask_version(self, *, waits: bool = False) -> Answer:
+        """Return the answer to ``/version``, with any status that is not a redirect.
+
+        With ``waits``, a busy server is asked again for :data:`PROBE_S` seconds.
+        """
         url = f"{self._root}{self._prefix}/version"
-        response = self._request("GET", url, None, {}, seconds=PROBE_S)
+        ask = functools.partial(self._request, "GET", url, None, {}, seconds=PROBE_S)
+        response = while_busy(ask, PROBE_S) if waits else ask()
         try:
             if response.status in REDIRECTS:
                 self._target(response, url, "GET")

@@ -11,7 +11,6 @@ import contextlib
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from urllib.parse import quote, urlsplit
 
 import urllib3
 from amlflow.exceptions import AzureMLException
-from amlflow.spec import Unavailable
+from amlflow.spec import Unavailable, is_tried_once
 from amlflow.store_errors import ARTIFACT_STORE
 
 from amlflow_mlflow.answers import foreign, number, parse_object, text
@@ -28,8 +27,10 @@ from amlflow_mlflow.rest import settings
 from amlflow_mlflow.rest.connection import Answer, Connection
 from amlflow_mlflow.rest.messages import MALFORMED
 from amlflow_mlflow.rest.pools import find_proxy, open_pool
+from amlflow_mlflow.rest.repeating import read_pauses
 from amlflow_mlflow.rest.uploads import FilePart
 from amlflow_mlflow.server_texts import clean
+from amlflow_mlflow.several_calls import call_for_each
 
 ROOT = "/api/2.0/mlflow-artifacts"
 THREADS = 8
@@ -82,8 +83,8 @@ def put(connection: Connection, root: str, name: str, path: Path) -> bool:
         return {"part_number": number, "etag": etag, "url": url}
 
     try:
-        with ThreadPoolExecutor(THREADS) as pool:
-            sent = sorted(pool.map(send, range(count)), key=lambda part: int(part["part_number"]))
+        sent = call_for_each(send, range(count), THREADS)
+        sent.sort(key=lambda part: int(part["part_number"]))
         answer = _send(connection, "mpu/complete", folder, {**upload, "parts": sent})
         if _parse(connection, answer):
             raise foreign(connection.where, "it is not what the end of an upload answers")
@@ -187,7 +188,11 @@ def _parse(connection: Connection, answer: Answer) -> dict[str, Any]:
 def _request(
     method: str, url: str, headers: Mapping[str, str], body: Any
 ) -> urllib3.BaseHTTPResponse:
-    """Make a call to the object storage, and return its successful answer."""
+    """Make a call to the object storage, and return its successful answer.
+
+    A storage that is busy is asked again for minutes, as the server is: a part that is sent twice
+    is stored once.
+    """
     pool = open_pool(settings.storage_tls(), find_proxy(url))
     # Not by `translate_errors`: the address is the storage's, and not the tracking URI.
     try:
@@ -196,6 +201,7 @@ def _request(
             url,
             body=body,
             headers=dict(headers),
+            retries=False if is_tried_once() else read_pauses(),
             redirect=False,
             timeout=settings.timeout_s(),
             preload_content=False,

@@ -22,6 +22,8 @@ CREATE_S = 120.0
 """How long to repeat a call that may have an effect only once, while the server is not reached."""
 MAX_PAUSE_S = 120.0
 """The longest pause between two tries. If a server asks for more, it is asked again after it."""
+BUSY = (429, 503)
+"""The statuses of a server that has done nothing now, and may do it later."""
 REPEATED = frozenset({408, 429, 500, 502, 503, 504})
 """The statuses after which MLflow's client repeats a call."""
 
@@ -52,16 +54,31 @@ def until_reached(
     send: Callable[[], urllib3.BaseHTTPResponse],
 ) -> urllib3.BaseHTTPResponse:
     """Make a call. Repeat it only if the server was not reached, or says that it did nothing."""
-    deadline, pause = time.monotonic() + CREATE_S, 0.5
+    return _repeat(send, CREATE_S, _is_unreached)
+
+
+def while_busy(
+    send: Callable[[], urllib3.BaseHTTPResponse], seconds: float
+) -> urllib3.BaseHTTPResponse:
+    """Make a call. Repeat it for some seconds while the server says that it is busy."""
+    return _repeat(send, seconds, lambda error: False)
+
+
+def _repeat(
+    send: Callable[[], urllib3.BaseHTTPResponse],
+    seconds: float,
+    is_passing: Callable[[BaseException], bool],
+) -> urllib3.BaseHTTPResponse:
+    deadline, pause = time.monotonic() + seconds, 0.5
     while True:
         asked = None
         try:
             response = send()
         except HTTPError as error:
-            if not _is_unreached(error) or time.monotonic() >= deadline:
+            if not is_passing(error) or time.monotonic() >= deadline:
                 raise
         else:
-            if response.status not in (429, 503) or time.monotonic() >= deadline:
+            if response.status not in BUSY or time.monotonic() >= deadline:
                 return response
             response.drain_conn()
             if settings.respects_retry_after():

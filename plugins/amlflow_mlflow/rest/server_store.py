@@ -6,7 +6,6 @@ import os
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -35,6 +34,7 @@ from amlflow_mlflow.rest.connection import Connection
 from amlflow_mlflow.rest.old_names import filter_to_server, from_server, to_server
 from amlflow_mlflow.rest.server_registry import ServerRegistry
 from amlflow_mlflow.rest.version import Abilities, find_least_version
+from amlflow_mlflow.several_calls import call_for_each
 from amlflow_mlflow.store import ArtifactStore
 
 Result = TypeVar("Result")
@@ -296,11 +296,8 @@ class ServerStore:
         return Page((run for run in page if keep_id(run.info.run_id)), page.token)
 
     def metric_rows(self, run_id: str, keys: Sequence[str]) -> dict[str, list[Row]]:
-        if len(keys) < 2:
-            return {key: self._metric_rows(run_id, key) for key in keys}
-        with ThreadPoolExecutor(THREADS) as pool:
-            rows = pool.map(partial(self._metric_rows, run_id), keys)
-            return dict(zip(keys, rows, strict=True))
+        rows = call_for_each(partial(self._metric_rows, run_id), keys, THREADS)
+        return dict(zip(keys, rows, strict=True))
 
     def _metric_rows(self, run_id: str, key: str) -> list[Row]:
         path = "metrics/get-history"
