@@ -22,6 +22,18 @@ export function replaceContent(element, ...children) {
   (same ?? stops.find((stop) => stop.matches("button")))?.focus();
 }
 
+// Puts elements into another one instead of all its children. Those that are there already stay where they are, so
+// that the one with the focus keeps it.
+export function placeChildren(parent, elements) {
+  const kept = new Set(elements);
+  for (const each of [...parent.children]) if (!kept.has(each)) each.remove();
+  let next = parent.firstElementChild;
+  for (const element of elements) {
+    if (element === next) next = next.nextElementSibling;
+    else parent.insertBefore(element, next);
+  }
+}
+
 const PATHS = {
   runs: "M2 3.5h12M2 8h12M2 12.5h12",
   down: "M4 6l4 4 4-4",

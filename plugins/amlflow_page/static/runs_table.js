@@ -1,15 +1,18 @@
-// The table of runs: columns, order, selection and the keyboard. Only visible rows are drawn.
+// The table of runs: columns, order, selection and the keyboard. Only visible rows and columns are drawn.
 
 import { Branches, flatten } from "./branches.js";
 import { isMetric, longTitle, startsDescending, title, usualWidth } from "./cells.js";
+import { ColumnWindow } from "./column_window.js";
 import { isSortable, PINNED } from "./definition.js";
-import { h, icon } from "./dom.js";
+import { h, icon, placeChildren } from "./dom.js";
 import { tick } from "./format.js";
 import { RowWindow } from "./row_window.js";
-import { drawRow, space } from "./table_rows.js";
+import { drawCell, drawRow, moveCells, space } from "./table_rows.js";
+import { form } from "./times.js";
 import { total } from "./tree_cells.js";
 
 const LEAST_WIDTH = 48;
+const TICK_WIDTH = 32;
 const STEP = 16; // pixels by which the keyboard makes a column wider or narrower
 const KEPT = 200; // the focus is kept if at most this many rows are between it and the visible rows
 
@@ -40,11 +43,14 @@ export class RunsTable {
     this.body.addEventListener("focusin", (event) => this.rove(event.target.closest("tr")));
     this.body.addEventListener("click", (event) => this.click(event));
     this.window = new RowWindow(() => this.render());
+    this.columnWindow = new ColumnWindow();
+    this.parts = []; // what each row has after the name: see ColumnWindow
   }
 
   // `scroller` is the element in which the table scrolls.
   attach(scroller) {
     this.window.attach(scroller, this.head);
+    this.columnWindow.attach(scroller);
   }
 
   chosen() {
@@ -64,11 +70,17 @@ export class RunsTable {
   // `group` is the column that rows are grouped by, or "".
   setColumns(columns, sort, widths = {}, { group = "", tree = false, pinned = "" } = {}) {
     this.group = group;
-    this.element.dataset.pinned = pinned;
     this.element.setAttribute("role", group || tree ? "treegrid" : "grid");
     this.columns = columns;
     this.sort = sort;
     this.widths = { ...widths };
+    this.columnWindow.set(columns, Number(pinned));
+    this.tellWidths();
+    // Read before the page is changed: else the browser would lay out the old rows with the new columns.
+    const range = this.window.range(this.nodes.length);
+    const before = this.parts;
+    this.parts = this.columnWindow.parts();
+    this.pin();
     this.all = h("input", {
       type: "checkbox",
       "aria-label": "Select all shown runs",
@@ -79,13 +91,18 @@ export class RunsTable {
     this.cols = new Map(named.map((column) => [column, h("col")]));
     this.colgroup.replaceChildren(h("col", { class: "amlflow-tick" }), ...this.cols.values());
     for (const column of named) this.cols.get(column).style.width = `${this.widthOf(column)}px`;
-    this.setLeastWidth();
     this.head.replaceChildren(
       h("th", { scope: "col", class: "amlflow-tick" }, this.all),
-      ...named.map((each) => this.headOf(each)),
+      this.headOf("name"),
+      ...this.parts.map((part) => this.headOf(part)),
     );
     if (focused) this.head.querySelector(`[data-column="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
-    this.draw();
+    // Cells depend on these, too. Otherwise, cells that are there already are not drawn again.
+    const drawnFor = JSON.stringify([group, tree, columns.includes("error"), form()]);
+    if (drawnFor === this.drawnFor) this.moveRows(before);
+    else this.elements.clear();
+    this.drawnFor = drawnFor;
+    this.renderRows(range);
     this.told();
   }
 
@@ -93,26 +110,32 @@ export class RunsTable {
     return this.widths[column] ?? usualWidth(column, this.group !== "");
   }
 
-  setWidth(column, width = this.widthOf(column)) {
-    this.cols.get(column).style.width = `${width}px`;
-    this.setLeastWidth();
-  }
-
-  setLeastWidth() {
-    const widths = ["name", ...this.columns].map((each) => this.widthOf(each));
-    this.element.style.minWidth = `${widths.reduce((sum, each) => sum + each, 32)}px`;
+  tellWidths() {
+    const [name, ...widths] = ["name", ...this.columns].map((each) => this.widthOf(each));
+    this.columnWindow.setWidths(widths, TICK_WIDTH + name);
+    this.element.style.minWidth = `${widths.reduce((sum, each) => sum + each, TICK_WIDTH + name)}px`;
     for (const count of PINNED.filter(Boolean)) {
-      const left = widths.slice(0, count).reduce((sum, each) => sum + each, 0);
+      const left = widths.slice(0, count - 1).reduce((sum, each) => sum + each, name);
       this.element.style.setProperty(`--aml-left-${count}`, `${left}px`);
     }
   }
 
-  resize(column, width) {
-    this.widths[column] = Math.max(LEAST_WIDTH, Math.round(width));
-    this.setWidth(column);
+  // Pins as many of the columns to pin as there is room for.
+  pin() {
+    const count = String(this.columnWindow.pinned() || "");
+    if (this.element.dataset.pinned !== count) this.element.dataset.pinned = count;
   }
 
+  resize(column, width) {
+    this.widths[column] = Math.max(LEAST_WIDTH, Math.round(width));
+    this.cols.get(column).style.width = `${this.widths[column]}px`;
+    this.tellWidths();
+    this.window.soon();
+  }
+
+  // Draws the heading of a column, or a cell above several columns that are not drawn: then `column` is their number.
   headOf(column) {
+    if (typeof column === "number") return h("td", { colspan: String(column) });
     const order = this.sort === column ? "ascending" : this.sort === `-${column}` ? "descending" : null;
     const label = column.startsWith("property:")
       ? [icon("lock"), h("span", {}, title(column))]
@@ -251,10 +274,16 @@ export class RunsTable {
     tick(this.body);
   }
 
-  // Shows the visible rows. Only rows that were not shown before are drawn.
+  // Shows the visible rows and columns. Only those that were not shown before are drawn.
   render() {
+    const range = this.window.range(this.nodes.length);
+    this.pin();
+    this.shift();
+    this.renderRows(range);
+  }
+
+  renderRows([first, last]) {
     const { nodes } = this;
-    let [first, last] = this.window.range(nodes.length);
     const focused = this.body.contains(document.activeElement) ? (this.places.get(this.current) ?? -1) : -1;
     if (focused >= last && focused - last < KEPT) last = focused + 1;
     if (focused >= 0 && focused < first && first - focused < KEPT) first = focused;
@@ -273,7 +302,9 @@ export class RunsTable {
       if (element.getAttribute("aria-rowindex") !== position) element.setAttribute("aria-rowindex", position);
       return element;
     });
-    this.place([space(first * this.window.height), ...rows, space((nodes.length - last) * this.window.height)]);
+    for (const each of [...this.body.querySelectorAll(".amlflow-space")]) each.remove();
+    const below = space((nodes.length - last) * this.window.height);
+    placeChildren(this.body, [space(first * this.window.height), ...rows, below].filter(Boolean));
     if (this.refocus) {
       this.elements.get(this.refocus)?.focus();
       this.refocus = null;
@@ -281,18 +312,20 @@ export class RunsTable {
     if (this.window.measure(rows[0])) this.render();
   }
 
-  // Puts elements into the body instead of all others. Elements that are there already are not moved.
-  place(elements) {
-    for (const each of [...this.body.querySelectorAll(".amlflow-space")]) each.remove();
-    let next = this.body.firstElementChild;
-    for (const element of elements.filter(Boolean)) {
-      if (element === next) next = next.nextElementSibling;
-      else this.body.insertBefore(element, next);
-    }
-    while (next) {
-      const after = next.nextElementSibling;
-      next.remove();
-      next = after;
+  // Draws the columns that have become visible in the head and in the rows that are drawn already.
+  shift() {
+    if (!this.columnWindow.hasMoved()) return;
+    const before = this.parts;
+    this.parts = this.columnWindow.parts();
+    moveCells(this.head, before, this.parts, (part) => this.headOf(part));
+    this.moveRows(before);
+  }
+
+  moveRows(before) {
+    for (const [id, element] of this.elements) {
+      const node = this.nodes[this.places.get(id)];
+      if (node.kind === "more") this.discard(id);
+      else moveCells(element, before, this.parts, (part) => drawCell(this, node, part));
     }
   }
 

@@ -1,7 +1,7 @@
 // Draws the rows of All runs: runs, groups of runs, and the last row of a branch of which more can be read.
 
 import { cell, isMetric, title } from "./cells.js";
-import { h } from "./dom.js";
+import { h, placeChildren } from "./dom.js";
 import { runAddress } from "./run_route.js";
 import { groupCell, groupName, opener, runs, statusCounts, statusText, total } from "./tree_cells.js";
 
@@ -33,12 +33,23 @@ function drawRun(table, node) {
       isFlatChild && h("span", { class: "amlflow-hint", title: `Child of ${row.parent_run_id}` }, "↳ "),
       node.isOpenable ? [statusCounts(row.children), name] : name,
     ),
-    ...table.columns.map((column) => h("td", columnClass(column), cell(column, row, table.columns))),
+    ...table.parts.map((part) => drawCell(table, node, part)),
   );
 }
 
-function columnClass(column) {
-  return isMetric(column) ? { class: "amlflow-numbers" } : {};
+// Draws a cell of a column, or a cell for several columns that are not drawn: then `part` is their number.
+export function drawCell(table, node, part) {
+  if (typeof part === "number") return h("td", { colspan: String(part) });
+  const content = node.kind === "group" ? groupCell(part, node.row) : cell(part, node.row, table.columns);
+  return h("td", isMetric(part) ? { class: "amlflow-numbers" } : {}, content);
+}
+
+// Replaces the cells of the parts `before` by those of other parts. Cells of columns that both have stay.
+export function moveCells(row, before, parts, draw) {
+  const [tick, name, ...old] = row.children;
+  const cells = new Map(before.map((part, place) => [part, old[place]]));
+  const moved = parts.map((part) => (typeof part === "string" && cells.get(part)) || draw(part));
+  placeChildren(row, [tick, name, ...moved]);
 }
 
 function drawGroup(table, node) {
@@ -55,7 +66,7 @@ function drawGroup(table, node) {
       h("bdi", { class: row.has && row.value !== null ? null : "amlflow-hint", title: label }, label),
       h("span", { class: "amlflow-hint" }, ` ${runs(row.count)}`),
     ),
-    ...table.columns.map((column) => h("td", columnClass(column), groupCell(column, row))),
+    ...table.parts.map((part) => drawCell(table, node, part)),
   );
 }
 

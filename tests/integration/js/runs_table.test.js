@@ -172,3 +172,72 @@ test("pinned columns stay in sight behind the name, however wide the columns are
   made.setColumns(["status"], "-created");
   assert.equal(made.element.dataset.pinned, "");
 });
+
+// Returns a table in a window of 1000 pixels, and what scrolls. Its first 100 columns are 100 pixels wide each.
+function wideTable(options) {
+  const { made } = table();
+  const scroller = { clientWidth: 1000, clientHeight: 360, scrollTop: 0, scrollLeft: 0 };
+  made.window.scroller = made.columnWindow.scroller = scroller;
+  const columns = Array.from({ length: 100 }, (_, place) => `param:${place}`);
+  const widths = Object.fromEntries(columns.map((column) => [column, 100]));
+  made.setColumns(columns, "-created", { name: 100, ...widths }, options);
+  const params = Object.fromEntries(columns.map((_, place) => [String(place), `value ${place}`]));
+  made.add([row("a", { params }), row("b")]);
+  return { made, scroller, columns };
+}
+
+const spans = (line) => [...line.children].reduce((sum, each) => sum + Number(each.getAttribute("colspan") ?? 1), 0);
+
+test("only columns in sight are drawn, and more of them as the table is scrolled sideways", () => {
+  const { made, scroller, columns } = wideTable();
+  const line = made.elements.get("a");
+  const texts = () => [...line.children].slice(2).map((each) => each.textContent || each.getAttribute("colspan"));
+  const heads = () => [...made.head.querySelectorAll("button")].map((each) => each.dataset.column);
+  assert.deepEqual([texts().length, texts()[0], texts().at(-1)], [14, "value 0", "87"]);
+  const kept = line.children[12];
+  assert.equal(kept.textContent, "value 10");
+  scroller.scrollLeft = 1000;
+  made.render();
+  assert.equal(made.elements.get("a"), line, "the row was drawn again");
+  assert.equal(kept.parentElement, line, "a cell that was there was drawn again");
+  assert.deepEqual([texts()[0], texts()[1], texts().at(-1)], ["4", "value 4", "77"]);
+  assert.deepEqual([heads()[1], heads().at(-1)], ["param:4", "param:22"]);
+  for (const each of [made.head, line]) assert.equal(spans(each), columns.length + 2);
+  made.window.scroller = made.columnWindow.scroller = undefined;
+  made.setColumns(columns, "-created");
+  assert.equal(made.elements.get("a").children.length, columns.length + 2, "without sizes, all are drawn");
+});
+
+test("a column that comes, goes or moves leaves the cells of the others where they are", () => {
+  const { made } = table(["status", "experiment"]);
+  made.add([row("a", { tags: { x: "1" } })]);
+  const line = made.elements.get("a");
+  const [, , status, experiment] = line.children;
+  made.setColumns(["experiment", "tag:x", "status"], "-created");
+  assert.deepEqual(
+    [...line.children].slice(2).map((each) => each.textContent),
+    ["1", "1", "Completed"],
+  );
+  assert.deepEqual([line.children[2], line.children[4]], [experiment, status]);
+  // The status has the reason of a failure only if no column shows it.
+  made.setColumns(["status", "error"], "-created");
+  assert.notEqual(made.elements.get("a"), line);
+});
+
+test("columns to pin for which there is no room scroll with the others", () => {
+  const { made, scroller } = wideTable({ pinned: "3" });
+  assert.equal(made.element.dataset.pinned, "3");
+  scroller.scrollLeft = 5000;
+  made.render();
+  const line = made.elements.get("a");
+  assert.deepEqual(
+    [...line.children].slice(2, 6).map((each) => each.textContent || each.getAttribute("colspan")),
+    ["value 0", "value 1", "value 2", "41"],
+  );
+  scroller.clientWidth = 600; // the name, two columns, and room for others
+  made.render();
+  assert.equal(made.element.dataset.pinned, "2");
+  made.resize("param:0", 300);
+  made.render();
+  assert.equal(made.element.dataset.pinned, "");
+});
