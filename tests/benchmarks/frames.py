@@ -2,10 +2,10 @@
 
 Chromium shows the studio's table with 5,000 rows, without a server:
 ``python tests/benchmarks/frames.py``. A line has the median and the 95th percentile of the
-milliseconds from one frame to the next, and the processor time of its work in a frame; the target is 50
-for all of them. A column is changed in a table of 10 columns, and in one of 500; of these, the
-milliseconds of work are for the whole change, which may be more than one frame. Another folder with the studio's files may be named, for
-example one of an earlier version.
+milliseconds from one frame to the next, and the milliseconds of processor time of a frame's work;
+the target is 50 for all of them. A column is changed in a table of 10 columns, and in one of 500:
+there, the work is that of the whole change, even if the browser spreads it over several frames.
+Another folder with the studio's files may be named, for example one of an earlier version.
 """
 
 from __future__ import annotations
