@@ -1,16 +1,40 @@
-"""Lists a folder of this machine in which somebody else may have made links."""
+"""Reads a folder of this machine in which somebody else may make links, even while it is read."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import posixpath
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from amlflow.local_paths import resolve_links
+from amlflow.systems import IS_WINDOWS
 from amlflow.tracker_data import leave_out, show_value
 
+if not IS_WINDOWS:
+    _FOLDER = os.O_RDONLY | os.O_DIRECTORY
+    _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # a pipe would wait for its writer
+_NOT_THERE = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EMLINK, errno.ENAMETOOLONG, errno.ENXIO}
+)
+"""The errors of opening what is missing, a link, or a socket."""
 
-def list_inside(top: Path, folder: str, owner: str) -> list[os.DirEntry[str]]:
+
+@dataclass(frozen=True, slots=True)
+class FileInside:
+    """A file or folder in a listed folder. The size of a file is in bytes."""
+
+    name: str
+    is_folder: bool
+    size: int | None
+
+
+def list_inside(top: Path, folder: str, owner: str) -> list[FileInside]:
     """Return the files and folders in a folder of a run's files, by name.
 
     ``top`` is the root of the run's files, ``folder`` a path below it, or empty. ``owner`` has the
@@ -21,18 +45,71 @@ def list_inside(top: Path, folder: str, owner: str) -> list[os.DirEntry[str]]:
     would hold whoever reads it; and names that are not UTF-8.
 
     Raises:
-        OSError: the folder cannot be read.
+        OSError: the folder cannot be read, or is not in ``top``.
     """
     real_top = resolve_links(top)
+    real_folder = resolve_links(top / folder)
     kept = []
-    with os.scandir(top / folder) as entries:
+    with _opened(real_top, real_folder) as opened, os.scandir(opened) as entries:
         for entry in entries:
-            fault = _fault_of(entry, real_top)
-            if fault is None:
-                kept.append(entry)
-            else:
+            fault = _fault_of(entry, real_folder / entry.name, real_top)
+            if fault is not None:
                 leave_out_file(owner, posixpath.join(folder, entry.name), fault)
-    return sorted(kept, key=lambda entry: entry.name)
+                continue
+            is_folder = entry.is_dir()
+            with contextlib.suppress(OSError):  # it was removed in the meantime
+                size = None if is_folder else entry.stat().st_size
+                kept.append(FileInside(entry.name, is_folder, size))
+    return sorted(kept, key=lambda file: file.name)
+
+
+def open_inside(top: Path, name: str) -> BinaryIO:
+    """Open a file of a run's files to read it. ``name`` is its path below ``top``.
+
+    A link to another file in ``top`` is followed. No link out of it is, whenever it is made: the
+    file is found first, and then the way to it is walked without links.
+
+    Raises:
+        FileNotFoundError: there is no such file in ``top``.
+        OSError: the file cannot be read.
+    """
+    real_top = resolve_links(top)
+    path = resolve_links(top / name)
+    try:
+        with _opened(real_top, path.parent) as folder:
+            if isinstance(folder, Path):
+                return path.open("rb")
+            descriptor = os.open(path.name, _FILE, dir_fd=folder)
+    except OSError as error:
+        if error.errno not in _NOT_THERE:
+            raise
+        raise FileNotFoundError(error.errno, error.strerror, name) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise FileNotFoundError(errno.ENOENT, "it is not a file", name)
+    return open(descriptor, "rb")
+
+
+@contextlib.contextmanager
+def _opened(top: Path, folder: Path) -> Iterator[int | Path]:
+    """Open a folder below ``top``; neither path has a link. Windows knows it by its path only.
+
+    If somebody has put a link in its place since the links were resolved, it is not followed.
+    """
+    if not folder.is_relative_to(top):
+        raise FileNotFoundError(errno.ENOENT, "it is not among the run's files", str(folder))
+    if IS_WINDOWS:
+        yield folder
+        return
+    opened = os.open(top, _FOLDER)
+    try:
+        for part in folder.relative_to(top).parts:
+            below = os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=opened)
+            os.close(opened)
+            opened = below
+        yield opened
+    finally:
+        os.close(opened)
 
 
 def leave_out_file(owner: str, name: str, fault: str) -> None:
@@ -40,7 +117,7 @@ def leave_out_file(owner: str, name: str, fault: str) -> None:
     leave_out(owner, name, f"a file of the run ({fault})", show_value(name))
 
 
-def _fault_of(entry: os.DirEntry[str], top: Path) -> str | None:
+def _fault_of(entry: os.DirEntry[str], path: Path, top: Path) -> str | None:
     try:
         entry.name.encode()
     except UnicodeEncodeError:  # the system's names are bytes
@@ -51,6 +128,6 @@ def _fault_of(entry: os.DirEntry[str], top: Path) -> str | None:
         return f"it cannot be looked at: {error.strerror}"
     if entry.is_symlink() and entry.is_dir():
         return "it is a link to a folder"
-    if entry.is_symlink() and not resolve_links(Path(entry)).is_relative_to(top):
+    if entry.is_symlink() and not resolve_links(path).is_relative_to(top):
         return "a link leads out of the folder of the run's files"
     return None if is_kept else "it is neither a file nor a folder"

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from amlflow.linked_folders import list_inside
+from amlflow.linked_folders import list_inside, open_inside
 from amlflow.local_paths import resolve_links
 from amlflow.spec import Refused
 
@@ -25,6 +25,8 @@ from amlflow_mlflow.own_paths import is_empty
 
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 """The errors of file systems without hard links."""
+_CHUNK = 1 << 20
+"""The number of bytes that are copied at once."""
 IS_WINDOWS = os.name == "nt"
 _OF_WINDOWS = re.compile(r"(?:file:/*)?[A-Za-z]:[/\\]")
 
@@ -40,25 +42,30 @@ class LocalArtifacts:
         if not os.path.isdir(path):  # also where a name is too long for the file system
             return []
         prefix = f"{folder}/" if folder else ""
-        entries = list_inside(self.folder, folder, str(self.folder))
-        return sorted(FileEntry(prefix + entry.name, entry.is_dir()) for entry in entries)
+        files = list_inside(self.folder, folder, str(self.folder))
+        return sorted(FileEntry(prefix + file.name, file.is_folder) for file in files)
 
     def put(self, files: Mapping[str, Path]) -> None:
         store_files(self.folder, files, replace=True)
 
     def get(self, path: str, destination: Path) -> bool:
-        file = self._inside(path)
-        if not os.path.isfile(file):
+        self._inside(path)
+        try:
+            file = open_inside(self.folder, path)
+        except FileNotFoundError:
             return False
-        shutil.copyfile(file, destination)
+        with file, destination.open("wb") as copy:
+            shutil.copyfileobj(file, copy, _CHUNK)
         return True
 
     def read_beginning(self, path: str, count: int) -> bytes | None:
-        file = self._inside(path)
-        if not os.path.isfile(file):
+        self._inside(path)
+        try:
+            file = open_inside(self.folder, path)
+        except FileNotFoundError:
             return None
-        with file.open("rb") as stream:
-            return stream.read(count)
+        with file:
+            return file.read(count)
 
     def _inside(self, path: str) -> Path:
         """Return a path in the folder. Raises :class:`Refused` if links lead out of the folder."""

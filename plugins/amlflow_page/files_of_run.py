@@ -66,10 +66,5 @@ class FilesOfRun:
         if not path.is_dir() or resolve_links(path) != resolve_links(root) / folder:
             return
         prefix = f"{folder}/" if folder else ""
-        for entry in list_inside(root, folder, self.run_id):
-            is_folder = entry.is_dir()
-            try:
-                size = None if is_folder else entry.stat().st_size
-            except OSError:  # it was removed in the meantime
-                continue
-            yield FileHere(prefix + entry.name, size, is_folder)
+        for file in list_inside(root, folder, self.run_id):
+            yield FileHere(prefix + file.name, file.size, file.is_folder)

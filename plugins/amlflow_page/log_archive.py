@@ -8,7 +8,9 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
+from amlflow.linked_folders import open_inside
 from amlflow.spec import FileNotInRun
 from amlflow_mlflow_private import artifacts_of
 
@@ -63,13 +65,19 @@ def _pieces(place: FilesOfRun, sizes: dict[str, int]) -> Iterator[bytes]:
 
 def _content(place: FilesOfRun, name: str, size: int) -> Iterator[bytes]:
     what = f"the file {name!r} of run {place.run_id}"
-    with translate_errors(what), tempfile.TemporaryDirectory() as folder:
-        if place.folder is not None:
-            path = place.folder / name
-        else:
-            stored = posixpath.join(place.base, name)
-            path = Path(place.repository.download_artifacts(stored, folder))
-        with path.open("rb") as file:
-            while size > 0 and (content := file.read(min(size, CHUNK))):
-                size -= len(content)
-                yield content
+    with (
+        translate_errors(what),
+        tempfile.TemporaryDirectory() as folder,
+        _open(place, name, folder) as file,
+    ):
+        while size > 0 and (content := file.read(min(size, CHUNK))):
+            size -= len(content)
+            yield content
+
+
+def _open(place: FilesOfRun, name: str, folder: str) -> BinaryIO:
+    """Open a file of a run. ``folder`` is one for a copy of what another machine stores."""
+    if place.folder is not None:
+        return open_inside(place.folder, name)
+    stored = posixpath.join(place.base, name)
+    return Path(place.repository.download_artifacts(stored, folder)).open("rb")

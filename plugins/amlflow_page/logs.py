@@ -11,10 +11,11 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import requests
 from amlflow.exceptions import AzureMLException
+from amlflow.linked_folders import open_inside
 from amlflow.spec import FileNotInRun, Refused, Unavailable
 from amlflow.store_errors import ARTIFACT_STORE, error_of_store
 from amlflow_mlflow_private import artifacts_of
@@ -102,7 +103,10 @@ def piece(run_id: str, name: str, offset: int) -> tuple[bytes, int]:
     if name.partition("/")[0] not in FOLDERS:
         raise FileNotInRun(run_id, name)
     with translate_errors(f"the file {name!r} of run {run_id}"):
-        return _piece(run_id, name, offset)
+        try:
+            return _piece(run_id, name, offset)
+        except FileNotFoundError as error:  # removed, or replaced by a link, after it was listed
+            raise FileNotInRun(run_id, name) from error
 
 
 def _piece(run_id: str, name: str, offset: int) -> tuple[bytes, int]:
@@ -117,13 +121,16 @@ def _piece(run_id: str, name: str, offset: int) -> tuple[bytes, int]:
     if size <= offset:
         return b"", size
     if place.folder is not None:
-        return _read(place.folder / name, offset, size)
+        with open_inside(place.folder, name) as file:
+            return _read(file, offset), size
     path = posixpath.join(base, name)
     if isinstance(repository, MultipartDownloadMixin):
         return _fetch(repository.get_download_presigned_url(path), name, offset, size)
     _check_whole(name, size)
     with tempfile.TemporaryDirectory() as folder:  # the store sends whole files only
-        return _read(Path(repository.download_artifacts(path, dst_path=folder)), offset, size)
+        copy = Path(repository.download_artifacts(path, dst_path=folder))
+        with copy.open("rb") as file:
+            return _read(file, offset), size
 
 
 def _check_whole(name: str, end: int) -> None:
@@ -163,7 +170,6 @@ def _read_part(chunks: Iterable[bytes], before: int) -> bytes:
     return bytes(content[:MAX_BYTES])
 
 
-def _read(path: Path, offset: int, size: int) -> tuple[bytes, int]:
-    with path.open("rb") as file:
-        file.seek(offset)
-        return file.read(MAX_BYTES), size
+def _read(file: BinaryIO, offset: int) -> bytes:
+    file.seek(offset)
+    return file.read(MAX_BYTES)

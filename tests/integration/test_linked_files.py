@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from amlflow.core.experiment import Experiment
 from amlflow.core.workspace import Workspace
+from amlflow_mlflow import local_artifacts
 from amlflow_mlflow.entities import FileEntry
 from amlflow_mlflow.local_artifacts import LocalArtifacts
 
@@ -47,6 +48,29 @@ def test_what_is_no_file_of_the_run_is_left_out_and_named(
     ]  # fmt: skip
     for name in ("file", "other", "nothing", "circle", "itself", "again", "pipe", "ff.txt"):
         assert any(f"{name}'" in record.getMessage() for record in caplog.records), name
+
+
+def test_a_link_that_is_made_after_the_check_of_a_path_is_not_followed(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checking = local_artifacts.resolve_links
+
+    def check_and_link(path: Path) -> Path:
+        real_path = checking(path)
+        if path.name == "z.txt":
+            path.unlink()
+            path.symlink_to(tmp_path / "outside" / "secret")
+        return real_path
+
+    monkeypatch.setattr(local_artifacts, "resolve_links", check_and_link)
+    artifacts = LocalArtifacts(root)
+    assert not artifacts.get("logs/z.txt", tmp_path / "got")
+    (root / "logs" / "z.txt").unlink()
+    (root / "logs" / "z.txt").write_text("a line")
+    assert artifacts.read_beginning("logs/z.txt", 10) is None
+    assert not (tmp_path / "got").exists()
+    assert artifacts.get("logs/a.txt", tmp_path / "got")
+    assert (tmp_path / "got").read_text() == "a line"
 
 
 def test_the_others_are_read(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from amlflow.spec import FileNotInRun
-from amlflow_page import log_archive, logs
+from amlflow import linked_folders
+from amlflow.spec import FileNotInRun, Refused
+from amlflow_page import files_of_run, log_archive, logs
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
 
@@ -96,6 +97,73 @@ def test_no_link_out_of_a_runs_files_is_followed(linked: Path):
             logs.piece("a", name, 0)
     with zipfile.ZipFile(io.BytesIO(b"".join(log_archive.archive("a")))) as archive:
         assert sorted(archive.namelist()) == ["logs/log.txt", "logs/same.txt"]
+
+
+@pytest.mark.parametrize("moment", ["listed", "found"])
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_a_link_that_is_made_while_a_runs_files_are_read_is_not_followed(
+    linked: Path, what: str, moment: str, monkeypatch: pytest.MonkeyPatch
+):
+    outside = linked.parent / "outside"
+    (outside / "log.txt").write_text("secret")
+    files = logs.log_files("a")
+
+    def link() -> None:
+        """Put a link in the place of the log, or of its folder."""
+        if what == "file":
+            (linked / "logs" / "log.txt").unlink()
+            (linked / "logs" / "log.txt").symlink_to(outside / "log.txt")
+        else:
+            (linked / "logs").rename(linked / "old")
+            (linked / "logs").symlink_to(outside)
+
+    opening = linked_folders.open_inside
+    resolving = linked_folders.resolve_links
+
+    def open_later(top: Path, name: str) -> Any:
+        if moment == "listed":
+            link()
+        else:
+            monkeypatch.setattr(linked_folders, "resolve_links", resolve_and_link)
+        return opening(top, name)
+
+    def resolve_and_link(path: Path) -> Path:
+        real_path = resolving(path)
+        if path.name == "log.txt":
+            link()
+        return real_path
+
+    for module in (logs, log_archive):
+        monkeypatch.setattr(module, "open_inside", open_later)
+        monkeypatch.setattr(linked_folders, "resolve_links", resolving)
+        if module is logs:
+            with pytest.raises(FileNotInRun):
+                logs.piece("a", "logs/log.txt", 0)
+        else:
+            monkeypatch.setattr(module, "log_files", lambda run_id: files)
+            with pytest.raises(Refused, match=r"the file 'logs/log\.txt' of run a"):
+                b"".join(log_archive.archive("a"))
+        if what == "file":
+            (linked / "logs" / "log.txt").unlink()
+            (linked / "logs" / "log.txt").write_text("a line")
+        else:
+            (linked / "logs").unlink()
+            (linked / "old").rename(linked / "logs")
+
+
+def test_a_link_in_the_place_of_a_folder_that_is_being_listed_is_not_followed(
+    linked: Path, monkeypatch: pytest.MonkeyPatch
+):
+    listing = linked_folders.list_inside
+
+    def link_and_list(top: Path, folder: str, owner: str) -> Any:
+        (linked / "logs").rename(linked / "old")
+        (linked / "logs").symlink_to(linked.parent / "outside")
+        return listing(top, folder, owner)
+
+    monkeypatch.setattr(files_of_run, "list_inside", link_and_list)
+    with pytest.raises(Refused, match="the folder 'logs' of run a"):
+        logs.folder_files("a", "logs")
 
 
 @pytest.mark.parametrize("folder", ["logs/", "logs/.", "logs//", "x" * 300, "logs/\0"])
