@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from amlflow import spec
 from amlflow.exceptions import AzureMLException, ComputeTargetException, UserErrorException
+from amlflow.installed import entry_points_of
 from amlflow.per_process import PerProcess
 
 if TYPE_CHECKING:
@@ -109,14 +110,15 @@ class Plugins:
         Raises:
             UserErrorException: amlflow does not have a hook. The message names the nearest hook.
         """
-        # Nearly no process needs difflib: the plugins are seldom wrong.
-        import difflib
-
+        # Imported here, so that `import azureml.core` stays quick.
         from pluggy import PluginValidationError
 
         try:
             self.manager.check_pending()
         except PluginValidationError as error:
+            # Nearly no process needs it: the plugins are seldom wrong.
+            import difflib
+
             self.manager.unregister(module)
             hooks = [name for name in vars(spec.Hooks) if name.startswith("amlflow_")]
             hook_name = str(error).partition("'")[2].partition("'")[0]
@@ -168,11 +170,11 @@ def load_plugins() -> Plugins:
 def _entry_points() -> list[EntryPoint]:
     """Return the entry points of installed distributions, and those from :func:`register`."""
     # Imported here, so that `import azureml.core` stays quick.
-    from importlib.metadata import EntryPoint, entry_points
+    from importlib.metadata import EntryPoint
 
     registered = [entry.partition("=") for entry in _registered_modules()]
     return [
-        *entry_points(group=GROUP),
+        *entry_points_of(GROUP),
         *(EntryPoint(name, module, GROUP) for name, _, module in registered),
     ]
 

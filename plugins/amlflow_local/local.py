@@ -9,14 +9,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psutil
 from amlflow.exceptions import ComputeTargetException
 from amlflow.spec import JOB, ComputeBase, Ending, Work
 
 from amlflow_local.memory import count_oom_kills
-from amlflow_local.tree import end_tree
+
+if TYPE_CHECKING:
+    import psutil
 
 SETTINGS = ("python",)
 _PR_SET_CHILD_SUBREAPER = 36
@@ -88,6 +89,9 @@ class LocalCompute(ComputeBase):
         return StartedProcess(work.name, process, errors, oom_kills)
 
     def clean(self, name: str) -> None:
+        # It imports psutil, which no script has to wait for.
+        from amlflow_local.tree import end_tree
+
         end_tree(name, grace=0.0)
 
 
@@ -118,6 +122,9 @@ class StartedProcess:
         if self._process.poll() is not None:
             return []
         self._process.terminate()
+        # No script has to wait for this import.
+        import psutil
+
         return [psutil.Process(self._process.pid)]  # it is not reaped yet
 
     def _reason(self, code: int) -> str | None:
@@ -143,7 +150,11 @@ class StartedProcess:
         self._process.send_signal(number)
 
     def end(self, grace: float) -> None:
-        end_tree(self._name, grace, self._process.poll, self._terminate() if grace else [])
+        terminated = self._terminate() if grace else []
+        # It imports psutil, which no script has to wait for.
+        from amlflow_local.tree import end_tree
+
+        end_tree(self._name, grace, self._process.poll, terminated)
         # A process that has just started is not found yet: its environment cannot be read.
         self._process.kill()
         self._process.wait()

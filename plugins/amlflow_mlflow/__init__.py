@@ -27,8 +27,9 @@ def amlflow_tracker(uri: str) -> Tracker | None:
         return None
     # Every process imports this plugin, but only some open a tracker.
     from amlflow_mlflow.tracker import MlflowTracker
+    from amlflow_mlflow.tracker_keeper import opened_by_keeper
 
-    return MlflowTracker(uri)
+    return opened_by_keeper(uri) or MlflowTracker(uri)
 
 
 @hookimpl

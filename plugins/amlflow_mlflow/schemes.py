@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import os
 import re
-from importlib.metadata import entry_points
 from pathlib import Path
 from urllib.parse import unquote
+
+from amlflow.installed import entry_points_of
 
 DATABASES = frozenset({"sqlite", "postgresql", "mysql", "mssql"})
 SQLITE = "sqlite:///"
@@ -31,7 +32,7 @@ def is_known(uri: str) -> bool:
 @functools.cache
 def _plugin_schemes() -> frozenset[str]:
     """List the schemes of installed packages. Cached, since it takes 10 ms."""
-    return frozenset(entry.name for entry in entry_points(group=PLUGINS))
+    return frozenset(entry.name for entry in entry_points_of(PLUGINS))
 
 
 def is_database(uri: str) -> bool:

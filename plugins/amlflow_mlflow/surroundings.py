@@ -13,9 +13,9 @@ import logging
 import os
 import subprocess
 import sys
-from importlib.metadata import entry_points
 from pathlib import Path
 
+from amlflow.installed import entry_points_of
 from amlflow.spec import redacted
 
 from amlflow_mlflow.rest.settings import user_name
@@ -31,7 +31,7 @@ GIT_S = 5
 @functools.cache
 def context_tags() -> dict[str, str]:
     """Return the tags for the user, source and git commit of this process."""
-    if "DATABRICKS_RUNTIME_VERSION" in os.environ or entry_points(group=_CONTEXTS):
+    if "DATABRICKS_RUNTIME_VERSION" in os.environ or any(entry_points_of(_CONTEXTS)):
         # It takes seconds to import.
         from mlflow.tracking.context.registry import resolve_tags
 

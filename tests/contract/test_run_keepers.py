@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import amlflow_mlflow
 import pytest
 from amlflow.plugins import open_keeper, open_tracker
 from amlflow.spec import (
@@ -226,6 +227,28 @@ def test_mlflow_is_not_imported(sqlite_uri: str) -> None:
         "assert not {'mlflow', 'sqlalchemy', 'requests', 'numpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_a_clusters_script_does_not_wait_for_is_not_imported() -> None:
+    code = (
+        "import sys; from amlflow.plugins import open_compute, open_keeper;"
+        "import amlflow.jobs.agent.on_cluster; open_keeper('http://127.0.0.1:9');"
+        "open_compute('local', {}); import amlflow_mlflow.rest.settings as settings;"
+        "settings.headers('http://127.0.0.1:9');"
+        "late = {'psutil', 'sqlite3', 'configparser', 'netrc', 'amlflow.layers.journaled'};"
+        "assert not late & set(sys.modules), late & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_agent_that_also_needs_the_tracker_connects_once(server_uri: str) -> None:
+    keeper = open_keeper(server_uri)
+    assert keeper is not None
+    with pytest.raises(RunNotFound):
+        keeper.get_run("0" * 32)
+    # The hook's answer, since `open_tracker` would give one object for each URI in any case.
+    tracker = amlflow_mlflow.amlflow_tracker(server_uri)
+    assert amlflow_mlflow.amlflow_tracker(server_uri) is tracker
 
 
 @pytest.mark.parametrize("which", ["keeper", "tracker"])

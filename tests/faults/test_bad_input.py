@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from importlib import metadata
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -369,7 +368,7 @@ def test_two_plugins_of_one_name(monkeypatch: pytest.MonkeyPatch, folder: Path) 
     made = found(monkeypatch, *both)
     assert made.names == ["mlflow"]
     assert "another distribution" in made.failures["mlflow"]
-    monkeypatch.setattr(metadata, "entry_points", lambda group: both)
+    monkeypatch.setattr(plugins, "entry_points_of", lambda group: both)
     assert [bool(each["error"]) for each in plugins.describe_plugins()] == [False, True]
 
 

@@ -20,6 +20,7 @@ from amlflow_mlflow.errors import error_of_status
 from amlflow_mlflow.rest import settings
 from amlflow_mlflow.server_texts import MAX_REASON, MAX_RETRY_AFTER_S, clean, retry_after_s
 from amlflow_mlflow.store_of_uri import open_store
+from amlflow_mlflow.tracker import MlflowTracker
 from helpers.flaky_proxy import Proxy, Reply, start_proxy
 
 RUN = "0" * 32
@@ -85,7 +86,8 @@ def listener() -> Iterator[Listener]:
 def calls_of(uri: str, path: Path) -> dict[str, Callable[[], Any]]:
     """A call of each kind and client."""
     path.write_text("content")
-    tracker: Any = open_tracker(uri)
+    # Not `open_tracker`, which would remember the server that had this port in another test.
+    tracker: Any = MlflowTracker(uri)
     keeper = open_keeper(uri)
     store = tracker._store
 

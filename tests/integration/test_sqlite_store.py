@@ -22,10 +22,10 @@ from amlflow.spec import (
     Status,
     Unavailable,
 )
+from amlflow_mlflow.database_keeper import DatabaseKeeper
 from amlflow_mlflow.entities import RunInfo
 from amlflow_mlflow.rest.connection import Connection
 from amlflow_mlflow.rest.server_store import ServerStore
-from amlflow_mlflow.run_keeper import DatabaseKeeper
 from amlflow_mlflow.sqlite import experiments, revisions, rows
 from amlflow_mlflow.sqlite.database import Database
 from amlflow_mlflow.sqlite.store import SqliteStore, open_sqlite

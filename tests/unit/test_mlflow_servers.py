@@ -233,7 +233,7 @@ def test_installed_packages_are_looked_through_once_for_headers(
         return [EntryPoint("team", f"{__name__}:HeaderProvider", group)]
 
     monkeypatch.setattr(EntryPoint, "load", lambda _: HeaderProvider)
-    monkeypatch.setattr(settings, "entry_points", find)
+    monkeypatch.setattr(settings, "entry_points_of", find)
     settings.header_providers.cache_clear()
     try:
         for _ in range(3):

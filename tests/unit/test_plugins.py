@@ -308,7 +308,7 @@ def test_a_feature_that_this_amlflow_does_not_know_is_listed_and_ignored(
     loaded = load(sings=source)
     [module] = loaded.manager.get_plugins()
     entry_points = [EntryPoint("sings", module.__name__, plugins.GROUP)]
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: entry_points)
+    monkeypatch.setattr(plugins, "entry_points_of", lambda group: entry_points)
     [described] = plugins.describe_plugins()
     assert described["features"] == ["model registry"]
     assert described["unknown_features"] == ["runs that sing"]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from amlflow.data.canceled import ProvidingCanceled
 from amlflow.data.chosen_files import choose_files
 from amlflow.data.definition import FILE, Definition, Source
 from amlflow.data.materialize import copy_files, link_files
@@ -20,7 +21,6 @@ from amlflow.data.script_data import (
     MOUNT,
     OUTPUTS_VARIABLE,
     UPLOAD,
-    ProvidingCanceled,
     ScriptData,
     ScriptInput,
     ScriptOutput,

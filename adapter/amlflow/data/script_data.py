@@ -8,16 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from amlflow.data.definition import Definition, parse_own_definition
-from amlflow.exceptions import AzureMLException
 
 DIRECT, MOUNT, DOWNLOAD, UPLOAD = "direct", "mount", "download", "upload"
 INPUTS_VARIABLE = "AMLFLOW_INPUT_DATASETS"
 """The environment variable with a script's inputs: a JSON object with an entry for each name."""
 OUTPUTS_VARIABLE = "AMLFLOW_OUTPUT_DATASETS"
-
-
-class ProvidingCanceled(AzureMLException):
-    """The run was cancelled while its data was put in place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

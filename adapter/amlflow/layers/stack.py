@@ -5,14 +5,14 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from amlflow import plugins
 from amlflow.fork_safety import wait_for_imports
 from amlflow.journal.settings import from_environment
 from amlflow.layers.archive import Archive
 from amlflow.layers.batches import Batches
-from amlflow.layers.journaled import Journaled
 from amlflow.layers.kept_in_notes import KeptInNotes
 from amlflow.layers.layer import Layer
 from amlflow.layers.metrics import MetricsLayer
@@ -24,6 +24,9 @@ from amlflow.layers.write_once import WriteOnce
 from amlflow.per_process import PerProcess
 from amlflow.relay.client import open_relay
 from amlflow.spec import Feature, RunKeeper, Tracker, Unavailable
+
+if TYPE_CHECKING:
+    from amlflow.layers.journaled import Journaled
 
 LAYERS: dict[Feature, type[Layer]] = {
     Feature.BATCHES: Batches,
@@ -64,6 +67,9 @@ class OpenTrackers:
         settings = from_environment()
         if self._closed or not settings.on:
             return Layer(self.direct(uri))
+        # An agent opens its tracker without a journal, and its script starts sooner without this.
+        from amlflow.layers.journaled import Journaled
+
         parent = self._parents.get(uri)
         layer = Journaled(uri, lambda: self.direct(uri), settings, parent)
         try:
@@ -78,16 +84,14 @@ class OpenTrackers:
     def close(self) -> None:
         """Send what is left at the end of the process. What is logged later is sent at once."""
         self._closed = True
-        for uri, layer in self._layered.items():
-            if isinstance(layer, Journaled):
-                self._layered.forget(uri)
-                layer.journal.close()
+        for uri, layer in _journaled(self._layered.items()):
+            self._layered.forget(uri)
+            layer.journal.close()
 
     def finish(self) -> None:
         """Wait for what this process has logged. Raises :class:`Unavailable`."""
-        for _, layer in self._layered.items():
-            if isinstance(layer, Journaled):
-                layer.finish()
+        for _, layer in _journaled(self._layered.items()):
+            layer.finish()
 
     def _close_with_multiprocessing(self) -> None:
         """Have multiprocessing call :meth:`close`, as its processes end without atexit."""
@@ -99,10 +103,20 @@ class OpenTrackers:
             Finalize(None, self.close, exitpriority=0)
 
     def _on_fork(self, layers: dict[str, Layer]) -> None:
-        for uri, layer in layers.items():
-            if isinstance(layer, Journaled):
-                layer.journal.after_fork()
-                self._parents[uri] = layer
+        for uri, layer in _journaled(layers.items()):
+            layer.journal.after_fork()
+            self._parents[uri] = layer
+
+
+def _journaled(layers: Iterable[tuple[str, Layer]]) -> list[tuple[str, Journaled]]:
+    """Return those of the opened layers that have a journal."""
+    opened = list(layers)
+    if not opened:
+        return []
+    # What has opened a layer has imported it.
+    from amlflow.layers.journaled import Journaled
+
+    return [(uri, layer) for uri, layer in opened if isinstance(layer, Journaled)]
 
 
 _open_trackers = OpenTrackers()

@@ -9,18 +9,19 @@ credentials is used: a user name and password in the tracking URI; ``MLFLOW_TRAC
 from __future__ import annotations
 
 import base64
-import configparser
 import contextlib
 import functools
-import netrc
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from amlflow.exceptions import UserErrorException
+from amlflow.installed import entry_points_of
+
+if TYPE_CHECKING:
+    import configparser
 
 HEADERS = "mlflow.request_header_provider"
 """The group of entry points that add headers to MLflow's calls."""
@@ -238,8 +239,14 @@ def possible_authorizations(host: str, environ: Mapping[str, str]) -> list[str]:
 
 def _netrc_entry(host: str, environ: Mapping[str, str]) -> tuple[str, str, str | None] | None:
     """Return the user name, account and password for a host, or None."""
+    file = _netrc_file(environ)
+    if not os.path.exists(file):
+        return None
+    # Few users have such a file, and each process of the others is faster without it.
+    import netrc
+
     with contextlib.suppress(OSError, netrc.NetrcParseError):
-        return netrc.netrc(_netrc_file(environ)).authenticators(host)
+        return netrc.netrc(file).authenticators(host)
     return None
 
 
@@ -265,6 +272,9 @@ def _pair(environ: Mapping[str, str] = os.environ) -> tuple[str | None, str | No
         return user, password
     path = os.path.expanduser("~/.mlflow/credentials")
     if os.path.exists(path):
+        # Few users have such a file, and each process of the others is faster without it.
+        import configparser
+
         file = configparser.ConfigParser()
         try:
             file.read(path, encoding="utf-8")
@@ -282,6 +292,9 @@ def _pair(environ: Mapping[str, str] = os.environ) -> tuple[str | None, str | No
 
 def _value(section: configparser.SectionProxy, key: str) -> str | None:
     """Return a value in which ``%%`` is written for ``%``. A single ``%`` is not refused."""
+    # Imported here for the same reason.
+    import configparser
+
     try:
         return section.get(key)
     except configparser.InterpolationError:
@@ -291,7 +304,7 @@ def _value(section: configparser.SectionProxy, key: str) -> str | None:
 @functools.cache
 def header_providers() -> tuple[Any, ...]:
     """Make the objects of packages that add headers. Once, as it reads all installed packages."""
-    return tuple(entry.load()() for entry in entry_points(group=HEADERS))
+    return tuple(entry.load()() for entry in entry_points_of(HEADERS))
 
 
 def _added_headers() -> dict[str, str]:

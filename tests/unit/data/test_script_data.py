@@ -11,9 +11,10 @@ import pytest
 from amlflow.core.runs.data_notes import InputDatasets, inputs_of
 from amlflow.core.scripts.script_data import CollectedData, collect_data
 from amlflow.core.workspace import Workspace
+from amlflow.data.canceled import ProvidingCanceled
 from amlflow.data.notes import parse_used
 from amlflow.data.provide import Provided, keep, provide
-from amlflow.data.script_data import ProvidingCanceled, ScriptData
+from amlflow.data.script_data import ScriptData
 from amlflow.data.storage import Datastores
 from amlflow.exceptions import UserErrorException
 from amlflow.local_paths import UnsafeName

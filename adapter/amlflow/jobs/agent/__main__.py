@@ -7,12 +7,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+
+COLLECT_AFTER = 20_000
+"""How many new objects begin a garbage collection. Python's 700 would begin hundreds during the
+imports, which free nothing and take a tenth of the time until the script starts."""
 
 
 def main() -> None:
     """Run the job. On a cluster, this process runs it. Elsewhere, a fork of this process does."""
+    gc.set_threshold(COLLECT_AFTER)
     if sys.argv[1] == "--cluster":
         # Imported here, so that each kind of process loads only its own code.
         from amlflow.jobs.agent.on_cluster import run_cluster_job

@@ -35,7 +35,6 @@ from amlflow.jobs.agent.node_job import adapt_to_node, make_working_folder
 from amlflow.jobs.agent.nudges import Nudges
 from amlflow.jobs.agent.passed_signals import PassedSignals
 from amlflow.jobs.agent.report import Report
-from amlflow.jobs.agent.spreading import Spreading
 from amlflow.jobs.agent.supervise import Agent
 from amlflow.jobs.cluster.payload import NODE_KIND, attempt_of, take_job
 from amlflow.jobs.distribution import is_spread
@@ -268,6 +267,9 @@ class ClusterAgent(Agent):
         request = self._requested_end()
         if request is not None:
             return request
+        # Most scripts are one process, and start sooner if this is not imported for them.
+        from amlflow.jobs.agent.spreading import Spreading
+
         self._keep_earlier_log()
         self._report.preparing()
         with self._reporting():

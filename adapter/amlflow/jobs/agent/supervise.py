@@ -21,7 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from amlflow.data.script_data import ProvidingCanceled
+from amlflow.data.canceled import ProvidingCanceled
 from amlflow.environments.dates import advise_on_date
 from amlflow.environments.errors import EnvironmentBuildCanceled
 from amlflow.exceptions import AzureMLException, SnapshotException
