@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -9,8 +10,9 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from amlflow.data import storage
+from amlflow.data import web
 from azureml.core import Dataset
 from azureml.data.dataset_error_handling import DatasetExecutionError, DatasetValidationError
 
@@ -74,7 +76,7 @@ def test_a_web_server_is_asked_once_whether_a_file_is_there(folder: Path) -> Non
 
 
 def test_a_server_that_does_not_answer(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage, "READ_S", 0.3)
+    monkeypatch.setattr(web, "READ_S", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         dataset = Dataset.File.from_files(f"http://127.0.0.1:{port}/t.csv", validate=False)
@@ -83,3 +85,61 @@ def test_a_server_that_does_not_answer(folder: Path, monkeypatch: pytest.MonkeyP
         ):
             dataset.download("out")
     assert not list(Path("out").glob("*"))
+
+
+class Dripping(Quiet):
+    """A server that sends a byte of its answer now and then."""
+
+    pace_s = 0.02
+    ended = threading.Event()
+
+    def do_GET(self) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+        has_headers = "content" in self.path
+        self.drip(b"Content-Length: 1000000\r\n\r\na,b\n" if has_headers else b"X-Slow: ")
+
+    def drip(self, beginning: bytes) -> None:
+        with contextlib.suppress(OSError):
+            self.wfile.write(beginning)
+            for _ in range(1000):  # 20 seconds, if the reader does wait
+                if self.ended.wait(self.pace_s):
+                    return
+                self.wfile.write(b"1")
+
+
+@pytest.fixture
+def dripping(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A web server whose answers never end. A read may take half a second."""
+    monkeypatch.setattr(web, "READ_S", 0.5)
+    Dripping.ended.clear()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Dripping)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    Dripping.ended.set()
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("part", ["headers", "content"])
+def test_an_answer_that_drips_is_not_waited_for(part: str, folder: Path, dripping: str) -> None:
+    """A socket's timeout alone would never end the wait for it."""
+    address = f"{dripping}/{part}.csv"
+    said = {"headers": "have not ended after 1 s", "content": r"has sent \d+ bytes in 1 seconds"}
+    with pytest.raises(DatasetExecutionError, match=f"too slow: .*{said[part]}"):
+        if part == "headers":
+            Dataset.Tabular.from_delimited_files(address, validate=False).to_pandas_dataframe()
+        else:
+            Dataset.File.from_files(address, validate=False).download("out")
+    assert not list(Path("out").glob("*"))
+
+
+def test_a_server_that_gives_only_whole_files(folder: Path, address: str) -> None:
+    """fsspec asks for parts of files that have more than 5 MB. Many servers do not know parts."""
+    web = folder.parent / "web"
+    (web / "t.csv").write_text("a,b\n" + "5,x\n" * 1_500_000)
+    pd.DataFrame({"v": range(800_000)}).to_parquet(web / "t.parquet", compression=None)
+    assert min((web / name).stat().st_size for name in ("t.csv", "t.parquet")) > 5 << 20
+    table = Dataset.Tabular.from_delimited_files(f"{address}/t.csv")
+    assert len(table.to_pandas_dataframe()) == 1_500_000
+    parquet = Dataset.Tabular.from_parquet_files(f"{address}/t.parquet")
+    assert parquet.to_pandas_dataframe()["v"].sum() == 799_999 * 400_000

@@ -63,6 +63,10 @@ class NoSuchFile(DatasetExecutionError):
     """A file or folder of a data set does not exist."""
 
 
+class TooSlow(TimeoutError):
+    """A web server sends next to nothing. The text says what it has sent."""
+
+
 _BROKEN = {
     **dict.fromkeys(
         ("ClientPayloadError", "ServerDisconnectedError"),
@@ -104,6 +108,9 @@ def explain_errors(what: str, address: str, storage: str | None = None) -> Itera
 
 def _explain(error: Exception, address: str) -> str | None:
     """Return the reason in one sentence; None for an error that does not come from a storage."""
+    for slow in (error, error.__cause__):
+        if isinstance(slow, TooSlow):
+            return f"the server is too slow: {slow}. Try again later."
     if isinstance(error, FileNotFoundError) and error.__cause__ is not None:
         # fsspec's client for web servers raises this error for every kind of failure.
         cause = _explain_web(error.__cause__)

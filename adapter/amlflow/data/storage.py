@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import posixpath
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -29,10 +30,6 @@ LOCAL_FOLDER = "amlflow-datastores"
 """The folder of a workspace's own datastores. It is beside the tracker's database."""
 TRACKER = "tracker:"
 """The address of a datastore whose files are stored in the workspace's tracker."""
-CONNECT_S = 10.0
-"""How long a web server may take to accept a connection."""
-READ_S = 20.0
-"""How long a web server may take to send the next bytes."""
 PARTIAL = ".amlflow-part"
 """The ending of the names of files that are being written. A killed process leaves such a file."""
 _MAGIC = frozenset("*?[")
@@ -79,7 +76,23 @@ class DataFile:
     def open(self) -> Any:
         """Open the file to read bytes. Raises :class:`DatasetExecutionError`."""
         with explain_errors("Reading", self.address):
+            if is_web(self.path):
+                return self._copy_from_web()
             return self.fs.open(self.path, "rb")
+
+    def _copy_from_web(self) -> Any:
+        """Copy the file to a temporary file, and return that. Closing removes it.
+
+        fsspec asks for parts of a file. Many web servers give whole files only.
+        """
+        copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+        try:
+            self.fs.get_file(self.path, copy)
+            copy.seek(0)
+        except BaseException:
+            copy.close()
+            raise
+        return copy
 
     def read_beginning(self, count: int) -> bytes:
         """Return the first bytes of the file. Raises :class:`DatasetExecutionError`."""
@@ -244,7 +257,10 @@ def open_folder(address: str) -> Folder:
     with explain_errors("Opening", address):
         try:
             if is_web(address):  # fsspec's own function takes "::" for a chain of addresses
-                options = {"client_kwargs": {"timeout": _web_timeout()}}
+                # aiohttp takes 0.1 s, and only a web address needs it.
+                from amlflow.data.web import client_options
+
+                options = {"client_kwargs": client_options()}
                 fs, root = filesystem(address.partition(":")[0].lower(), **options), address
             else:
                 fs, root = open_url(address)
@@ -259,13 +275,6 @@ def open_folder(address: str) -> Folder:
                 f"address, or its settings or credentials ({type(error).__name__}). Check them."
             ) from None
     return Folder(fs, root.rstrip("/"), without_secrets(address))
-
-
-def _web_timeout() -> Any:
-    # Only a web address needs it.
-    import aiohttp
-
-    return aiohttp.ClientTimeout(sock_connect=CONNECT_S, sock_read=READ_S)
 
 
 def is_local(fs: AbstractFileSystem) -> bool:
