@@ -110,7 +110,7 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str)
     """
     if not isinstance(val, str | bytes) or len(val) <= MAX_ID:
         return None
-    return f"{argname}: {ascii(val[:MAX_ID])} and {len(val) - MAX_ID} more"
+    return f"{argname}: {val[:MAX_ID]!a} and {len(val) - MAX_ID} more"
 
 
 def pytest_collection_finish() -> None:
