@@ -145,9 +145,11 @@ def _to_waiting(text: str) -> Waiting:
 parse_cluster: Note[str] = Note("cluster", to_name)
 """The kind of the cluster that runs the run's job."""
 
-
 parse_cluster_identity: Note[str] = Note("cluster_identity", _to_digest)
-"""The hash of the identity of that cluster. A run of an older amlflow does not have it."""
+parse_cluster_tracker: Note[str] = Note("cluster_tracker", _to_digest)
+"""The hashes of that cluster's identity, and of the tracking URI with which the job reports.
+
+A run of an older amlflow does not have them."""
 
 
 parse_waiting: Note[Waiting] = Note("waiting", _to_waiting)

@@ -181,6 +181,11 @@ def is_same_tracker(uri: str, other: str) -> bool:
     return _plain_uri(uri) == _plain_uri(other)
 
 
+def hash_of_tracker(uri: str) -> str:
+    """Return a hash that is the same for all URIs of one tracker (:func:`is_same_tracker`)."""
+    return hashlib.sha256(_plain_uri(uri).encode()).hexdigest()
+
+
 def _plain_uri(uri: str) -> str:
     plain = redacted(uri).rstrip("/")
     try:

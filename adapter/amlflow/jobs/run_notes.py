@@ -15,6 +15,7 @@ from amlflow.spec import FINAL, LAUNCHED, RunChange, RunRecord, Status
 from amlflow.tracker_notes import (
     parse_cluster,
     parse_cluster_identity,
+    parse_cluster_tracker,
     parse_end_request,
     parse_ended_attempt,
     parse_environment,
@@ -43,6 +44,8 @@ CLUSTER = parse_cluster.key
 """The kind of the cluster that runs the job. Without this note, the job runs on one machine."""
 CLUSTER_IDENTITY = parse_cluster_identity.key
 """The hash of the identity of that cluster."""
+CLUSTER_TRACKER = parse_cluster_tracker.key
+"""The hash of the tracking URI with which that job reports."""
 WAITING = parse_waiting.key
 """``{"reason", "before", "id", "attempt"}``: why a cluster's job waits, and its place."""
 ENDED_ATTEMPT = parse_ended_attempt.key

@@ -85,8 +85,8 @@ class StartOnCluster:
 
     @property
     def notes(self) -> Mapping[str, str]:
-        """Which cluster has the job."""
-        return cluster_notes(self._cluster, self._job.target.kind)
+        """Which cluster has the job, and with which tracker it reports."""
+        return cluster_notes(self._cluster, self._job.target.kind, self._job.tracking_uri)
 
     def check(self) -> None:
         """Ask the cluster."""

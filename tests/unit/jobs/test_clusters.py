@@ -56,6 +56,8 @@ from helpers.cluster_runs import (
     stored,
 )  # fmt: skip
 
+TRACKER = "memory://"
+
 
 @pytest.mark.parametrize("status", ["Completed", "Failed", "Canceled"])
 @pytest.mark.parametrize("state", STATES)
@@ -83,7 +85,7 @@ def test_what_a_look_makes_of_a_state(state: JobState, status: str, expected: st
 
 @pytest.fixture
 def tracker() -> MemoryTracker:
-    return MemoryTracker("memory://")
+    return MemoryTracker(TRACKER)
 
 
 @pytest.mark.parametrize("status", ["Preparing", "Running", "NotResponding", "Finalizing"])
@@ -100,7 +102,7 @@ def test_a_job_waits_for_an_attempt_that_has_not_begun(status: str) -> None:
 def test_a_cluster_that_did_not_get_the_job_does_not_end_its_run(
     tracker: MemoryTracker, identity: str, expected: str
 ) -> None:
-    notes = cluster_notes(OneCluster("here 1000"), "slurm")
+    notes = cluster_notes(OneCluster("here 1000"), "slurm", TRACKER)
     run = stored(tracker, record("Running", **notes))
     is_changed = look_at_cluster(tracker, run, lambda: OneCluster(identity))
     assert is_changed is (True if expected == "Failed" else None)
@@ -143,7 +145,7 @@ def test_the_run_of_a_submitter_that_ended_before_the_cluster_had_the_job(
     job = {"name": NAME, "host": this_host() if host == "here" else host}
     if base in folders:
         job["base"] = str(hash_of_base(folders[base]))
-    notes = {**cluster_notes(OneCluster("here 1000"), "slurm"), "job": json.dumps(job)}
+    notes = {**cluster_notes(OneCluster("here 1000"), "slurm", TRACKER), "job": json.dumps(job)}
     created = datetime.now(timezone.utc) - timedelta(minutes=minutes)
     draft = dataclasses.replace(record("Queued", {}, **notes), created=created)
     run = stored(tracker, draft)
@@ -155,7 +157,7 @@ def test_the_run_of_a_submitter_that_ended_before_the_cluster_had_the_job(
 
 
 def test_who_may_not_see_the_job_asks_its_agent_to_cancel(tracker: MemoryTracker) -> None:
-    notes = cluster_notes(OneCluster("here 1000"), "slurm")
+    notes = cluster_notes(OneCluster("here 1000"), "slurm", TRACKER)
     run = stored(tracker, record("Running", **notes, **CANCEL))
     cancel_at_cluster(tracker, run, lambda: OneCluster("here 1001"))
     assert requested_end_of(tracker.get_run(run.id)) is not None
@@ -352,7 +354,7 @@ def cancel(tracker: MemoryTracker, run: RunRecord, queue: Queue | None) -> RunRe
 
 
 def queued(tracker: MemoryTracker, properties: Any = ()) -> RunRecord:
-    notes = cluster_notes(OneCluster("here 1000"), "slurm")
+    notes = cluster_notes(OneCluster("here 1000"), "slurm", TRACKER)
     return stored(tracker, record("Queued", properties, **notes))
 
 
@@ -379,7 +381,7 @@ def test_an_agent_is_told_without_the_tracker(tracker: MemoryTracker, is_away: b
     queue = Queue(JobState.RUNNING)
     queue.is_away = is_away
     run = queued(tracker, AGENT)
-    telling = start_telling_agent(run, lambda: queue)
+    telling = start_telling_agent(tracker, run, lambda: queue)
     assert telling is not None
     telling.join()
     assert queue.nudged == ([] if is_away else [cluster_name_of(run)])
@@ -391,7 +393,25 @@ def test_nobody_is_told_if_the_run_has_no_agent(tracker: MemoryTracker) -> None:
     waiting, over = queued(tracker), record("Completed", AGENT)
     elsewhere = dataclasses.replace(record("Running", AGENT), system={"launched": "yes"})
     for run in (waiting, over, elsewhere):
-        assert start_telling_agent(run, lambda: Queue(JobState.RUNNING)) is None
+        assert start_telling_agent(tracker, run, lambda: Queue(JobState.RUNNING)) is None
+
+
+@pytest.mark.parametrize("state", [JobState.QUEUED, JobState.RUNNING])
+@pytest.mark.parametrize("uri", ["http://restored:5000", None])
+def test_a_cancel_in_a_copy_of_the_tracker_does_not_end_the_job(
+    tracker: MemoryTracker, state: JobState, uri: str | None
+) -> None:
+    """The copy has the run with its notes, also the proof. An older amlflow noted no tracker."""
+    queue = Queue(state)
+    run = queued(tracker, AGENT if state is JobState.RUNNING else ())
+    tracker.uri = uri or TRACKER
+    if uri is None:
+        system = {key: run.system[key] for key in run.system.keys() - {"cluster_tracker"}}
+        run = dataclasses.replace(run, system=system)
+    if (telling := start_telling_agent(tracker, run, lambda: queue)) is not None:
+        telling.join()
+    look_at_cluster(tracker, cancel(tracker, run, queue), lambda: queue)
+    assert (len(queue.nudged) + queue.canceled > 0) is (uri is None)
 
 
 @pytest.mark.parametrize("reason", ["another machine", "another user", "the controller is away"])

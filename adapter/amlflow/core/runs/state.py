@@ -195,7 +195,7 @@ class RunState(RunBase):
             return None
         from amlflow.jobs.cluster.canceling import start_telling_agent  # few runs need it
 
-        return start_telling_agent(self._record, self._open_cluster)
+        return start_telling_agent(self._tracker, self._record, self._open_cluster)
 
     def _end_submitted(self, status: str, system: dict[str, str]) -> None:
         """Ask the run's agent to end its script, and wait for that."""

@@ -108,7 +108,9 @@ def _submit_to(
     tracker = tracker_of(experiment)
     with make_folder(folder) as lock:
         digests = _store_sources(tracker, scripts, folder, snapshot_id)
-        notes = {**cluster_notes(cluster, scripts[0].job.target.kind), **note_of(folder)}
+        first = scripts[0].job
+        of_cluster = cluster_notes(cluster, first.target.kind, first.tracking_uri)
+        notes = {**of_cluster, **note_of(folder)}
         now = datetime.now(timezone.utc)
 
         def draft(number: int) -> RunDraft:

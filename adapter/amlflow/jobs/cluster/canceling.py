@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 
 from amlflow.exceptions import AzureMLException
-from amlflow.jobs.cluster.identity import has_job_of
+from amlflow.jobs.cluster.identity import has_job_of, reports_to
 from amlflow.jobs.cluster.names import cluster_name_of
 from amlflow.jobs.run_notes import (
     has_agent,
@@ -40,7 +40,9 @@ LEAVING = (JobState.QUEUED, JobState.PREPARING, JobState.ENDING)
 """States of jobs that no agent ends: they wait, or may wait again."""
 
 
-def start_telling_agent(record: RunRecord, open_cluster: OpenCluster) -> threading.Thread | None:
+def start_telling_agent(
+    tracker: Tracker, record: RunRecord, open_cluster: OpenCluster
+) -> threading.Thread | None:
     """Tell a run's agent in a thread that the run is to end. None if the run has no agent yet.
 
     The agent ends the script at once, and then reads from the tracker how the run ends. So the
@@ -49,6 +51,8 @@ def start_telling_agent(record: RunRecord, open_cluster: OpenCluster) -> threadi
     """
     name = cluster_name_of(record)
     if name is None or record.status in FINAL or not (is_on_cluster(record) and has_agent(record)):
+        return None
+    if not reports_to(record, tracker.uri):
         return None
 
     def tell() -> None:
@@ -72,7 +76,7 @@ def cancel_at_cluster(
     """
     name = cluster_name_of(record)
     cluster = open_cluster()
-    if name is None or cluster is None:
+    if name is None or cluster is None or not reports_to(record, tracker.uri):
         return
     with contextlib.suppress(Unavailable):  # the agent asks the tracker anyway
         if has_agent(record) and not is_told:
@@ -102,6 +106,8 @@ def remove_from_queue(tracker: Tracker, record: RunRecord, cluster: Cluster, nam
 
     Raises :class:`Unavailable`.
     """
+    if not reports_to(record, tracker.uri):
+        return False
     job = _look(record, cluster, name)
     is_waiting = job is not None and job.state in LEAVING
     if is_waiting:
