@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sqlite3
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,8 +96,15 @@ def test_a_lock_is_told_by_whatever_reports_it(kind: Any) -> None:
     assert "another program holds its lock" in error.message
 
 
-def test_what_mlflow_says_only_in_words_is_what_it_says_now(tmp_path: Path) -> None:
-    store = open_database(f"sqlite:///{tmp_path}/mlflow.db")
+def wait_for_nobody(
+    connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any
+) -> tuple[str, Any]:
+    """Have a session of MLflow's store wait for a millisecond while the database is locked."""
+    return re.sub(r"(busy_timeout *= *)\d+", r"\g<1>1", statement), parameters
+
+
+def test_what_mlflow_says_only_in_words_is_what_it_says_now(sqlite_uri: str) -> None:
+    store = open_database(sqlite_uri)
     run_id = store.create_run("0", "me", 0, [], "name").info.run_id
     with pytest.raises(MlflowException) as no_tag:
         store.delete_tag(run_id, "never")
@@ -116,11 +123,10 @@ def test_what_mlflow_says_only_in_words_is_what_it_says_now(tmp_path: Path) -> N
         connection.execute(insert, {"run": run_id})
     assert says(twice.value, SAME_POINT)
     store.log_batch(run_id, [Metric("m", 1.0, 1, 1)], [], [])
-    other = sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)
+    other = sqlite3.connect(sqlite_uri.removeprefix("sqlite:///"), isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    sqlalchemy.event.listen(
-        store.engine, "checkout", lambda connection, *_: connection.execute("PRAGMA busy_timeout=1")
-    )
+    # MLflow has each session wait for 20 seconds.
+    sqlalchemy.event.listen(store.engine, "before_cursor_execute", wait_for_nobody, retval=True)
     with pytest.raises(MlflowException) as locked:
         store.set_tag(run_id, RunTag("a", "b"))
     other.close()
