@@ -161,7 +161,9 @@ export class AllRuns {
       this.scroller,
     );
     this.scroller.addEventListener("scroll", () => {
-      if (this.visible) this.scrolledTo = this.scroller.scrollTop;
+      if (!this.visible) return;
+      this.scrolledTo = this.scroller.scrollTop;
+      this.moreIfSeen();
     });
     document.addEventListener("keydown", (event) => {
       if (!this.visible || event.target.closest?.("dialog, aside")) return;
@@ -365,8 +367,14 @@ export class AllRuns {
       clearInterval(ticking);
     }
     // The window may have room for more rows than one page has.
+    this.moreIfSeen();
+  }
+
+  // Reads more rows if the end of the list is seen. The observer does not notice an end that was out of sight between
+  // two frames only: new rows have moved it down, and the user has scrolled there at once.
+  moreIfSeen() {
     const { top } = this.foot.getBoundingClientRect();
-    if (!this.done && this.cursor && this.visible && top < innerHeight && top > 0) this.more();
+    if (this.visible && top < innerHeight && top > 0) this.more();
   }
 
   readPage(count, signal) {
