@@ -8,7 +8,6 @@ wheels in the Python's folder ``ensurepip``. Nothing is unpacked or downloaded.
 from __future__ import annotations
 
 import os
-from importlib.metadata import distributions
 from pathlib import Path
 
 DEBIAN = Path("/usr/share/python-wheels")
@@ -33,7 +32,7 @@ def add_bundled(python: str, version: tuple[int, int], home: Path, site: Path) -
     Raises:
         OSError: the files cannot be written.
     """
-    installed = {distribution.metadata["Name"] for distribution in distributions(path=[str(site)])}
+    installed = {name.partition("-")[0].lower() for name in os.listdir(site)}
     wheels = {
         name: path for name, path in _find_wheels(python, version).items() if name not in installed
     }
