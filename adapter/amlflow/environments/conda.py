@@ -10,7 +10,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -40,6 +40,10 @@ SETTING = "CONDA_EXE"
 """conda's own environment variable with the path of its program."""
 PROGRAMS = ("conda", "mamba", "micromamba", "pixi")
 """The programs that are searched for in PATH, in this order."""
+_CREATE_BY_CONDA = ("env", "create", "--quiet")
+_CREATE = {"mamba": ("env", "create"), "micromamba": ("create",)}
+"""The commands that make an environment of a file. None asks a question: conda's never does, and
+the others have a variable for it. With --quiet, they would not say why they fail."""
 _PTH = f"import os, site; os.environ.get({ROOM!r}) and site.addsitedir(os.environ[{ROOM!r}])\n"
 
 
@@ -119,7 +123,10 @@ class _Conda(Uv):
     def command(self, *arguments: str) -> list[str]:
         return [self.program, *arguments]
 
-    def run_or_raise(self, *arguments: str) -> None:
+    def _environ(self, environ: Mapping[str, str]) -> dict[str, str]:
+        return {**super()._environ(environ), "MAMBA_ALWAYS_YES": "true"}
+
+    def run_or_raise(self, *arguments: str | Path) -> None:
         """Run a command. Raises EnvironmentBuildException if it fails."""
         if self.run(*arguments):
             raise EnvironmentBuildException(
@@ -159,10 +166,8 @@ def _run(
     prefix = path
     if name == pixi.NAME:
         prefix = pixi.make_with_pixi(conda.run_or_raise, file, path)
-    elif name == "micromamba":
-        conda.run_or_raise("create", "--yes", "--quiet", "--prefix", str(path), "--file", str(file))
     else:
-        conda.run_or_raise("env", "create", "--quiet", "--prefix", str(path), "--file", str(file))
+        conda.run_or_raise(*_CREATE.get(name, _CREATE_BY_CONDA), "--prefix", path, "--file", file)
     python = prefix / "bin" / "python"
     if not python.exists():
         raise EnvironmentBuildException(

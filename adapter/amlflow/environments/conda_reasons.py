@@ -11,6 +11,8 @@ _CONDAS = re.compile(r"[A-Z]\w*(?:Error|Exception|NotFound|Channel): ?\S*.*")
 """How conda begins what it raises, as in ``PackagesNotFoundError: The following …``."""
 _MAMBAS = re.compile(r"(?:error|critical)\s+libmamba\s+(.*)")
 """How mamba and micromamba begin an error."""
+_MAMBAS_ADVICE = "If you run into this error repeatedly"
+"""How mamba begins what it says after each failed download: to report that as an error of mamba."""
 _PIXIS = re.compile(r"(?:Error:\s*)?[×├╰]─?▶?\s*(.*)")
 """How pixi marks an error and its causes."""
 _PIPS = re.compile(r"ERROR: (.*)")
@@ -57,7 +59,7 @@ def _lines_of_mamba(output: Sequence[str]) -> list[str]:
     match = _MAMBAS.match(output[begin])
     lines = [] if match is None else [match[1]]
     for line in output[begin + 1 :]:
-        if not line.startswith((" ", "│", "├", "└")):
+        if not line.startswith((" ", "│", "├", "└")) or line.strip().startswith(_MAMBAS_ADVICE):
             break
         if line.startswith("    ") and lines[-1][-1:].isalpha():  # a heading for this line
             lines[-1] += ":"

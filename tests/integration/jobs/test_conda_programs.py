@@ -17,7 +17,7 @@ from amlflow.environments.specification import Specification
 from helpers import wheels
 
 STAND_IN = f"""#!{sys.executable}
-import argparse, json, pathlib, shutil, sys, venv
+import argparse, json, os, pathlib, shutil, sys, venv
 
 words = sys.argv[1:]
 here = pathlib.Path(__file__).parent
@@ -51,8 +51,12 @@ else:
         if "- -c " in line:
             shutil.copy(line.split()[-1], here / "constraints.txt")
 text = (here / "environment.yml").read_text()
+if "mamba" in pathlib.Path(__file__).name:
+    assert os.environ["MAMBA_ALWAYS_YES"] == "true"  # it would ask, and read no answer
 if "r-nowhere" in text:
-    print("Solving\\n\\nPackagesNotFoundError: not there:\\n  - r-nowhere")
+    # mamba 2.8 says nothing at all with --quiet.
+    if "mamba" not in pathlib.Path(__file__).name or "--quiet" not in words:
+        print("Solving\\n\\nPackagesNotFoundError: not there:\\n  - r-nowhere")
     sys.exit(1)
 venv.create(prefix, symlinks=True)
 # As conda-forge's Python, for old versions of conda.

@@ -1,6 +1,6 @@
 """The message of a run whose environment conda could not make.
 
-The texts come from conda 26.7, conda 4.6, mamba 2.0 and pixi; addresses are removed.
+The texts come from conda 26.7, conda 4.6, mamba 2.0 and 2.8, and pixi; addresses are removed.
 """
 
 from __future__ import annotations
@@ -74,6 +74,14 @@ ERROR: Could not find a version that satisfies the requirement tabulate==99.9
 ERROR: No matching distribution found for tabulate==99.9
 critical libmamba pip failed to install packages
 """
+MAMBA_AWAY = """\
+critical libmamba Multiple errors occurred:
+    Download error (7) Couldn't connect to server [http://***@a.example/c/noarch/repodata.json]
+    Failed to connect to a.example port 9 after 0 ms: Couldn't connect to server
+    Subdir http://a.example/c/noarch not loaded!
+    If you run into this error repeatedly, your package cache may be corrupted.
+    Please try running `mamba clean -a` to remove this cache before retrying the operation.
+"""
 PIXI = """\
 Error:   × failed to solve the conda requirements of 'default' 'linux-64'
   ├─▶ Cannot solve the request because of: No candidates were found for
@@ -106,6 +114,12 @@ Error:   × failed to solve the conda requirements of 'default' 'linux-64'
             "Could not solve for environment specs: The following packages are incompatible: "
             "python =3.12 * does not exist (perhaps a typo or a missing channel); r-nowhere =* * "
             "does not exist (perhaps a typo or a missing channel)",
+        ),
+        (
+            MAMBA_AWAY,
+            "Multiple errors occurred: Download error (7) Couldn't connect to server "
+            "[http://***@a.example/c/noarch/repodata.json] Failed to connect to a.example port 9 "
+            "after 0 ms: Couldn't connect to server: Subdir http://a.example/c/noarch not loaded!",
         ),
         (MAMBA_PIP, "No matching distribution found for tabulate==99.9"),
         (
