@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import TextIO
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """Control characters, except tab and line feed, and characters that change the direction of text.
 """
 _COMMAND = re.compile(
@@ -62,7 +62,7 @@ def _erase(line: str) -> str:
 
 def escape_controls(text: str) -> str:
     """Return the text with an escape such as ``\\x1b`` for each character that is a command."""
-    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+    return CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def keep_colors(text: str) -> str:

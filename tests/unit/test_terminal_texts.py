@@ -8,6 +8,7 @@ import logging
 from pathlib import Path
 
 import pytest
+import yaml
 from amlflow.cli import output
 from amlflow.cli.app import _escape_message
 from amlflow.terminal_texts import LogOutput, escape_controls, keep_colors, plain_text
@@ -49,7 +50,9 @@ def test_no_form_of_output_has_commands(form: str) -> None:
     for command in COMMANDS:
         result = [{"name": f"n{command}", "tags": {f"k{command}": f"v{command}\u202e"}}]
         text = output.format_result(result, form, False, None, 60)
-        assert not set(text) & set("\x1b\x07\x08\x9b\x9d\x9c\x00\x7f"), repr(command)
+        assert not set(text) & set("\x1b\x07\x08\x9b\x9d\x9c\x00\x7f\u202e"), repr(command)
+        if form in ("json", "yaml"):
+            assert yaml.safe_load(text) == result
 
 
 def test_a_message_has_no_commands() -> None:

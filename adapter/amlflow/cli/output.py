@@ -13,9 +13,8 @@ from typing import Any
 
 from amlflow.exceptions import UserErrorException
 from amlflow.plain_json import plain, to_json
-from amlflow.terminal_texts import escape_controls
+from amlflow.terminal_texts import CONTROL, escape_controls
 
-_C1 = re.compile(r"[\x7f-\x9f]")
 GAP = 2
 """How many blanks are between the columns of a table in a terminal."""
 FORMATS = ("json", "jsonc", "yaml", "yamlc", "table", "tsv", "csv", "none")
@@ -35,12 +34,10 @@ def format_result(
         return ""
     result = plain(result)
     if form in ("json", "jsonc"):
-        text = _escape_c1(to_json(result, indent=2)) + "\n"
+        text = _escape_in_quotes(to_json(result, indent=2)) + "\n"
         return _colorize(text, "json") if form == "jsonc" and color else text
     if form in ("yaml", "yamlc"):
-        import yaml  # here, as JSON does without it
-
-        text = yaml.safe_dump(result, default_flow_style=False, allow_unicode=True, sort_keys=False)
+        text = _to_yaml(result)
         return _colorize(text, "yaml") if form == "yamlc" and color else text
     if form == "tsv":
         rows = result if isinstance(result, list) else [result]
@@ -51,9 +48,25 @@ def format_result(
     return _tabulate(result, color, table, width)
 
 
-def _escape_c1(text: str) -> str:
-    """Replace control characters of terminals in JSON by JSON's escapes."""
-    return _C1.sub(lambda match: to_ascii(match[0]), text)
+def _escape_in_quotes(text: str) -> str:
+    """Replace control characters of terminals by escapes that JSON reads, and YAML in quotes."""
+    return CONTROL.sub(lambda match: to_ascii(match[0]), text)
+
+
+def _to_yaml(result: Any) -> str:
+    import yaml  # here, as the other forms do without it
+
+    def represent(dumper: Any, text: str) -> Any:
+        style = '"' if CONTROL.search(text) else None  # only quotes can have escapes
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+    dumper: Any = type("Dumper", (yaml.SafeDumper,), {})
+    dumper.add_representer(str, represent)
+    return _escape_in_quotes(
+        yaml.dump(
+            result, Dumper=dumper, default_flow_style=False, allow_unicode=True, sort_keys=False
+        )
+    )
 
 
 def _escape(value: Any) -> Any:
