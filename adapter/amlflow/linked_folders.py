@@ -70,7 +70,7 @@ def open_inside(top: Path, name: str) -> BinaryIO:
     file is found first, and then the way to it is walked without links.
 
     Raises:
-        FileNotFoundError: there is no such file in ``top``.
+        FileNotFoundError: the file does not exist in ``top``.
         OSError: the file cannot be read.
     """
     real_top = resolve_links(top)
