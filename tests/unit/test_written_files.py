@@ -335,6 +335,7 @@ ELSEWHERE = {
     "core/scripts/script_run.py pack_source": "to the job's folder, under a fixed name",
     "data/materialize.py copy_files": "below a job's folder, by LocalPaths as link_files",
     "data/registry.py _text_of": TEMPORARY,
+    "data/storage.py _copy_from_web": "to a temporary file without a name",
     "data/tracker_filesystem.py _open": TEMPORARY,
     "data/tracker_filesystem.py get_file": "to the path that fetch() is given",
     "environments/wheels.py ensure_copy": "to the user's folder of wheels, by a hash and a name "
