@@ -53,6 +53,15 @@ ABANDONED_S = 24 * 60 * 60.0
 """Longer than any process takes, for one whose folder cannot be seen here."""
 
 
+NOT_FOUND = 127
+"""The exit code of a shell that does not find a program."""
+_NOT_FOUND = (
+    "The node does not have the program that starts the agent, which is amlflow's Python or what "
+    "runs the target's image. Install it there at the same path, or correct the target's settings "
+    "'python' and 'image'. "
+)
+
+
 def look_at_cluster(tracker: Tracker, record: RunRecord, open_cluster: OpenCluster) -> bool | None:
     """Ask the cluster for the state of a run's job, and note it in the tracker.
 
@@ -205,8 +214,9 @@ def _end_of(job: ClusterJob) -> EndRequest:
             "The cluster no longer knows the run's job, and the job did not report how it ended."
         )
     code = "" if job.exit_code is None else f" with exit code {job.exit_code}"
+    missing = _NOT_FOUND if job.exit_code == NOT_FOUND else ""
     reason = job.reason or (
-        f"The run's agent ended{code} without reporting how the script ended. The agent's own "
-        "output is in the file that the target's setting 'output' names."
+        f"The run's agent ended{code} without reporting how the script ended. {missing}If the "
+        "target has the setting 'output', the agent's own output is in the file that it names."
     )
     return EndRequest(Status.FAILED, to_error(f"{reason}{known}", "ServiceError"))

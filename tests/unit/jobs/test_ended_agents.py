@@ -1,0 +1,19 @@
+"""What a run says if its cluster's job has ended, and the agent has not reported how."""
+
+from __future__ import annotations
+
+import pytest
+from amlflow.jobs.cluster.looking import cluster_change
+from amlflow.spec import ClusterJob, JobState
+from helpers.cluster_runs import record
+
+
+@pytest.mark.parametrize(("code", "is_missing"), [(127, True), (1, False), (None, False)])
+def test_a_program_that_the_node_lacks_is_named(code: int | None, is_missing: bool) -> None:
+    job = ClusterJob(state=JobState.FAILED, id="7", exit_code=code)
+    change = cluster_change(record("Running"), job)
+    assert change is not None
+    error = change.system["error"]
+    assert ("does not have the program" in error) is is_missing
+    assert ("exit code" in error) is (code is not None)
+    assert "the setting 'output'" in error
