@@ -231,26 +231,43 @@ class SlurmCluster(ClusterBase):
 
     def nudge(self, names: Sequence[str]) -> None:
         """Send a signal with scancel. It reaches the agent, but not what srun has started."""
+        send = ["scancel", "--quiet", "--batch", f"--signal={NUDGE.removeprefix('SIG')}"]
         # For a waiting job, scancel would try again for a minute. With Slurm 22.05 it also does so
-        # for a running element while other elements of its array wait.
-        words = ["--batch", "--state=RUNNING", f"--signal={NUDGE.removeprefix('SIG')}"]
-        signal = ["scancel", "--quiet", *words]
+        # for a running element while other elements of its array wait. So scancel asks Slurm for
+        # the states first, which takes as long again, except for a job that was just seen running.
+        if_running = [*send, "--state=RUNNING"]
         jobs = known_jobs()
-        commands = [[*signal, *part] for part in _in_parts(_ids_to_nudge(names, jobs))]
-        others = [name for name in names if NAME.fullmatch(name) and name not in jobs]
+        running, elements = _ids_to_nudge(names, jobs)
+        commands = [[*send, *part] for part in _in_parts(running)]
+        commands += [[*if_running, *part] for part in _in_parts(elements)]
+        # A job that was last seen waiting has an agent now, or its agent is not told.
+        others = [name for name in names if NAME.fullmatch(name) and _is_known_by_name(name, jobs)]
         user = f"--user={user_name()}"
-        commands.extend([*signal, f"--name={name}", user] for name in others)
+        commands.extend([*if_running, f"--name={name}", user] for name in others)
         _run_all(commands)
         # An element has its array's name in Slurm. The question comes last, since it takes longer.
-        jobs, _ = ask(now=False) if others else ({}, False)
-        elements = [job for job in _ids_to_nudge(others, jobs) if ELEMENT.fullmatch(job)]
-        _run_all([*signal, *part] for part in _in_parts(elements))
+        unknown = [name for name in others if name not in jobs]
+        jobs, _ = ask(now=False) if unknown else ({}, False)
+        _, elements = _ids_to_nudge(unknown, jobs)
+        _run_all([*if_running, *part] for part in _in_parts(elements))
 
 
-def _ids_to_nudge(names: Sequence[str], jobs: Mapping[str, ClusterJob]) -> list[str]:
+def _ids_to_nudge(
+    names: Sequence[str], jobs: Mapping[str, ClusterJob]
+) -> tuple[list[str], list[str]]:
+    """Return the ids of jobs that run, and of elements of arrays no element of which waits."""
     waiting = {_array_of(job.id) for job in jobs.values() if job.state is JobState.QUEUED}
-    ids = [jobs[name].id or "" for name in names if name in jobs]
-    return [job_id for job_id in ids if job_id and _array_of(job_id) not in waiting]
+    known = [jobs[name] for name in names if name in jobs]
+    ids = [job.id for job in known if job.id and _array_of(job.id) not in waiting]
+    elements = [job_id for job_id in ids if ELEMENT.fullmatch(job_id)]
+    running = {job.id for job in known if job.state is JobState.RUNNING}
+    return [job_id for job_id in ids if job_id in running and job_id not in elements], elements
+
+
+def _is_known_by_name(name: str, jobs: Mapping[str, ClusterJob]) -> bool:
+    """Whether Slurm is asked for a job by its name: it is not known to run, nor an element."""
+    job = jobs.get(name)
+    return job is None or not (job.state is JobState.RUNNING or ELEMENT.fullmatch(job.id or ""))
 
 
 def _run_all(commands: Iterable[Sequence[str]]) -> None:

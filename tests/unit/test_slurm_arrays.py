@@ -262,7 +262,7 @@ def test_an_element_is_nudged_once_no_other_of_its_array_waits(
     slurm: Slurm, cluster: SlurmCluster
 ) -> None:
     """Slurm 22.05 lets scancel try for a minute to signal an element while others wait."""
-    single, alone = "a" * 32, "b" * 32
+    single, alone, waited = "a" * 32, "b" * 32, "c" * 32
     works = [work(number) for number in range(2)]
     others = [work(number) for number in range(2)]
     arrays.keep_names(works)
@@ -273,14 +273,18 @@ def test_an_element_is_nudged_once_no_other_of_its_array_waits(
             row("PENDING", Name=arrays.name_of(works), id="7_1"),
             row("RUNNING", Name=arrays.name_of(others), id="8_0"),
             row("RUNNING", Name=single, id="9"),
+            row("PENDING", Name=waited, id="10"),
         ]
     )
     squeue.ask(now=True)
-    cluster.nudge([works[0].name, others[0].name, single, alone])
-    ids, by_name = (words for words, *_ in slurm.calls_of("scancel"))
-    assert ids[-2:] == ["8_0", "9"]
-    assert {"--signal=URG", "--batch", "--state=RUNNING"} <= set(ids)
-    assert f"--name={alone}" in by_name
+    cluster.nudge([works[0].name, others[0].name, single, alone, waited])
+    running, elements, *by_name = (words for words, *_ in slurm.calls_of("scancel"))
+    assert running[-1] == "9"
+    assert "--state=RUNNING" not in running  # scancel would ask Slurm first
+    assert elements[-1] == "8_0"
+    assert [words[-2] for words in by_name] == [f"--name={alone}", f"--name={waited}"]
+    for words in (elements, *by_name):
+        assert {"--signal=URG", "--batch", "--state=RUNNING"} <= set(words)
 
 
 def test_a_nudge_comes_before_the_question_for_elements(
