@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from amlflow.data.errors import NoSuchFile, explain_errors
-from amlflow.data.storage import PARTIAL, DataFile, Folder, fetch
+from amlflow.data.storage import PARTIAL, DataFile, Folder, fetch, find_entry
 from amlflow.data.transfer import progress_of_download
 from amlflow.exceptions import UserErrorException
 from amlflow.local_paths import LocalPaths
@@ -43,7 +43,7 @@ def find_prefix(folder: Folder, prefix: str) -> dict[str, str]:
     start = posixpath.dirname(prefix.strip("/"))
     with explain_errors("Reading", folder.address):
         base = folder.path(start)
-        paths = sorted(folder.fs.find(base)) if folder.fs.exists(base) else []
+        paths = sorted(folder.fs.find(base)) if find_entry(folder.fs, base) is not None else []
     names = {
         path: path[len(folder.root) :].lstrip("/") for path in paths if not path.endswith(PARTIAL)
     }

@@ -222,18 +222,27 @@ def find_paths(folder: Folder, name: str, source: Source) -> tuple[list[str], st
                 # glob() passes over what it may not read, such as everything with a wrong key.
                 with contextlib.suppress(FileNotFoundError):
                     fs.ls(base)
-        elif fs.isfile(path):
+        elif (entry := find_entry(fs, path)) is not None and entry["type"] == "file":
             paths, base = [path], posixpath.dirname(path)
         else:
             paths, base = sorted(fs.find(path)), path
-            if not paths:
-                # isfile() and find() do not tell an absent path from a server that does not answer.
-                with contextlib.suppress(FileNotFoundError):
-                    fs.info(path)
     paths = [path for path in paths if not path.endswith(PARTIAL)]
     if not paths:
         raise NoSuchFile(f"{str(source)!r} has no file: it does not exist, or the folder is empty.")
     return paths, base
+
+
+def find_entry(fs: AbstractFileSystem, path: str) -> Mapping[str, Any] | None:
+    """Return what a storage says of a path, such as its type; None if the path does not exist.
+
+    fsspec's ``exists()`` and ``isfile()`` take every error for a path that does not exist: also a
+    server that does not answer, and Ctrl-C.
+    """
+    try:
+        entry: Mapping[str, Any] = fs.info(path)
+    except FileNotFoundError:
+        return None
+    return entry
 
 
 def web_file(address: str, is_single: bool) -> DataFile:
