@@ -346,11 +346,14 @@ def stores(folder: Path) -> Iterator[dict[str, str]]:
         backend, database = servers.start_postgres(folder / "postgres")
         processes.append(database)
         on_postgres, process = servers.start_mlflow(
-            f"{backend}served", folder / "postgres", workers=4
+            f"{backend}served", folder / "postgres", workers=4, options=servers.AS_INSTALLED
         )
         processes.append(process)
         on_sqlite, process = servers.start_mlflow(
-            f"sqlite:///{folder}/server/m.db", folder / "server", workers=4
+            f"sqlite:///{folder}/server/m.db",
+            folder / "server",
+            workers=4,
+            options=servers.AS_INSTALLED,
         )
         processes.append(process)
         yield {

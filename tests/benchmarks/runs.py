@@ -66,7 +66,9 @@ def imports() -> None:
 
 @contextlib.contextmanager
 def server(database: Path) -> Iterator[str]:
-    uri, process = servers.start_mlflow(f"sqlite:///{database}", database.parent, workers=4)
+    uri, process = servers.start_mlflow(
+        f"sqlite:///{database}", database.parent, workers=4, options=servers.AS_INSTALLED
+    )
     try:
         yield uri
     finally:
@@ -80,7 +82,9 @@ def postgres(folder: Path) -> Iterator[str]:
     folder.mkdir()
     backend, database = servers.start_postgres(folder)
     try:
-        uri, process = servers.start_mlflow(f"{backend}served", folder, workers=4)
+        uri, process = servers.start_mlflow(
+            f"{backend}served", folder, workers=4, options=servers.AS_INSTALLED
+        )
         try:
             yield uri
         finally:

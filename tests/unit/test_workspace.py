@@ -241,6 +241,17 @@ def test_write_config_keeps_the_tracking_store_of_the_workspace(
     assert Workspace.from_config().get_mlflow_tracking_uri() == "http://localhost:1"
 
 
+def test_a_configuration_folder_that_cannot_be_written_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "file").touch()
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "file"))
+    message = r"'ws' cannot be remembered in '.*file/amlflow.*: Not a directory\. XDG_CONFIG_HOME"
+    with pytest.raises(WorkspaceException, match=message):
+        Workspace.create("ws", subscription_id="s", resource_group="g")
+    assert [path.name for path in folder.iterdir()] == ["file"]
+
+
 def test_create_get_list_delete(folder: Path) -> None:
     made = Workspace.create(
         "made", subscription_id="s-1", resource_group="group", location="westeurope", sku="basic",

@@ -396,8 +396,14 @@ class Workspace(WorkspaceBase, AzureOnly):
 
     def _write_note(self) -> None:
         path = note_path(*self._store.names)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, {**self._details, **self._identity()})
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_json(path, {**self._details, **self._identity()})
+        except OSError as error:
+            raise WorkspaceException(
+                f"The workspace {self.name!r} cannot be remembered in {str(path)!r}: "
+                f"{error.strerror or error}. XDG_CONFIG_HOME names another folder for it."
+            ) from error
 
     # display
 
