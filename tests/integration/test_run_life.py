@@ -347,7 +347,7 @@ def test_ctrl_c_ends_the_waiting_and_not_the_run(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(waiting.time, "sleep", interrupted)
-    with pytest.raises(ExperimentExecutionException, match=run.id):
+    with pytest.raises(ExperimentExecutionException, match=f"amlflow run cancel -r {run.id}"):
         run.wait_for_completion(show_output=show_output)
     assert run.get_status() == "Running"
 

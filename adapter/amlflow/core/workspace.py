@@ -25,7 +25,7 @@ from amlflow.core.project.config_json import (
     write_config,
 )
 from amlflow.core.project.configured import warn_of_new_database
-from amlflow.core.project.known_workspaces import find_known, list_known, note_path
+from amlflow.core.project.known_workspaces import find_known, list_known, note_path, write_note
 from amlflow.core.project.tracking_uri import embedded_uri, resolve_uri
 from amlflow.core.runs.queries import query_runs
 from amlflow.core.runs.run import Run, get_run_in
@@ -40,7 +40,6 @@ from amlflow.core.store import (
 from amlflow.core.workspace_details import describe_workspace
 from amlflow.exceptions import UserErrorException, WorkspaceException
 from amlflow.spec import RunRecord, redacted
-from amlflow.whole_files import write_json
 
 
 class Workspace(WorkspaceBase, AzureOnly):
@@ -395,15 +394,7 @@ class Workspace(WorkspaceBase, AzureOnly):
         self._write_note()
 
     def _write_note(self) -> None:
-        path = note_path(*self._store.names)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_json(path, {**self._details, **self._identity()})
-        except OSError as error:
-            raise WorkspaceException(
-                f"The workspace {self.name!r} cannot be remembered in {str(path)!r}: "
-                f"{error.strerror or error}. XDG_CONFIG_HOME names another folder for it."
-            ) from error
+        write_note(*self._store.names, content={**self._details, **self._identity()})
 
     # display
 

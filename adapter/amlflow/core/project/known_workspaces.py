@@ -6,11 +6,13 @@ The user's configuration has a file for each.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from amlflow.exceptions import WorkspaceException
+from amlflow.whole_files import write_json
 
 
 def _notes() -> Path:
@@ -39,6 +41,23 @@ def find_known(*names: str) -> dict[str, Any] | None:
 def list_known() -> list[dict[str, Any]]:
     """Read the files of all workspaces."""
     return [_read_note(path) for path in sorted(_notes().glob("*.json"))]
+
+
+def write_note(*names: str, content: Mapping[str, Any]) -> None:
+    """Write the file of a workspace.
+
+    Raises:
+        WorkspaceException: the user's configuration folder cannot be written.
+    """
+    path = note_path(*names)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, content)
+    except OSError as error:
+        raise WorkspaceException(
+            f"The workspace {names[-1]!r} cannot be remembered in {str(path)!r}: "
+            f"{error.strerror or error}. XDG_CONFIG_HOME names another folder for it."
+        ) from error
 
 
 def _read_note(path: Path) -> dict[str, Any]:

@@ -58,7 +58,7 @@ class RunWaiting(RunDetails):
         except KeyboardInterrupt:
             raise ExperimentExecutionException(
                 f"Waiting for run {self.id} was interrupted; the run itself goes on. "
-                "Cancel it with run.cancel()."
+                f"Cancel it with run.cancel() or `amlflow run cancel -r {self.id}`."
             ) from None
 
     def _report(self, output: TextIO | None, ask: Callable[[], str]) -> None:
