@@ -198,10 +198,19 @@ def test_what_mlflows_page_has_no_place_for_is_told(page: Page, studio: Server, 
     assert studio.post("page/missing", READER, parts=["a\nline"]).status_code == 400
 
 
+NO_LONG_WAITS = """
+const later = setTimeout;
+window.setTimeout = (act, wait, ...more) => later(act, Math.min(wait, 1000), ...more);
+"""
+
+
 def test_the_studio_needs_nothing_of_mlflows_page(page: Page, failed: Any):
     page.driver.execute_cdp_cmd("Network.enable", {})
     blocked = {"urls": ["*/static-files/static/js/*"]}
     page.driver.execute_cdp_cmd("Network.setBlockedURLs", blocked)
+    added = page.driver.execute_cdp_cmd(
+        "Page.addScriptToEvaluateOnNewDocument", {"source": NO_LONG_WAITS}
+    )
     try:
         page.sign_in(WRITER)
         page.driver.get(f"{page.server.uri}/{address(failed)}")
@@ -209,8 +218,10 @@ def test_the_studio_needs_nothing_of_mlflows_page(page: Page, failed: Any):
         page.see(".amlflow-failure")
         page.click(".amlflow-run nav a", "All runs")
         page.until(lambda: "wide-backbone" in page.run_names(), "the run in the list")
+        page.see(".amlflow-misplaced", "no place for the studio beside its side bar")
     finally:
         page.driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+        page.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
 
 
 def test_mlflows_page_does_not_list_amlflows_own_experiments(studio: Server, experiment: Any):

@@ -40,6 +40,11 @@ export class ColumnWindow {
     return count;
   }
 
+  // Returns whether columns are behind those that stay in sight.
+  isShifted() {
+    return this.scroller?.scrollLeft > 0;
+  }
+
   // Returns what a row has after the name: columns, and for several columns that are not drawn their number.
   parts() {
     this.drawn ??= this.range(BEYOND);

@@ -124,6 +124,7 @@ export class RunsTable {
   pin() {
     const count = String(this.columnWindow.pinned() || "");
     if (this.element.dataset.pinned !== count) this.element.dataset.pinned = count;
+    this.element.classList.toggle("is-shifted", this.columnWindow.isShifted());
   }
 
   resize(column, width) {

@@ -227,8 +227,10 @@ test("a column that comes, goes or moves leaves the cells of the others where th
 test("columns to pin for which there is no room scroll with the others", () => {
   const { made, scroller } = wideTable({ pinned: "3" });
   assert.equal(made.element.dataset.pinned, "3");
+  assert.equal(made.element.classList.contains("is-shifted"), false);
   scroller.scrollLeft = 5000;
   made.render();
+  assert.ok(made.element.classList.contains("is-shifted"));
   const line = made.elements.get("a");
   assert.deepEqual(
     [...line.children].slice(2, 6).map((each) => each.textContent || each.getAttribute("colspan")),
