@@ -50,6 +50,7 @@ FAILING = """
     raise FileNotFoundError("labels-2026-11.csv is not on this machine")
 """
 COLUMNS = ("status", "metric:loss", "metric_max:accuracy", "param:lr", "created", "tags")
+MORE_COLUMNS = ("param:batch", "experiment", "duration", "submitter", "target")
 CHARTS = (
     {"kind": "curves", "y": "loss", "x": "step", "smoothing": 0, "log": False},
     {"kind": "parallel", "axes": ["param:lr", "param:batch", "metric:loss", "metric:accuracy"]},
@@ -149,6 +150,10 @@ def take(server: Server, run: Any, failed: Any, pair: list[Any]) -> None:
     shown.see(".amlflow-query-message .is-error")
     shown.save()
     page("all_runs_narrow", "#/amlflow/runs", row, width=620).save()
+    wide = urlencode([("columns", each) for each in (*COLUMNS, *MORE_COLUMNS)])
+    shown = page("pinned", f"#/amlflow/runs?{wide}&sort=metric:loss&pinned=2", row, height=560)
+    shown.script("document.querySelector('.amlflow-scroller').scrollLeft = 420")
+    shown.save()
     for name, theme in (("charts", "light"), ("charts_dark", "dark")):
         where = f"#/amlflow/runs?experiments=explore-runs&{columns}&{charts}"
         shown = page(name, where, ".amlflow-charts canvas", theme, height=1040)
