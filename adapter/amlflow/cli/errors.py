@@ -52,6 +52,14 @@ MISSES = (
 )  # fmt: skip
 
 
+OPTIONS = {
+    "create_new_version=True": "--create-new-version",
+    "overwrite=True": "--overwrite",
+    "set exist_ok to True": "pass --overwrite",
+}
+"""How messages name arguments of the SDK, and the options of the command line for them."""
+
+
 def describe(error: AzureMLException | OSError) -> str:
     """Describe an error in a sentence, without names of classes."""
     if isinstance(error, ModelNotFound):
@@ -60,7 +68,10 @@ def describe(error: AzureMLException | OSError) -> str:
             "`amlflow model list` lists the models."
         )
     if isinstance(error, AzureMLException):
-        return error.message
+        message = error.message
+        for argument, option in OPTIONS.items():
+            message = message.replace(argument, option)
+        return message
     if error.strerror is None:
         return str(error) or "The system refused a call without a reason."
     subject = "" if error.filename is None else f"{str(error.filename)!r}: "
