@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from amlflow.environments import kept
 from amlflow.environments.building import needs_environment
+from amlflow.environments.conda import find_conda, identity_of
 from amlflow.environments.keys import key_of
 from amlflow.environments.plan import plan_of
 from amlflow.environments.pythons import choose
@@ -21,6 +22,14 @@ def find_environment(specification: Specification) -> kept.KeptEnvironment | Non
     """
     if not needs_environment(specification):
         return None
+    plan, folder = plan_of(specification), kept.environments_folder()
+    conda = find_conda() if specification.conda else None
+    if conda is not None:
+        identity = identity_of(specification, conda)
+        by_conda = kept.find(key_of(plan, identity, relax=specification.relax), folder)
+        if by_conda is not None:
+            return by_conda
+    if plan.only_conda:
+        return None
     python, _ = choose(specification.python, specification.interpreter)
-    key = key_of(plan_of(specification), python, relax=specification.relax)
-    return kept.find(key, kept.environments_folder())
+    return kept.find(key_of(plan, python, relax=specification.relax), folder)

@@ -13,6 +13,7 @@ import yaml
 from amlflow.environments.building import ensure, find_warnings
 from amlflow.environments.conda import PROGRAMS
 from amlflow.environments.errors import EnvironmentBuildCanceled, EnvironmentBuildException
+from amlflow.environments.lookup import find_environment
 from amlflow.environments.specification import Specification
 from helpers import wheels
 
@@ -92,6 +93,7 @@ def test_what_only_conda_has_is_made_with_it(tmp_path: Path, name: str) -> None:
         pip=("azureml-defaults", "tabulate==0.9"),
     )  # fmt: skip
     log = io.StringIO()
+    assert find_environment(specification) is None
     environment = ensure(specification, log)
     assert environment.is_new
     assert environment.python.is_file()
@@ -111,7 +113,11 @@ def test_what_only_conda_has_is_made_with_it(tmp_path: Path, name: str) -> None:
     again = ensure(specification, log)
     assert (again.is_new, again.key) == (False, environment.key)
     assert (folder / "calls.jsonl").read_text() == calls
+    found = find_environment(specification)
+    assert found is not None
+    assert found.key == environment.key
     other = Specification(python="3.11", conda=R, channels=("other",))
+    assert find_environment(other) is None
     assert ensure(other, log).key != environment.key
 
 
