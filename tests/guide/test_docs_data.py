@@ -11,14 +11,6 @@ from blocks import block
 from helpers import servers
 from masks import masked
 
-TITANIC = """\
-Name,Survived,Age,Born
-Allen,1,29,1/31/1883
-Allison,0,,12/24/1909
-Anderson,1,48,5/2/1864
-Andrews,0,39,2/7/1873
-"""
-
 
 def run(code: str, folder: Path, **environment: str) -> str:
     done = subprocess.run(
@@ -34,7 +26,7 @@ def run(code: str, folder: Path, **environment: str) -> str:
 
 
 def test_data_is_registered_read_and_used(folder: Path, sqlite_uri: str, tmp_path: Path) -> None:
-    (folder / "titanic.csv").write_text(TITANIC)
+    (folder / "titanic.csv").write_text(block("data-file"))
     (folder / "src").mkdir()
     (folder / "src" / "train.py").write_text(block("data-script"))
     environment = {"MLFLOW_TRACKING_URI": sqlite_uri, "AMLFLOW_JOBS": str(tmp_path / "jobs")}
