@@ -21,6 +21,7 @@ const TITLES = {
   error: "Error",
   id: "Run ID",
 };
+export const LINKED = "experiment"; // the column whose cells have a link
 const WHOLE = new Intl.NumberFormat("en");
 
 // Returns the kind of a column and its key, which is undefined if it has none.
@@ -107,7 +108,7 @@ export function cell(column, row, columns = []) {
   switch (kind) {
     case "status":
       return columns.includes("error") ? chip(row.status) : statusCell(row);
-    case "experiment":
+    case LINKED:
       return h(
         "a",
         { href: experimentLink(row.experiment_id), tabindex: "-1" },

@@ -2,6 +2,7 @@
 
 const BEYOND = 400; // pixels that are drawn to the left and to the right of the visible columns
 const ROOM = 0.6; // the part of the window that the name and the pinned columns may take
+const WIDEST_SPAN = 1000; // a browser takes a larger colspan for this one
 
 export class ColumnWindow {
   constructor() {
@@ -45,14 +46,19 @@ export class ColumnWindow {
     return this.scroller?.scrollLeft > 0;
   }
 
-  // Returns what a row has after the name: columns, and for several columns that are not drawn their number.
-  parts() {
+  // Returns what a row has after the name: columns, and for several columns that are not drawn their number. The
+  // columns `also` are drawn wherever they are.
+  parts(also = []) {
     this.drawn ??= this.range(BEYOND);
-    const [first, last] = this.drawn;
-    const { columns } = this;
-    const pinned = Math.min(first, this.wanted);
-    const gaps = [first - pinned, columns.length - last].map((count) => (count ? [count] : []));
-    return [...columns.slice(0, pinned), ...gaps[0], ...columns.slice(first, last), ...gaps[1]];
+    const { columns, drawn, wanted } = this;
+    const shown = new Set([...columns.slice(0, wanted), ...columns.slice(...drawn), ...also]);
+    const parts = [];
+    for (const column of columns) {
+      if (shown.has(column)) parts.push(column);
+      else if (parts.at(-1) < WIDEST_SPAN) parts.push(parts.pop() + 1);
+      else parts.push(1);
+    }
+    return parts;
   }
 
   // Returns whether a column is visible that `parts()` did not have the last time. `parts()` has it from now on.
@@ -64,8 +70,8 @@ export class ColumnWindow {
     return true;
   }
 
-  // Returns the index of the first column within some pixels of the visible ones, and the index after the last one.
-  // If nothing has a size, all columns are visible.
+  // Returns the index of the first column within some pixels of the visible ones, and the index after the last one,
+  // with one more on each side: the Tab key moves to its heading. If nothing has a size, all columns are visible.
   range(beyond) {
     const seen = this.scroller?.clientWidth;
     if (!seen) return [0, this.columns.length];
@@ -81,6 +87,7 @@ export class ColumnWindow {
       }
       start += width;
     }
-    return first < last ? [first, last] : [0, Math.min(1, this.columns.length)];
+    if (first >= last) return [0, Math.min(1, this.columns.length)];
+    return [Math.max(0, first - 1), Math.min(this.columns.length, last + 1)];
   }
 }

@@ -1,7 +1,7 @@
 // The table of runs: columns, order, selection and the keyboard. Only visible rows and columns are drawn.
 
 import { Branches, flatten } from "./branches.js";
-import { isMetric, longTitle, startsDescending, title, usualWidth } from "./cells.js";
+import { isMetric, LINKED, longTitle, startsDescending, title, usualWidth } from "./cells.js";
 import { ColumnWindow } from "./column_window.js";
 import { isSortable, PINNED } from "./definition.js";
 import { h, icon, placeChildren } from "./dom.js";
@@ -79,14 +79,14 @@ export class RunsTable {
     // Read before the page is changed: else the browser would lay out the old rows with the new columns.
     const range = this.window.range(this.nodes.length);
     const before = this.parts;
-    this.parts = this.columnWindow.parts();
+    const focused = this.focusedColumn();
+    this.parts = this.columnWindow.parts([LINKED, focused]);
     this.pin();
     this.all = h("input", {
       type: "checkbox",
       "aria-label": "Select all shown runs",
       onchange: () => this.selectAll(this.all.checked),
     });
-    const focused = this.head.contains(document.activeElement) && document.activeElement.dataset?.column;
     const named = ["name", ...columns];
     this.cols = new Map(named.map((column) => [column, h("col")]));
     this.colgroup.replaceChildren(h("col", { class: "amlflow-tick" }), ...this.cols.values());
@@ -104,6 +104,12 @@ export class RunsTable {
     this.drawnFor = drawnFor;
     this.renderRows(range);
     this.told();
+  }
+
+  // Returns the column whose heading has the focus. It and the links in rows are drawn also out of sight: the keyboard
+  // would lose its place, or could not come to them.
+  focusedColumn() {
+    return this.head.contains(document.activeElement) ? document.activeElement.dataset.column : undefined;
   }
 
   widthOf(column) {
@@ -203,7 +209,7 @@ export class RunsTable {
   // Forgets open branches and the selection, since other runs are shown from now on.
   forget() {
     this.branches.clear();
-    this.selected.clear();
+    for (const id of [...this.selected.keys()]) this.mark(id, false);
   }
 
   add(rows, onTop = false) {
@@ -317,7 +323,7 @@ export class RunsTable {
   shift() {
     if (!this.columnWindow.hasMoved()) return;
     const before = this.parts;
-    this.parts = this.columnWindow.parts();
+    this.parts = this.columnWindow.parts([LINKED, this.focusedColumn()]);
     moveCells(this.head, before, this.parts, (part) => this.headOf(part));
     this.moveRows(before);
   }
@@ -325,7 +331,8 @@ export class RunsTable {
   moveRows(before) {
     for (const [id, element] of this.elements) {
       const node = this.nodes[this.places.get(id)];
-      if (node.kind === "more") this.discard(id);
+      // A row may have gone from the list since it was drawn.
+      if (!node || node.kind === "more") this.discard(id);
       else moveCells(element, before, this.parts, (part) => drawCell(this, node, part));
     }
   }

@@ -193,15 +193,15 @@ test("only columns in sight are drawn, and more of them as the table is scrolled
   const line = made.elements.get("a");
   const texts = () => [...line.children].slice(2).map((each) => each.textContent || each.getAttribute("colspan"));
   const heads = () => [...made.head.querySelectorAll("button")].map((each) => each.dataset.column);
-  assert.deepEqual([texts().length, texts()[0], texts().at(-1)], [14, "value 0", "87"]);
+  assert.deepEqual([texts().length, texts()[0], texts().at(-1)], [15, "value 0", "86"]);
   const kept = line.children[12];
   assert.equal(kept.textContent, "value 10");
   scroller.scrollLeft = 1000;
   made.render();
   assert.equal(made.elements.get("a"), line, "the row was drawn again");
   assert.equal(kept.parentElement, line, "a cell that was there was drawn again");
-  assert.deepEqual([texts()[0], texts()[1], texts().at(-1)], ["4", "value 4", "77"]);
-  assert.deepEqual([heads()[1], heads().at(-1)], ["param:4", "param:22"]);
+  assert.deepEqual([texts()[0], texts()[1], texts().at(-1)], ["3", "value 3", "76"]);
+  assert.deepEqual([heads()[1], heads().at(-1)], ["param:3", "param:23"]);
   for (const each of [made.head, line]) assert.equal(spans(each), columns.length + 2);
   made.window.scroller = made.columnWindow.scroller = undefined;
   made.setColumns(columns, "-created");
@@ -234,7 +234,7 @@ test("columns to pin for which there is no room scroll with the others", () => {
   const line = made.elements.get("a");
   assert.deepEqual(
     [...line.children].slice(2, 6).map((each) => each.textContent || each.getAttribute("colspan")),
-    ["value 0", "value 1", "value 2", "41"],
+    ["value 0", "value 1", "value 2", "40"],
   );
   scroller.clientWidth = 600; // the name, two columns, and room for others
   made.render();
@@ -242,4 +242,48 @@ test("columns to pin for which there is no room scroll with the others", () => {
   made.resize("param:0", 300);
   made.render();
   assert.equal(made.element.dataset.pinned, "");
+});
+
+test("the keyboard keeps its heading, and comes to the next one and to links, also out of sight", () => {
+  const { made, scroller, columns } = wideTable();
+  const heading = (place) => made.head.querySelector(`[data-column="param:${place}"]`);
+  heading(0).focus();
+  scroller.scrollLeft = 5000;
+  made.render();
+  assert.equal(document.activeElement, heading(0), "the heading was removed when the table was scrolled");
+  const moved = [...columns.slice(1), columns[0], "experiment"];
+  const widths = Object.fromEntries(moved.map((column) => [column, 1500]));
+  scroller.scrollLeft = 0;
+  made.setColumns(moved, "-created", widths);
+  assert.equal(document.activeElement, heading(0), "the heading was not drawn where it was moved to");
+  assert.ok(heading(2), "there is no heading to move to from a wide column");
+  assert.ok(made.elements.get("a").querySelector("td a"), "the link to the experiment was not drawn");
+  for (const each of [made.head, made.elements.get("a")]) assert.equal(spans(each), moved.length + 2);
+});
+
+test("no cell spans more columns than a browser takes", () => {
+  const columns = Array.from({ length: 2500 }, (_, place) => `param:${place}`);
+  const { made } = wideTable();
+  made.columnWindow.set(columns, 0);
+  made.columnWindow.setWidths(Array(2500).fill(1000), 100);
+  assert.deepEqual(made.columnWindow.parts(), ["param:0", "param:1", "param:2", 1000, 1000, 497]);
+});
+
+test("a row may go from the list in the moment in which the table is scrolled sideways", () => {
+  const { made, scroller } = wideTable();
+  scroller.scrollLeft = 5000;
+  made.replace([row("b")]);
+  assert.deepEqual([...made.elements.keys()], ["b"]);
+  assert.equal(spans(made.elements.get("b")), 102);
+});
+
+test("rows that stay are not ticked any more when the selection is forgotten", () => {
+  const { made } = table();
+  made.add([row("a"), row("b")]);
+  made.select("a", true);
+  made.forget();
+  made.setColumns(["status", "experiment"], "-created");
+  const line = made.elements.get("a");
+  assert.deepEqual([made.chosen(), line.querySelector("input").checked], [[], false]);
+  assert.equal(line.getAttribute("aria-selected"), "false");
 });
