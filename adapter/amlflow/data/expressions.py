@@ -118,6 +118,20 @@ def in_utc(column: Any) -> Any:
     return column if getattr(column.dtype, "tz", None) is None else column.dt.tz_convert(None)
 
 
+def _time_in_utc(text: str) -> Any:
+    """Return a time that names its zone as a time in UTC, without a zone; any other text as it is.
+
+    pandas finds no row that is equal to a time in a zone if the column has none.
+    """
+    import pandas as pd  # the data frame has loaded it already
+
+    try:
+        time = pd.Timestamp(text)
+    except ValueError:
+        return text
+    return text if time.tz is None else time.tz_convert(None)
+
+
 def evaluate(
     tree: Sequence[Any],
     frame: Any,
@@ -148,8 +162,11 @@ def evaluate(
         if isinstance(value, list):
             check(frame.columns, [value[1]])
             value = in_utc(frame[value[1]])
+        column = in_utc(frame[operands[0]])
+        if column.dtype.kind == "M" and isinstance(value, str):
+            value = _time_in_utc(value)
         try:
-            return _COMPARISONS[sign](in_utc(frame[operands[0]]), value)
+            return _COMPARISONS[sign](column, value)
         except (TypeError, ValueError):
             raise UserErrorException(
                 f"The column {operands[0]!r} of type {frame[operands[0]].dtype} cannot be compared "

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from amlflow.data.chosen_files import draw
 from amlflow.data.definition import Definition
-from amlflow.data.expressions import evaluate, in_utc
+from amlflow.data.expressions import evaluate
 from amlflow.data.inference import set_types
 from amlflow.data.storage import DataFile
 from amlflow.data.tables import column_names, read_table
@@ -83,7 +83,7 @@ def _time(frame: Any, column: str, start: str | None, end: str | None, inclusive
 
     _check_columns(frame.columns, [column])
     try:
-        times = pd.to_datetime(in_utc(frame[column]))
+        times = pd.to_datetime(frame[column], utc=True).dt.tz_convert(None)
         chosen = times.notna()
         if start is not None:
             chosen &= times >= pd.Timestamp(start) if inclusive else times > pd.Timestamp(start)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +88,27 @@ def test_times_with_a_zone(zone: str, folder: Path) -> None:
         assert chosen.to_pandas_dataframe()["v"].tolist() == [1]
     with_itself = dataset.filter(dataset["when"] == dataset["when"])
     assert with_itself.to_pandas_dataframe()["v"].tolist() == [1, 3]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", None])
+def test_a_condition_with_a_time_in_a_zone(zone: str | None, folder: Path) -> None:
+    times = pd.to_datetime(["2020-01-01", "2020-01-02", "2020-01-03"]).tz_localize("UTC")
+    pd.DataFrame({"when": times.tz_convert(zone), "v": [1, 2, 3]}).to_parquet("t.parquet")
+    dataset = Dataset.Tabular.from_parquet_files("t.parquet")
+    column = dataset["when"]
+    for day in (
+        datetime(2020, 1, 2, tzinfo=timezone.utc),
+        datetime(2020, 1, 2, 9, tzinfo=timezone(timedelta(hours=9))),
+        "2020-01-02T00:00:00Z",
+    ):
+        for condition, rows in ((column == day, [2]), (column != day, [1, 3]), (column > day, [3])):
+            assert dataset.filter(condition).to_pandas_dataframe()["v"].tolist() == rows
+
+
+def test_texts_with_times_in_zones(write: Write) -> None:
+    """Times in JSON lines stay texts, and each may have its own zone."""
+    lines = '{"when": "2020-01-01T00:00:00Z"}\n{"when": "2020-01-02T00:30:00+01:00"}\n'
+    dataset = Dataset.Tabular.from_json_lines_files(write("t.jsonl", lines))
+    timed = dataset.with_timestamp_columns("when")
+    assert len(timed.time_after(datetime(2020, 1, 1, 23)).to_pandas_dataframe()) == 1
+    assert len(timed.time_after(datetime(2020, 1, 2)).to_pandas_dataframe()) == 0
