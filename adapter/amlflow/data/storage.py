@@ -235,12 +235,14 @@ def find_paths(folder: Folder, name: str, source: Source) -> tuple[list[str], st
 def find_entry(fs: AbstractFileSystem, path: str) -> Mapping[str, Any] | None:
     """Return what a storage says of a path, such as its type; None if the path does not exist.
 
+    It does not exist either if a part of it is a file, where a folder is needed.
+
     fsspec's ``exists()`` and ``isfile()`` take every error for a path that does not exist: also a
     server that does not answer, and Ctrl-C.
     """
     try:
         entry: Mapping[str, Any] = fs.info(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return entry
 

@@ -169,7 +169,10 @@ def test_download(datastore: Any, folder: Path, write: Write) -> None:
     (folder / "one/to/sub/b.csv").write_text("mine")
     assert datastore.download("one", prefix="to/su", show_progress=False) == 0
     assert datastore.download("one", prefix="to/su", overwrite=True, show_progress=False) == 1
-    assert datastore.download("none", prefix="nowhere/x", show_progress=False) == 0
+    for prefix in ("nowhere/x", "to/a.csv/x", "to/a.csv/x/y"):
+        assert datastore.download("none", prefix=prefix, show_progress=False) == 0
+    with pytest.raises(UserErrorException, match="has no file: it does not exist"):
+        Dataset.File.from_files((datastore, "to/a.csv/x"))
     write("file", "1")
     for below in ("file", "file/below"):
         with pytest.raises(UserErrorException, match=r"'.*file.*' to download to cannot be made"):
