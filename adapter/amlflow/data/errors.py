@@ -108,9 +108,11 @@ def explain_errors(what: str, address: str, storage: str | None = None) -> Itera
 
 def _explain(error: Exception, address: str) -> str | None:
     """Return the reason in one sentence; None for an error that does not come from a storage."""
-    for slow in (error, error.__cause__):
-        if isinstance(slow, TooSlow):
-            return f"the server is too slow: {slow}. Try again later."
+    slow: BaseException | None = error
+    while slow is not None and not isinstance(slow, TooSlow):
+        slow = slow.__cause__  # aiohttp and fsspec each raise another error from it
+    if slow is not None:
+        return f"the server is too slow: {slow}. Try again later."
     if isinstance(error, FileNotFoundError) and error.__cause__ is not None:
         # fsspec's client for web servers raises this error for every kind of failure.
         cause = _explain_web(error.__cause__)

@@ -13,9 +13,9 @@ import pytest
 from amlflow.core.data import declared
 from amlflow.core.workspace import Workspace
 from amlflow.data import contact
-from amlflow.data.errors import EXTRAS, without_secrets
+from amlflow.data.errors import EXTRAS, TooSlow, explain_errors, without_secrets
 from azureml.core import Dataset
-from azureml.data.dataset_error_handling import DatasetValidationError
+from azureml.data.dataset_error_handling import DatasetExecutionError, DatasetValidationError
 from azureml.exceptions import UserErrorException
 from fsspec.asyn import AsyncFileSystem
 
@@ -157,3 +157,14 @@ def test_a_storage_that_has_answered_is_not_asked_again(
 )
 def test_addresses_are_shown_without_secrets(address: str, shown: str) -> None:
     assert without_secrets(f"Reading {address} failed") == f"Reading {shown} failed"
+
+
+def test_a_slow_server_is_named_whatever_is_raised_from_it() -> None:
+    """fsspec raises from aiohttp's error, and with Python 3.10 aiohttp raises from amlflow's."""
+    client = aiohttp.ClientOSError()
+    client.__cause__ = TooSlow("it has sent 3 bytes in 20 seconds")
+    with (
+        pytest.raises(DatasetExecutionError, match="too slow: it has sent 3 bytes"),
+        explain_errors("Reading", "http://host/t.csv"),
+    ):
+        raise FileNotFoundError("http://host/t.csv") from client
