@@ -16,10 +16,17 @@ from helpers.removal import enter_deleted_folder
 
 __all__ = ["tracker", "workspace"]
 
+
+def _with_file(name: str) -> Environment:
+    environment = Environment("x")
+    environment.python.conda_dependencies.set_pip_requirements([f"-r {name}"])
+    return environment
+
+
 CALLS: dict[str, Callable[[Workspace, Any], Any]] = {
     "save an environment": lambda workspace, run: Environment("x").save_to_directory("here"),
     "load an environment": lambda workspace, run: Environment.load_from_directory("here"),
-    "register one": lambda workspace, run: Environment("x").register(workspace),
+    "register one": lambda workspace, run: _with_file("a.txt").register(workspace),
     "conda file": lambda workspace, run: Environment.from_conda_specification("x", "a.yml"),
     "requirements": lambda workspace, run: Environment.from_pip_requirements("x", "a.txt"),
     "wheel": lambda workspace, run: Environment.add_private_pip_wheel(workspace, "a.whl"),
@@ -62,6 +69,7 @@ def test_absolute_paths_need_no_working_folder(
     enter_deleted_folder(tmp_path, monkeypatch)
     Environment("x").save_to_directory(tmp_path / "saved")
     assert Environment.load_from_directory(tmp_path / "saved").name == "x"
+    assert Environment("x").register(workspace).version == "1"
     RunConfiguration().save(tmp_path, "local")
     run.upload_folder("saved", str(tmp_path / "saved"))
     run.download_files(output_directory=str(tmp_path / "downloaded"))

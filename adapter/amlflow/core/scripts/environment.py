@@ -22,7 +22,6 @@ from amlflow.core.scripts.settings_file import Section, read_fields, write_field
 from amlflow.core.scripts.unknown_settings import Settings
 from amlflow.core.store import WorkspaceBase, tracker_of
 from amlflow.exceptions import UserErrorException
-from amlflow.working_folder import working_folder
 
 if TYPE_CHECKING:
     from amlflow.core.environments.build_request import BuildRequest
@@ -192,7 +191,7 @@ class Environment(Settings):
         from amlflow.core.environments.inlined import inline_requirements
         from amlflow.core.environments.shared import to_shared
 
-        whole = inline_requirements(self, str(working_folder()))
+        whole = inline_requirements(self)
         definition = to_shared(whole, definition_of(whole))
         registered = _registry(workspace, "environment.register(workspace)").register(
             self.name, definition, self.version
