@@ -21,7 +21,7 @@ def entry_points_of(group: str) -> Iterable[EntryPoint]:
 
 @functools.lru_cache(maxsize=1)
 def _chooser(path: tuple[str, ...]) -> Callable[..., Iterable[EntryPoint]]:
-    """Return what chooses among the entry points in the folders of ``path``, Python's own."""
+    """Return the function that chooses among the entry points in the folders of ``path``."""
     # Imported here, so that `import azureml.core` stays quick.
     from importlib.metadata import entry_points
 

@@ -9,15 +9,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from amlflow.exceptions import ComputeTargetException
 from amlflow.spec import JOB, ComputeBase, Ending, Work
 
 from amlflow_local.memory import count_oom_kills
-
-if TYPE_CHECKING:
-    import psutil
 
 SETTINGS = ("python",)
 _PR_SET_CHILD_SUBREAPER = 36
@@ -86,6 +83,10 @@ class LocalCompute(ComputeBase):
                 raise ComputeTargetException(
                     f"{command[0]!r} could not be started on this machine: {error.strerror}."
                 ) from error
+        # The script does not wait for psutil, which this imports. But its end must not need it from
+        # a disk that may be gone by then.
+        import amlflow_local.tree  # noqa: F401
+
         return StartedProcess(work.name, process, errors, oom_kills)
 
     def clean(self, name: str) -> None:
@@ -117,15 +118,15 @@ class StartedProcess:
             )
         return self._ending
 
-    def _terminate(self) -> list[psutil.Process]:
-        """Send SIGTERM to the work's own process at once: to find the others takes a while."""
+    def _terminate(self) -> list[int]:
+        """Send SIGTERM to the work's own process at once: to find the others takes a while.
+
+        Returns its id, or nothing if it has ended.
+        """
         if self._process.poll() is not None:
             return []
         self._process.terminate()
-        # No script has to wait for this import.
-        import psutil
-
-        return [psutil.Process(self._process.pid)]  # it is not reaped yet
+        return [self._process.pid]
 
     def _reason(self, code: int) -> str | None:
         """Return why the script has ended, if its exit code alone does not say so."""
@@ -151,7 +152,7 @@ class StartedProcess:
 
     def end(self, grace: float) -> None:
         terminated = self._terminate() if grace else []
-        # It imports psutil, which no script has to wait for.
+        # `start` has imported it.
         from amlflow_local.tree import end_tree
 
         end_tree(self._name, grace, self._process.poll, terminated)

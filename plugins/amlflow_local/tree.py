@@ -54,12 +54,12 @@ def end_tree(
     name: str,
     grace: float,
     reap: Callable[[], object] = lambda: None,
-    terminated: Iterable[psutil.Process] = (),
+    terminated: Iterable[int] = (),
 ) -> None:
     """Send SIGTERM to all processes of a work. After ``grace`` seconds, kill those that are left.
 
     ``reap`` is called while waiting. It has to reap ended children, as they would stay in the list.
-    ``terminated`` are processes that have got the signal already.
+    ``terminated`` are the ids of processes that have got the signal already.
     """
     deadline = time.monotonic() + grace
     terminated = set(terminated)
@@ -68,8 +68,8 @@ def end_tree(
         if not processes:
             return
         for process in processes:
-            if process not in terminated:
-                terminated.add(process)
+            if process.pid not in terminated:
+                terminated.add(process.pid)
                 with contextlib.suppress(psutil.Error):
                     process.terminate()
         reap()

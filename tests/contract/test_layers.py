@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import time
 from datetime import datetime, timezone
 from types import ModuleType
@@ -152,6 +153,20 @@ def test_a_tracker_of_one_process(monkeypatch: pytest.MonkeyPatch, folder: objec
     finally:
         manager.unregister(module)
         stack._open_trackers = stack.OpenTrackers()
+
+
+def test_the_end_of_a_process_without_a_journal_imports_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nor does the child of its fork, which calls the same function."""
+    monkeypatch.setenv("AMLFLOW_JOURNAL", "off")
+    monkeypatch.setattr(stack, "_open_direct", MemoryTracker)
+    monkeypatch.delitem(sys.modules, "amlflow.layers.journaled", raising=False)
+    trackers = stack.OpenTrackers()
+    trackers.get_layered("memory://")
+    trackers.finish()
+    trackers.close()
+    assert "amlflow.layers.journaled" not in sys.modules
 
 
 class Unlogged(WriteOnce):

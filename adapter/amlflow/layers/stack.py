@@ -110,13 +110,11 @@ class OpenTrackers:
 
 def _journaled(layers: Iterable[tuple[str, Layer]]) -> list[tuple[str, Journaled]]:
     """Return those of the opened layers that have a journal."""
-    opened = list(layers)
-    if not opened:
+    # It is not imported for this: the process may be ending, or be the child of a fork.
+    journaled = getattr(sys.modules.get("amlflow.layers.journaled"), "Journaled", None)
+    if journaled is None:
         return []
-    # What has opened a layer has imported it.
-    from amlflow.layers.journaled import Journaled
-
-    return [(uri, layer) for uri, layer in opened if isinstance(layer, Journaled)]
+    return [(uri, layer) for uri, layer in layers if isinstance(layer, journaled)]
 
 
 _open_trackers = OpenTrackers()

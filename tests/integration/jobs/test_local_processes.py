@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,3 +26,44 @@ def test_a_process_ends_that_has_no_readable_environment_yet(
     ending = started.ending()
     assert ending is not None
     assert ending.code == -signal.SIGKILL
+
+
+def test_a_script_is_ended_although_no_module_can_be_imported_any_more(tmp_path: Path) -> None:
+    """The disk with the packages may be gone when the script ends."""
+    code = """if True:
+        import signal, sys
+        from pathlib import Path
+        from amlflow.spec import Work
+        from amlflow_local.local import LocalCompute
+
+        class NoDisk:
+            def find_spec(self, name, *others):
+                raise OSError(f"{name} cannot be read")
+
+        command = ["-c", "import signal; signal.pause()"]
+        folder = Path(sys.argv[1])
+        work = Work(name="x", command=command, is_script=True, folder=folder, output=folder / "o")
+        compute = LocalCompute({})
+        assert "psutil" not in sys.modules  # no script has to wait for it
+        started = compute.start(work)
+        sys.meta_path.insert(0, NoDisk())
+        started.end(grace=10)
+        assert started.ending().code in (-signal.SIGTERM, -signal.SIGKILL), started.ending()
+    """
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+
+
+def test_a_process_that_ends_as_it_is_told_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Popen reaps it when it sends the signal, so that nothing can be read of it any more."""
+    output = tmp_path / "output"
+    work = Work(name="over", command=["-c", ""], is_script=True, folder=tmp_path, output=output)
+    started = LocalCompute({}).start(work)
+    process = started._process
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    polls = iter([lambda: None])  # at the first look it had not ended
+    poll = process.poll
+    monkeypatch.setattr(process, "poll", lambda: next(polls, poll)())
+    started.end(grace=1)
+    assert started.ending() is not None
