@@ -50,23 +50,28 @@ def taken(aliases: Iterable[tuple[str, str | None]], exist: Exist) -> set[str]:
 
 
 class Lookup:
-    """Looks for single runs in a store. Each id is looked up once."""
+    """Looks for single runs in a store. Each id is looked up until the store has answered."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._is_run = functools.lru_cache(MAX_KNOWN)(self._look)
+        self._look_once = functools.lru_cache(MAX_KNOWN)(self._look)
 
     def exist(self, run_ids: Iterable[str]) -> Iterable[str]:
         """Return those of the ids that runs have, deleted or not."""
         return filter(self._is_run, run_ids)
+
+    def _is_run(self, run_id: str) -> bool:
+        try:
+            return self._look_once(run_id)
+        except AuthenticationException:
+            # Others may read that run. As a token may have expired instead, this is not kept.
+            return True
 
     def _look(self, run_id: str) -> bool:
         try:
             self._store.get_run(run_id)
         except RunNotFound:
             return False
-        except AuthenticationException:  # there is such a run, and others may read it
-            return True
         return True
 
     def check(self, run: RunRecord) -> RunRecord:

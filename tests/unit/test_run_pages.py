@@ -6,7 +6,8 @@ import itertools
 from typing import Any
 
 import pytest
-from amlflow.spec import Condition, Op, Order, RunQuery
+from amlflow.exceptions import AuthenticationException
+from amlflow.spec import Condition, Op, Order, RunNotFound, RunQuery
 from amlflow_mlflow.aliases import Lookup
 from amlflow_mlflow.entities import Page, Run, RunData, RunInfo
 from amlflow_mlflow.page_tokens import to_offset, to_token
@@ -90,3 +91,16 @@ def test_who_reads_only_the_first_of_all_runs_waits_for_a_short_page() -> None:
     assert [size for _, size in store.searches] == [100]
     assert len(list(records)) == 6999
     assert [size for _, size in store.searches] == [100, 1000, 5000, 5000]
+
+
+def test_that_a_run_may_not_be_read_is_asked_again() -> None:
+    """Somebody else's run is there. But the reason may be a token that has expired."""
+    answers = [AuthenticationException("HTTP 401"), RunNotFound("x", "there")]
+
+    class Refusing:
+        def get_run(self, run_id: str) -> Run:
+            raise answers.pop(0)
+
+    store: Any = Refusing()
+    lookup = Lookup(store)
+    assert [list(lookup.exist(["x"])) for _ in range(3)] == [["x"], [], []]
