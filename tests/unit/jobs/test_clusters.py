@@ -399,7 +399,7 @@ def test_nobody_is_told_if_the_run_has_no_agent(tracker: MemoryTracker) -> None:
 @pytest.mark.parametrize("state", [JobState.QUEUED, JobState.RUNNING])
 @pytest.mark.parametrize("uri", ["http://restored:5000", None])
 def test_a_cancel_in_a_copy_of_the_tracker_does_not_end_the_job(
-    tracker: MemoryTracker, state: JobState, uri: str | None
+    tracker: MemoryTracker, state: JobState, uri: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The copy has the run with its notes, also the proof. An older amlflow noted no tracker."""
     queue = Queue(state)
@@ -412,6 +412,7 @@ def test_a_cancel_in_a_copy_of_the_tracker_does_not_end_the_job(
         telling.join()
     look_at_cluster(tracker, cancel(tracker, run, queue), lambda: queue)
     assert (len(queue.nudged) + queue.canceled > 0) is (uri is None)
+    assert ("another tracking URI than http://restored:5000" in caplog.text) is (uri is not None)
 
 
 @pytest.mark.parametrize("reason", ["another machine", "another user", "the controller is away"])

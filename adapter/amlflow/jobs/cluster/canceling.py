@@ -8,6 +8,7 @@ notes that, and the next process of the submitter that looks at the run removes 
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections.abc import Callable
 
@@ -30,8 +31,11 @@ from amlflow.spec import (
     RunRecord,
     Tracker,
     Unavailable,
+    redacted,
 )
 from amlflow.tracker_notes import parse_left_in_queue
+
+logger = logging.getLogger("amlflow")
 
 OpenCluster = Callable[[], Cluster | None]
 """Opens the cluster that a run's target names on this machine; None if there is none."""
@@ -72,11 +76,21 @@ def cancel_at_cluster(
     """Cancel a run's waiting job, after the run's end has been requested.
 
     A running job is ended by its agent, which is nudged unless it ``is_told`` already. If the
-    cluster does not answer, the waiting job ends as soon as it starts.
+    cluster does not answer, the waiting job ends as soon as it starts. A warning says if the job
+    is left alone, as it reports to another tracker.
     """
     name = cluster_name_of(record)
     cluster = open_cluster()
-    if name is None or cluster is None or not reports_to(record, tracker.uri):
+    if name is None or cluster is None:
+        return
+    if not reports_to(record, tracker.uri):
+        logger.warning(
+            "Run %s was submitted with another tracking URI than %s, which may be a copy of that "
+            "tracker. So its job is not cancelled in the cluster from here. If it is the same "
+            "tracker, the run's agent reads there that the run is cancelled. Otherwise cancel the "
+            "run with the tracking URI with which it was submitted.",
+            record.alias or record.id, redacted(tracker.uri),
+        )  # fmt: skip
         return
     with contextlib.suppress(Unavailable):  # the agent asks the tracker anyway
         if has_agent(record) and not is_told:
