@@ -78,6 +78,8 @@ def open_inside(top: Path, name: str) -> BinaryIO:
     try:
         with _opened(real_top, path.parent) as folder:
             if isinstance(folder, Path):
+                if not path.is_file():  # Windows has other errors for folders and for wrong names
+                    raise FileNotFoundError(errno.ENOENT, "it is not a file", name)
                 return path.open("rb")
             descriptor = os.open(path.name, _FILE, dir_fd=folder)
     except OSError as error:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from amlflow import linked_folders
 from amlflow.core.experiment import Experiment
 from amlflow.core.workspace import Workspace
 from amlflow_mlflow import local_artifacts
@@ -71,6 +72,18 @@ def test_a_link_that_is_made_after_the_check_of_a_path_is_not_followed(
     assert not (tmp_path / "got").exists()
     assert artifacts.get("logs/a.txt", tmp_path / "got")
     assert (tmp_path / "got").read_text() == "a line"
+
+
+@pytest.mark.parametrize("is_windows", [False, True])
+def test_a_folder_or_nothing_is_not_read_as_a_file(
+    root: Path, is_windows: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(linked_folders, "IS_WINDOWS", is_windows)
+    artifacts = LocalArtifacts(root)
+    for name in ("logs", "logs/folder", "logs/again", "logs/missing", "logs/a.txt/b"):
+        assert artifacts.read_beginning(name, 10) is None, name
+        assert not artifacts.get(name, tmp_path / "got"), name
+    assert artifacts.read_beginning("logs/inside", 10) == b"a line"
 
 
 def test_the_others_are_read(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
