@@ -43,6 +43,15 @@ RUN = RunRecord(
         ("http://[::1]/a@b", "http://[::1]/a@b"),
         ("s3://bucket/a:b@c", "s3://bucket/a:b@c"),
         ("sqlite:////a:b@c/mlflow.db", "sqlite:////a:b@c/mlflow.db"),
+        (
+            "postgresql://host/base?password=p%26w&sslmode=require&user=me",
+            "postgresql://host/base?sslmode=require",
+        ),
+        ("mysql+pymysql:///base?Passwd=secret", "mysql+pymysql:///base"),
+        (
+            "mssql+pyodbc:///?odbc_connect=UID%3Dme%3Bpwd%3Dsecret%3BServer%3Dhost",
+            "mssql+pyodbc:///?odbc_connect=UID%3D%3Bpwd%3D%3BServer%3Dhost",
+        ),
     ],
 )
 def test_addresses_without_who(uri: str, shown: str) -> None:

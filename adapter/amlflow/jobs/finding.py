@@ -35,6 +35,8 @@ NAME = re.compile(r"[0-9a-f]{32}")
 """The form of a job's name."""
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 LOOPBACK = "localhost"
+_PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
+"""The ports of URIs without one."""
 MAX_SECRET = 1024
 """How many bytes of a secret are read."""
 
@@ -195,8 +197,10 @@ def _plain_uri(uri: str) -> str:
         return plain
     if host is None:
         return plain
-    port = port or {"http": 80, "https": 443}.get(parts.scheme)
-    return parts._replace(netloc=f"{LOOPBACK if is_loopback(host) else host}:{port}").geturl()
+    scheme = parts.scheme.partition("+")[0]  # without a database's driver
+    port = port or _PORTS.get(scheme)
+    netloc = f"{LOOPBACK if is_loopback(host) else host}:{port}"
+    return parts._replace(scheme=scheme, netloc=netloc).geturl()
 
 
 def is_loopback(host: str) -> bool:

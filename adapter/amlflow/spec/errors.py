@@ -169,10 +169,24 @@ def is_tried_once() -> bool:
 
 # The password has "/", "?" or "#". SQLAlchemy takes it, but urlsplit ends the host there.
 _LOGIN = re.compile(r"^(\w[\w+.\-]*://)[^/:@\[]*:[^@]*@")
+_LOGIN_PARAMETERS = frozenset({"user", "password", "passwd", "sslpassword"})
+"""The parameters of a database's URI that its client takes as a user name or password."""
+_ODBC_LOGIN = re.compile(r"((?:UID|PWD)(?:=|%3D))(?:(?!%3B)[^;&])*", re.IGNORECASE)
 
 
 def redacted(uri: str) -> str:
     """The URI without user name and password, for messages and logs."""
+    address, _, query = _without_login(uri).partition("?")
+    kept = "&".join(
+        parameter
+        for parameter in _ODBC_LOGIN.sub(r"\1", query).split("&")
+        if parameter.partition("=")[0].lower() not in _LOGIN_PARAMETERS
+    )
+    return f"{address}?{kept}" if kept else address
+
+
+def _without_login(uri: str) -> str:
+    """The URI without the user name and password before its host."""
     try:
         parts = urlsplit(uri)
     except ValueError:  # such as "http://[host"

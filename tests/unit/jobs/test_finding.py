@@ -16,6 +16,7 @@ from amlflow.jobs.finding import is_same_tracker
         ("http://tracker", "http://tracker:80/"),
         ("https://tracker/mlflow", "https://Tracker:443/mlflow/"),
         ("sqlite:////a/mlflow.db", "sqlite:////a/mlflow.db"),
+        ("postgresql+psycopg2://me:old@host/base", "postgresql://host:5432/base?password=new"),
     ],
 )
 def test_one_tracker_has_several_names(uri: str, other: str) -> None:
@@ -31,6 +32,7 @@ def test_one_tracker_has_several_names(uri: str, other: str) -> None:
         ("http://localhost:5000", "http://localhost.example.com:5000"),
         ("http://127.0.0.1:5000", "http://10.0.0.1:5000"),
         ("http://tracker/a", "http://tracker/b"),
+        ("postgresql://host/a", "postgresql://host:5433/a"),
         ("http://tracker:5000", "http://tracker:x"),
         ("sqlite:////a/mlflow.db", "sqlite:////b/mlflow.db"),
     ],
