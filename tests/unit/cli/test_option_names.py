@@ -27,3 +27,9 @@ def test_a_refusal_names_the_option(command: str, run: Run, cli: Cli, folder: Pa
     assert ("--overwrite" if "download" in command else "--create-new-version") in refused.err
     assert "=True" not in refused.err
     assert "exist_ok" not in refused.err
+
+
+def test_advice_that_only_code_can_follow_is_left_out(run: Run, cli: Cli, folder: Path) -> None:
+    refused = cli("dataset", "register", "-n", "d", "--data-path", "none.csv")
+    assert refused.code == 3
+    assert refused.err.rstrip().endswith("it does not exist, or the folder is empty.")
