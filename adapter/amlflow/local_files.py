@@ -132,7 +132,7 @@ class LeadsOut(OSError):
 
 
 @contextmanager
-def open_inside(path: Path, base: Path) -> Iterator[int]:
+def _open_inside(path: Path, base: Path) -> Iterator[int]:
     """Open a file below a base folder to read it. Yields its descriptor.
 
     The place of the opened file is checked. So nobody can replace a file by a link out of the
@@ -173,7 +173,7 @@ def pin(path: Path, base: Path, target: Path) -> None:
         LeadsOut: the file is not in the base folder, or not a regular file.
         OSError: the file cannot be opened, linked or copied.
     """
-    with open_inside(path, base) as handle:
+    with _open_inside(path, base) as handle:
         if sys.platform == "linux" and _try_link(handle, target):
             return
         with os.fdopen(os.dup(handle), "rb") as source, target.open("xb") as copy:
