@@ -41,6 +41,15 @@ export class ColumnWindow {
     return count;
   }
 
+  // Scrolls a column out from behind those that stay in sight.
+  uncover(column) {
+    const place = this.columns.indexOf(column);
+    const pinned = this.pinned();
+    if (!this.scroller || place < pinned) return;
+    const between = this.widths.slice(pinned, place).reduce((sum, each) => sum + each, 0);
+    if (this.scroller.scrollLeft > between) this.scroller.scrollLeft = between;
+  }
+
   // Returns whether columns are behind those that stay in sight.
   isShifted() {
     return this.scroller?.scrollLeft > 0;

@@ -42,6 +42,7 @@ export class RunsTable {
     this.body.addEventListener("keydown", (event) => this.key(event));
     this.body.addEventListener("focusin", (event) => this.rove(event.target.closest("tr")));
     this.body.addEventListener("click", (event) => this.click(event));
+    this.element.addEventListener("focusin", (event) => this.uncover(event.target));
     this.window = new RowWindow(() => this.render());
     this.columnWindow = new ColumnWindow();
     this.parts = []; // what each row has after the name: see ColumnWindow
@@ -110,6 +111,14 @@ export class RunsTable {
   // would lose its place, or could not come to them.
   focusedColumn() {
     return this.head.contains(document.activeElement) ? document.activeElement.dataset.column : undefined;
+  }
+
+  // The keyboard has come to an element. The browser does not scroll it out from behind the columns that stay in sight.
+  uncover(element) {
+    if (!element.matches(":focus-visible")) return; // a click would miss what moves below the pointer
+    const cell = element.closest("th, td");
+    const place = cell ? [...cell.parentElement.children].indexOf(cell) - 2 : -1;
+    this.columnWindow.uncover(this.parts[place]);
   }
 
   widthOf(column) {

@@ -261,6 +261,17 @@ test("the keyboard keeps its heading, and comes to the next one and to links, al
   for (const each of [made.head, made.elements.get("a")]) assert.equal(spans(each), moved.length + 2);
 });
 
+test("what gets the focus is scrolled out from behind the columns that stay in sight", () => {
+  const { made, scroller } = wideTable({ pinned: "2" });
+  const focus = (place) => {
+    scroller.scrollLeft = 500;
+    made.head.querySelector(`[data-column="param:${place}"]`).focus();
+    document.activeElement.blur();
+    return scroller.scrollLeft;
+  };
+  assert.deepEqual([focus(1), focus(3), focus(6), focus(7), focus(9)], [500, 100, 400, 500, 500]);
+});
+
 test("no cell spans more columns than a browser takes", () => {
   const columns = Array.from({ length: 2500 }, (_, place) => `param:${place}`);
   const { made } = wideTable();
