@@ -241,7 +241,7 @@ class SlurmCluster(ClusterBase):
         commands = [[*send, *part] for part in _in_parts(running)]
         commands += [[*if_running, *part] for part in _in_parts(elements)]
         # A job that was last seen waiting has an agent now, or its agent is not told.
-        others = [name for name in names if NAME.fullmatch(name) and _is_known_by_name(name, jobs)]
+        others = [name for name in names if NAME.fullmatch(name) and _is_nudged_by_name(name, jobs)]
         user = f"--user={user_name()}"
         commands.extend([*if_running, f"--name={name}", user] for name in others)
         _run_all(commands)
@@ -264,8 +264,8 @@ def _ids_to_nudge(
     return [job_id for job_id in ids if job_id in running and job_id not in elements], elements
 
 
-def _is_known_by_name(name: str, jobs: Mapping[str, ClusterJob]) -> bool:
-    """Whether Slurm is asked for a job by its name: it is not known to run, nor an element."""
+def _is_nudged_by_name(name: str, jobs: Mapping[str, ClusterJob]) -> bool:
+    """Whether a job is nudged by its name: it is not known to run, or to be an element."""
     job = jobs.get(name)
     return job is None or not (job.state is JobState.RUNNING or ELEMENT.fullmatch(job.id or ""))
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import urllib3.util.retry
 from amlflow.exceptions import AzureMLException, UserErrorException
-from amlflow.spec import RunDraft, Unavailable, tried_once
+from amlflow.spec import Refused, RunDraft, Unavailable, tried_once
 from amlflow_mlflow.rest import direct_transfer as direct
 from amlflow_mlflow.rest import repeating, settings
 from amlflow_mlflow.rest.connection import Connection
@@ -233,6 +233,21 @@ def test_a_busy_storage_is_asked_again(
         with tried_once(), pytest.raises(Unavailable, match="HTTP 503"):
             move(connection, path)
         assert clock.slept == [4.5]
+
+
+def test_a_server_that_is_busy_is_not_taken_for_one_without_workspaces(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFLOW_WORKSPACE", "team")
+    answers = [Reply(b"not found", "text/plain", 404), Reply(b'{"workspaces_enabled": true}')]
+    with start_proxy("http://127.0.0.1:9") as (proxy, uri):
+        proxy.rule = lambda path, content: VERSION if path.endswith("version") else answers.pop()
+        answers.append(Reply(b"busy", "text/plain", 503))
+        with tried_once(), pytest.raises(Unavailable, match="HTTP 503"):
+            open_store(uri)
+        open_store(uri)
+        with pytest.raises(Refused, match="no workspaces"):
+            open_store(uri)
 
 
 @pytest.mark.parametrize(("status", "is_busy"), [(429, True), (503, True), (500, False)])

@@ -17,7 +17,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import urllib3
 from amlflow.per_process import PerProcess
-from amlflow.spec import Refused, Unavailable, is_tried_once, redacted
+from amlflow.spec import Unavailable, is_tried_once, redacted
 from urllib3.exceptions import HTTPError
 
 from amlflow_mlflow.answers import (
@@ -32,10 +32,16 @@ from amlflow_mlflow.answers import (
     parse_object,
     redirect_target,
 )
-from amlflow_mlflow.errors import MlflowError, error_of_answer, translate_errors
+from amlflow_mlflow.errors import error_of_answer, translate_errors
 from amlflow_mlflow.rest import settings
 from amlflow_mlflow.rest.pools import certificate_hint, find_proxy, open_pool
-from amlflow_mlflow.rest.repeating import is_dropped, read_pauses, until_reached, while_busy
+from amlflow_mlflow.rest.repeating import (
+    REPEATED,
+    is_dropped,
+    read_pauses,
+    until_reached,
+    while_busy,
+)
 from amlflow_mlflow.server_texts import cause
 
 PROBE_S = 5
@@ -242,10 +248,22 @@ class Connection:
 
     @functools.cached_property
     def info(self) -> Mapping[str, Any]:
-        """The server's description of itself, asked once. Empty before MLflow 3.9."""
+        """The server's description of itself, asked until it has answered. Empty before MLflow 3.9.
+
+        Raises :class:`Unavailable` if the server does not answer now, and AuthenticationException.
+        """
+        with translate_errors(self.uri):
+            response = self._follow("GET", "/api/3.0/mlflow/server-info", "", None, {})
+            try:
+                answer = self._read_answer(response)
+            finally:
+                response.release_conn()
+        if answer.status in REPEATED or answer.status in (401, 403, 407):
+            raise self._error(answer)
+        kind = answer.headers.get("Content-Type")
         try:
-            return self.call("GET", "/api/3.0/mlflow/server-info", {})[0]
-        except (Refused, Unavailable, MlflowError):  # an older server has no such address
+            return parse_object(answer.status, kind, answer.body, self.where)
+        except Unavailable:  # an older server has no such address
             return {}
 
     # --- answers ---

@@ -55,7 +55,7 @@ ABANDONED_S = 24 * 60 * 60.0
 
 NOT_FOUND = 127
 """The exit code of a shell that does not find a program."""
-_NOT_FOUND = (
+_NO_AGENT = (
     "The node does not have the program that starts the agent, which is amlflow's Python or what "
     "runs the target's image. Install it there at the same path, or correct the target's settings "
     "'python' and 'image'. "
@@ -214,7 +214,7 @@ def _end_of(job: ClusterJob) -> EndRequest:
             "The cluster no longer knows the run's job, and the job did not report how it ended."
         )
     code = "" if job.exit_code is None else f" with exit code {job.exit_code}"
-    missing = _NOT_FOUND if job.exit_code == NOT_FOUND else ""
+    missing = _NO_AGENT if job.exit_code == NOT_FOUND else ""
     reason = job.reason or (
         f"The run's agent ended{code} without reporting how the script ended. {missing}If the "
         "target has the setting 'output', the agent's own output is in the file that it names."
