@@ -187,7 +187,8 @@ class Where:
                 self.is_exact = False
                 clause = self._superset(condition)
             elif condition.field == "alias":  # which counts as absent if it is another run's id
-                self.is_exact = self.is_exact and not is_own_id(str(condition.value))
+                is_exact = condition.op is Op.EQ and not is_own_id(str(condition.value))
+                self.is_exact = self.is_exact and is_exact
             if clause is not None:
                 clauses.append(clause)
         self.sql = " AND ".join(clauses)
@@ -335,6 +336,8 @@ class Where:
             return self._created_clause(op, value)
         if key is None and field == "name":
             return self._column(NAME_SQL, op, value)
+        if field == "alias" and op in (Op.NE, Op.LACKS):
+            return None  # it also holds for an alias that counts as absent
         if key is None and field in _TEXT_TAGS:
             return self._entry("tags", _TEXT_TAGS[field], condition, value, is_spelled=False)
         if key is None or "\0" in key or not is_unicode(key):

@@ -116,6 +116,8 @@ def _clause(condition: Condition) -> str | None:
             return _text(f"params.`{to_key(key, PROPERTY)}`", op, value)
         except Refused:  # no run can have such a key, so the tracker's own check finds none
             return None
+    if field == "alias" and op in (Op.NE, Op.LACKS):
+        return None  # it also holds for an alias that counts as absent
     if field in _TAG_FIELDS:
         return _text(f"tags.`{_TAG_FIELDS[field]}`", op, value)
     if field == "status":

@@ -27,7 +27,7 @@ _COMPARED = {
 def to_where(conditions: Sequence[Condition]) -> tuple[str, list[object]]:
     """Return an SQL expression on ``runs`` for the conditions, and its parameters.
 
-    Conditions on fields that are not in the database are left out.
+    Conditions that the database cannot express are left out.
     """
     clauses, parameters = ["TRUE"], []
     for condition in conditions:
@@ -46,6 +46,8 @@ def _clause(condition: Condition) -> tuple[str, list[object]] | None:
         return _entry_clause(condition, value) if condition.field in _TABLES else None
     if condition.field not in _FIELDS:
         return None
+    if condition.field == "alias" and condition.op in (Op.NE, Op.LACKS):
+        return None  # it also holds for an alias that counts as absent
     column = f"runs.{condition.field}"
     if condition.op is Op.HAS:
         return f"{column} IS NOT NULL", []

@@ -13,6 +13,8 @@ from amlflow.core.experiment import Experiment
 from amlflow.core.runs.run import Run
 from amlflow.core.workspace import Workspace
 from amlflow.exceptions import AzureMLException
+from amlflow.plugins import open_tracker
+from amlflow.spec import Condition, Op, RunQuery
 from amlflow_mlflow.spelling import ALIAS
 from helpers.hostile_reads import BASE, open_page, run_command
 from mlflow import MlflowClient
@@ -73,6 +75,13 @@ def test_an_alias_that_is_another_runs_id_counts_as_absent(
         assert [text.count(run_id) for run_id in sorted(both)] == [
             int(run_id == liar.id or same_experiment) for run_id in sorted(both)
         ], query
+    tracker = open_tracker(uri)
+    for condition in (Condition("alias", Op.NE, victim.id), Condition("alias", Op.LACKS)):
+        query = RunQuery(experiment_ids=None, conditions=[condition])
+        assert both <= {run.id for run in tracker.find_runs(query)}, condition
+    for condition in (Condition("alias", Op.HAS), Condition("alias", Op.CONTAINS, victim.id[1:])):
+        query = RunQuery(experiment_ids=None, conditions=[condition])
+        assert not both & {run.id for run in tracker.find_runs(query)}, condition
     by_id = f"[?run_id == '{victim.id}']"
     assert len(victim.experiment.query(by_id)) == 1
     if not same_experiment:
