@@ -56,7 +56,7 @@ OPTIONS = {
     "create_new_version=True": "--create-new-version",
     "overwrite=True": "--overwrite",
     "set exist_ok to True": "pass --overwrite",
-    " If the data does not exist yet, pass validate=False.": "",  # there is no such option
+    " If the data does not exist yet, pass validate=False.": "",  # an option does not exist
 }
 """How messages name arguments of the SDK, and the options of the command line for them."""
 

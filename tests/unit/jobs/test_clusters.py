@@ -402,8 +402,7 @@ def test_a_cancel_in_a_copy_of_the_tracker_does_not_end_the_job(
     tracker: MemoryTracker, state: JobState, uri: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The copy has the run with its notes, also the proof. An older amlflow noted no tracker."""
-    queue = Queue(state)
-    run = queued(tracker, AGENT if state is JobState.RUNNING else ())
+    queue, run = Queue(state), queued(tracker, AGENT if state is JobState.RUNNING else ())
     tracker.uri = uri or TRACKER
     if uri is None:
         system = {key: run.system[key] for key in run.system.keys() - {"cluster_tracker"}}
