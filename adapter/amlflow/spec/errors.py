@@ -169,8 +169,8 @@ def is_tried_once() -> bool:
 
 # The password has "/", "?" or "#". SQLAlchemy takes it, but urlsplit ends the host there.
 _LOGIN = re.compile(r"^(\w[\w+.\-]*://)[^/:@\[]*:[^@]*@")
+# SQLAlchemy passes these parameters to the database's client, as it does the login before the host.
 _LOGIN_PARAMETERS = frozenset({"user", "password", "passwd", "sslpassword"})
-"""The parameters of a database's URI that its client takes as a user name or password."""
 _ODBC_LOGIN = re.compile(r"((?:UID|PWD)(?:=|%3D))(?:(?!%3B)[^;&])*", re.IGNORECASE)
 
 
@@ -186,7 +186,6 @@ def redacted(uri: str) -> str:
 
 
 def _without_login(uri: str) -> str:
-    """The URI without the user name and password before its host."""
     try:
         parts = urlsplit(uri)
     except ValueError:  # such as "http://[host"
