@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
+import os
+import signal
 import threading
 import time
 from collections import Counter
@@ -53,5 +55,27 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 
 def be_killed() -> None:
-    """Be in the middle of a call for so long that a process is killed here."""
+    """Be in the middle of a call that a test repeats for so long that a process is killed here."""
     time.sleep(KILLED_WITHIN_S)
+
+
+def die() -> None:
+    """End the process in the middle of a call as a kill does, if a test is to kill it."""
+    if _is_to_be_killed():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def linger() -> None:
+    """Take so long for a call that a test kills a later call only after it has come to die().
+
+    A test kills a process after a part of the time that its other calls took. A call that it makes
+    once has not changed anything by then if the others took as long as a call takes.
+    """
+    if _is_to_be_killed():
+        time.sleep(2 * KILLED_WITHIN_S)
+
+
+def _is_to_be_killed() -> bool:
+    """Whether this is a fork of a process of the pool that tests use."""
+    starter = multiprocessing.parent_process()
+    return starter is not None and starter.pid != os.getppid()

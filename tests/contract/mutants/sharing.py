@@ -24,7 +24,8 @@ from amlflow.spec import (
 from amlflow.testing.memory import MemoryTracker
 from helpers.shared_tracker import SharedTracker
 
-from mutants.meeting import be_killed, meet_process, wait_until
+from mutants.lingering import Lingering
+from mutants.meeting import be_killed, die, meet_process, wait_until
 
 replace = dataclasses.replace
 GET = "get_run: The run with this id or alias, in this experiment, or in any if None."
@@ -351,35 +352,35 @@ class VersionBeforeItsFiles(SharedTracker):
         return model
 
 
-class FilesBeforeTheirVersion(SharedTracker):
+class FilesBeforeTheirVersion(Lingering):
     __doc__ = WHOLE
 
     def delete_model(self, name: str, version: int) -> None:
         with self.open(is_write=True):
             self.get_model(name, version)
             self._model_files[name, version] = {}
-        be_killed()
+        die()
         super().delete_model(name, version)
 
 
-class NameBeforeTheExperiment(SharedTracker):
+class NameBeforeTheExperiment(Lingering):
     __doc__ = WHOLE
 
     def update_experiment(self, experiment_id: str, change: spec.ExperimentChange) -> None:
         if change.name is not None:
             super().update_experiment(experiment_id, spec.ExperimentChange(name="unnamed"))
-            be_killed()
+            die()
         super().update_experiment(experiment_id, change)
 
 
-class RestoredByOthersOnly(SharedTracker):
+class RestoredByOthersOnly(Lingering):
     __doc__ = WHOLE
 
     def restore_run(self, run_id: str) -> None:
         mark = self._path.with_name(f"{run_id}.restored")
         if not mark.exists():
             mark.touch()
-            be_killed()
+            die()
             super().restore_run(run_id)
 
 
@@ -403,4 +404,5 @@ class LockIsLeft(SharedTracker):
             lock.unlink()
 
 
-MUTANTS = [each for each in SharedTracker.__subclasses__() if each.__module__ == __name__]
+CLASSES = (*SharedTracker.__subclasses__(), *Lingering.__subclasses__())
+MUTANTS = [each for each in CLASSES if each.__module__ == __name__]
