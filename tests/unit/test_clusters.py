@@ -6,6 +6,7 @@ import copy
 import json
 import logging
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import yaml
 from amlflow.core.compute import declared
 from amlflow.core.compute.compute_target import AmlCompute, ComputeInstance, ComputeTarget
 from amlflow.core.console import warn_once
+from amlflow.core.project.project_files import variables
 from amlflow.core.scripts.containers import resolve_target
 from amlflow.core.scripts.run_configuration import RunConfiguration
 from amlflow.core.workspace import Workspace
@@ -170,6 +172,75 @@ def test_the_file_is_the_projects(ws: Workspace, monkeypatch: pytest.MonkeyPatch
     create(ws)
     assert not FILE.exists()
     assert (Path("..") / FILE).is_file()
+
+
+@pytest.fixture
+def project(ws: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a config.json and two folders. The first one is the working folder."""
+    warn_once.cache_clear()
+    (folder / "first").mkdir()
+    (folder / "conf").mkdir()
+    monkeypatch.chdir(folder / "first")
+    path = folder / "conf" / "config.json"
+    path.write_text('{"subscription_id": "s", "resource_group": "g", "workspace_name": "w"}')
+    (folder / "second").mkdir()
+    return path
+
+
+def test_a_cluster_is_found_from_each_folder_that_loads_the_same_config(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(Workspace.from_config("../conf/config.json"))
+    assert (project.parent / FILE).is_file()
+    assert not FILE.exists()
+    monkeypatch.chdir("../second")
+    for path in ("../conf/config.json", "../conf", project):
+        ws = Workspace.from_config(path)
+        assert set(ws.compute_targets) == {"cpu-cluster", "local"}
+    ws.compute_targets["cpu-cluster"].update(max_nodes=2)
+    assert create(ws, max_nodes=3).get_status().scale_settings.maximum_node_count == 3
+    ws.compute_targets["cpu-cluster"].delete()
+    assert set(ws.compute_targets) == {"local"}
+    assert set(Workspace("s", "g", "w").compute_targets) == {"local"}
+
+
+def test_the_working_folders_file_comes_first(project: Path) -> None:
+    for path, size in ((FILE, "near"), (project.parent / FILE, "far")):
+        path.parent.mkdir()
+        both = f"both: {{kind: docker, image: {size}}}"
+        path.write_text(
+            f"{size}: {{kind: local}}\n{both}\ndefaults: {{kind: docker, image: {size}}}"
+        )
+    ws = Workspace.from_config(project)
+    assert set(ws.compute_targets) == {"both", "far", "local", "near"}
+    assert ws.compute_targets["both"].serialize()["properties"]["image"] == "near"
+    create(ws)
+    assert "cpu-cluster" not in content()  # it is declared beside the config.json
+    assert ws.compute_targets["cpu-cluster"].serialize()["properties"]["image"] == "near"
+    FILE.write_text("cpu-cluster: {kind: local, cluster: {}}")
+    ws.compute_targets["cpu-cluster"].update(max_nodes=7)
+    assert content()["cpu-cluster"]["max_runs"] == 7
+
+
+def test_a_submitted_script_finds_the_targets_of_its_project(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ws = Workspace.from_config(project)
+    create(ws)
+    script = project.parent.with_name("script")
+    script.mkdir()
+    monkeypatch.chdir(script)
+    for name, value in zip(("SUBSCRIPTION", "RESOURCEGROUP", "WORKSPACE_NAME"), "sgw", strict=True):
+        monkeypatch.setenv(f"AZUREML_ARM_{name}", value)
+    for name, value in variables(ws).items():
+        monkeypatch.setenv(name, value)
+    of_script = Workspace("s", "g", "w")
+    create(of_script, "another")
+    assert set(ws.compute_targets) == {"another", "cpu-cluster", "local"}
+    assert variables(of_script) == variables(ws)
+    assert set(Workspace("s", "g", "other").compute_targets) == {"local"}
+    shutil.rmtree(project.parent)  # as in a container
+    assert set(Workspace("s", "g", "w").compute_targets) == {"local"}
 
 
 def test_what_somebody_declared_stays_as_it_is(ws: Workspace) -> None:

@@ -21,6 +21,7 @@ from amlflow.spec import ExperimentRecord, RunRecord
 
 if TYPE_CHECKING:
     import os
+    from pathlib import Path
 
     from amlflow.core.experiment import Experiment
     from amlflow.core.workspace import Workspace
@@ -87,6 +88,8 @@ class WorkspaceBase(HasStore):
     """The part of v1's Workspace that experiments, runs and compute targets use."""
 
     _auth: Any = None
+    _folder: Path | None = None
+    """The folder of the project whose config.json named the workspace; None without one."""
 
     @property
     def _auth_object(self) -> Any:
@@ -134,6 +137,11 @@ class WorkspaceBase(HasStore):
 
     def __hash__(self) -> int:
         return hash(self._store)
+
+
+def folder_of(workspace: WorkspaceBase) -> Path | None:
+    """Return the folder of the project whose config.json named the workspace; None without one."""
+    return workspace._folder
 
 
 class HasWorkspace:

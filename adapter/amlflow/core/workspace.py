@@ -26,6 +26,7 @@ from amlflow.core.project.config_json import (
 )
 from amlflow.core.project.configured import warn_of_new_database
 from amlflow.core.project.known_workspaces import find_known, list_known, note_path, write_note
+from amlflow.core.project.project_files import submitters_project
 from amlflow.core.project.tracking_uri import embedded_uri, resolve_uri
 from amlflow.core.runs.queries import query_runs
 from amlflow.core.runs.run import Run, get_run_in
@@ -85,6 +86,7 @@ class Workspace(WorkspaceBase, AzureOnly):
         # Resolve the store's address now, as the script may change its working folder later.
         uri = resolve_uri(self._details.get("tracking_uri"), folder)
         self._store = Store(uri, subscription_id, resource_group, name)
+        self._folder = submitters_project(self._store.names) or folder
 
     # opening
 

@@ -56,7 +56,8 @@ def test_declared_in_the_folder_or_above(
 def test_a_run_on_a_declared_target(experiment: Any, by_name: bool) -> None:
     declare(CLUSTER)
     target = experiment.workspace.compute_targets["gpu-cluster"]
-    run = submit(experiment, "pass", compute_target="gpu-cluster" if by_name else target)
+    text = "from azureml.core import Workspace as W; W.from_config().compute_targets['gpu-cluster']"
+    run = submit(experiment, text, compute_target="gpu-cluster" if by_name else target)
     assert wait_for_end(run) == "Completed"
     assert run.get_details()["target"] == "gpu-cluster"
     assert [each.id for each in type(run).list_by_compute(target)] == [run.id]

@@ -52,6 +52,23 @@ def test_every_workspace_has_two(workspace: Workspace) -> None:
         Datastore.get(workspace, "nope")
 
 
+def test_declared_beside_the_config_that_names_the_workspace(
+    folder: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = '{"subscription_id": "s", "resource_group": "g", "workspace_name": "w"}'
+    config = write("project/config.json", names).absolute()
+    write("project/.azureml/datastores.yaml", "both: far\nscratch: here\ndefault: scratch")
+    write("other/.azureml/datastores.yaml", "both: near\n")
+    monkeypatch.chdir("other")
+    workspace = Workspace.from_config(config)
+    assert workspace.get_default_datastore().name == "scratch"
+    addresses = declared.read_all(workspace)
+    assert addresses["scratch"] == (folder / "project" / "here").as_uri()
+    assert addresses["both"] == (folder / "other" / "near").as_uri()
+    with pytest.raises(UserErrorException, match="names 'scratch' as the default"):
+        workspace.set_default_datastore("both")
+
+
 def test_upload_of_a_folder(datastore: Any, place: Path, write: Write) -> None:
     write("src/a.csv", "1")
     write("src/sub/b.csv", "2")

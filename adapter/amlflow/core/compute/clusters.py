@@ -111,9 +111,9 @@ def create(workspace: WorkspaceBase, name: str, configuration: ProvisioningConfi
             "amlflow uses it as it is, and does not make a cluster."
         )
         return
-    with target_file.editing() as file:
+    with target_file.editing(workspace, name) as file:
         old = file.targets.get(name, {})
-        base = {**(old or file.defaults), "max_runs": configuration.max_nodes}
+        base = {**(old or declared.read_defaults(workspace)), "max_runs": configuration.max_nodes}
         declaration = {**base, declared.CLUSTER: configuration.settings()}
         declared.open_target(name, declaration)  # raises for a wrong kind or setting
         file.put(name, declaration)
@@ -132,7 +132,7 @@ def update(workspace: WorkspaceBase, name: str, **changes: Any) -> None:
     Raises:
         ComputeTargetException: code did not create it, or a value is not valid.
     """
-    with target_file.editing() as file:
+    with target_file.editing(workspace, name) as file:
         declaration = _read_created(workspace, name, file)
         configuration = configuration_of(name, declaration)
         for key, value in changes.items():
@@ -155,7 +155,7 @@ def delete(workspace: WorkspaceBase, name: str) -> None:
     Raises:
         ComputeTargetException: code did not create it.
     """
-    with target_file.editing() as file:
+    with target_file.editing(workspace, name) as file:
         _read_created(workspace, name, file)
         file.remove(name)
 

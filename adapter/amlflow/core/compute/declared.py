@@ -1,7 +1,7 @@
 """Compute targets by name: ``local``, those of ``.azureml/compute.yaml``, and attached ones.
 
-``.azureml/compute.yaml`` in the working folder, or in the nearest folder above it, declares targets
-by name::
+``.azureml/compute.yaml`` declares targets by name. project_files.py says where it is searched
+for::
 
     gpu-cluster:
       kind: docker          # the plugin that runs it. All keys but max_runs are for the plugin
@@ -31,8 +31,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from amlflow.core.console import warn_once
-from amlflow.core.project.attached import Attached, find_project_file
+from amlflow.core.project.attached import Attached
 from amlflow.core.project.config_json import FOLDER
+from amlflow.core.project.project_files import find_project_files
 from amlflow.core.store import WorkspaceBase
 from amlflow.exceptions import ComputeTargetException
 from amlflow.plugins import open_cluster, open_compute
@@ -71,7 +72,7 @@ class Declaration:
 
 def read_declarations(workspace: WorkspaceBase) -> dict[str, Mapping[str, Any]]:
     """The settings of each target by its name: ``kind``, ``max_runs`` and the plugin's settings."""
-    return {LOCAL: {"kind": LOCAL}, **ATTACHED.read_all(workspace), **_read_declared()}
+    return {LOCAL: {"kind": LOCAL}, **ATTACHED.read_all(workspace), **_read_declared(workspace)}
 
 
 def find(workspace: WorkspaceBase, name: str) -> Declaration:
@@ -162,7 +163,7 @@ def attach(
 def detach(workspace: WorkspaceBase, name: str) -> None:
     """Remove an attached target. Raises :class:`ComputeTargetException` if it is not attached."""
     if not ATTACHED.remove(workspace, name):
-        where = f" It is declared in {FOLDER}/{FILE}." if name in _read_declared() else ""
+        where = f" It is declared in {FOLDER}/{FILE}." if name in _read_declared(workspace) else ""
         raise UnknownTarget(
             f"The compute target {name!r} is not attached to workspace {workspace.name!r}.{where}"
         )
@@ -195,10 +196,21 @@ def _split(name: str, declaration: Mapping[str, Any]) -> tuple[str, dict[str, An
     return kind, settings, max_runs
 
 
-def _read_declared() -> dict[str, Mapping[str, Any]]:
-    path = find_project_file(FILE)
-    content = {} if path is None else read_file(path)
+def read_defaults(workspace: WorkspaceBase) -> dict[str, Any]:
+    """The kind and settings of a target that code creates."""
+    return {"kind": LOCAL, **_read_files(workspace).get(DEFAULTS, {})}
+
+
+def _read_declared(workspace: WorkspaceBase) -> dict[str, Mapping[str, Any]]:
+    content = _read_files(workspace)
     return {name: settings for name, settings in content.items() if name != DEFAULTS}
+
+
+def _read_files(workspace: WorkspaceBase) -> dict[str, Mapping[str, Any]]:
+    content: dict[str, Mapping[str, Any]] = {}
+    for path in reversed(find_project_files(workspace, FILE)):
+        content.update(read_file(path))
+    return content
 
 
 def read_file(path: Path) -> dict[str, Mapping[str, Any]]:

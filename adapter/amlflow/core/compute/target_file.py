@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from amlflow.core.compute import declared
-from amlflow.core.project.attached import find_project_file
 from amlflow.core.project.config_json import FOLDER, find_config
+from amlflow.core.project.project_files import find_project_files, find_upwards
+from amlflow.core.store import WorkspaceBase, folder_of
 from amlflow.exceptions import ComputeTargetException
 from amlflow.whole_files import write_text
 from amlflow.working_folder import working_folder
@@ -24,14 +25,13 @@ _HEAD = "# Compute targets of this project: the name of each, its kind and setti
 class TargetFile:
     """A compute.yaml that this process has locked and read.
 
-    ``defaults`` are the kind and settings of a target that code creates. :meth:`put` and
-    :meth:`remove` write the file.
+    :meth:`put` and :meth:`remove` write the file.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.targets = declared.read_file(path) if path.is_file() else {}
-        self.defaults = {"kind": declared.LOCAL, **self.targets.pop(declared.DEFAULTS, {})}
+        self.targets.pop(declared.DEFAULTS, None)
 
     def put(self, name: str, declaration: Mapping[str, Any]) -> None:
         """Declare a target. It replaces a target of the same name."""
@@ -91,11 +91,12 @@ def _quote(value: Any) -> Any:
 
 
 @contextmanager
-def editing() -> Iterator[TargetFile]:
-    """Lock the project's compute.yaml and read it. It need not exist yet.
+def editing(workspace: WorkspaceBase, name: str) -> Iterator[TargetFile]:
+    """Lock the compute.yaml of a target and read it. It need not exist yet.
 
-    It is the nearest one in or above the working folder. If there is none, it is made beside the
-    workspace's config.json, or else in the working folder.
+    It is the one that declares the target. If none does, it is the nearest one in or above the
+    folder of the config.json that named the workspace, and without a config.json, of the working
+    folder. If there is none, it is made beside the config.json, or else in the working folder.
 
     Raises:
         ComputeTargetException: it cannot be locked, read or written.
@@ -103,7 +104,7 @@ def editing() -> Iterator[TargetFile]:
     # Imported here, since only code that creates targets needs the lock.
     from filelock import FileLock, Timeout
 
-    path = find_project_file(declared.FILE) or _project_folder() / FOLDER / declared.FILE
+    path = _choose(workspace, name)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_WAIT_S):
@@ -119,6 +120,14 @@ def editing() -> Iterator[TargetFile]:
         ) from error
 
 
-def _project_folder() -> Path:
-    config = find_config(None)
-    return working_folder() if config is None else config.folder
+def _choose(workspace: WorkspaceBase, name: str) -> Path:
+    for path in find_project_files(workspace, declared.FILE):
+        if name in declared.read_file(path):
+            return path
+    project = folder_of(workspace)
+    if nearest := find_upwards(project or working_folder(), declared.FILE):
+        return nearest
+    if project is None:
+        config = find_config(None)
+        project = working_folder() if config is None else config.folder
+    return project / FOLDER / declared.FILE

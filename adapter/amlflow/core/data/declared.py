@@ -1,7 +1,7 @@
 """Datastores by name: the workspace's own, those of ``.azureml/datastores.yaml``, attached ones.
 
-``.azureml/datastores.yaml`` maps names to addresses that fsspec opens. It is searched for in the
-working folder and the folders above it. For example::
+``.azureml/datastores.yaml`` maps names to addresses that fsspec opens. project_files.py says where
+it is searched for. For example::
 
     training: s3://bucket/folder
     scratch: file:///data/scratch
@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from amlflow.core.project.attached import Attached, find_project_file
+from amlflow.core.project.attached import Attached
 from amlflow.core.project.config_json import FOLDER
+from amlflow.core.project.project_files import find_project_files
 from amlflow.core.project.tracking_uri import local_folders
 from amlflow.core.store import WorkspaceBase, store_of
 from amlflow.data.definition import STORE_NAME, holds_secret
@@ -160,7 +161,7 @@ def detach(workspace: WorkspaceBase, name: str) -> None:
     if default == name:
         ATTACHED.remove(workspace, DEFAULT)
     if not ATTACHED.remove(workspace, name):
-        where = f" It is declared in {FOLDER}/{FILE}." if name in _read_declared() else ""
+        where = f" It is declared in {FOLDER}/{FILE}." if name in _read_declared(workspace) else ""
         raise UnknownDatastore(
             f"The datastore {name!r} is not attached to workspace {workspace.name!r}.{where}"
         )
@@ -169,7 +170,7 @@ def detach(workspace: WorkspaceBase, name: str) -> None:
 def set_default(workspace: WorkspaceBase, name: str) -> None:
     """Make a datastore the workspace's default, for this user on this machine."""
     find(workspace, name)
-    declared = _read_declared().get(DEFAULT)
+    declared = _read_declared(workspace).get(DEFAULT)
     if declared is not None and declared != name:
         raise UserErrorException(
             f"{FOLDER}/{FILE} names {declared!r} as the default datastore. Change it there."
@@ -223,7 +224,7 @@ def _read_entries(workspace: WorkspaceBase) -> tuple[dict[str, str], str | None]
     from_job = _read_variable()
     if from_job is not None:  # the submitter's, and those that the script attaches itself
         return {**attached, **from_job["stores"]}, str(from_job[DEFAULT])
-    declared = _read_declared()
+    declared = _read_declared(workspace)
     default = declared.pop(DEFAULT, None if chosen is None else str(chosen[DEFAULT]))
     return {**attached, **declared}, default
 
@@ -242,9 +243,11 @@ def _read_variable() -> dict[str, Any] | None:
         ) from None
 
 
-def _read_declared() -> dict[str, str]:
-    path = find_project_file(FILE)
-    return {} if path is None else _read(path)
+def _read_declared(workspace: WorkspaceBase) -> dict[str, str]:
+    stores: dict[str, str] = {}
+    for path in reversed(find_project_files(workspace, FILE)):
+        stores.update(_read(path))
+    return stores
 
 
 def _read(path: Path) -> dict[str, str]:

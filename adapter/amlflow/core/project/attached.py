@@ -1,8 +1,7 @@
-"""Finds project files, and stores what a user attaches to a workspace on this machine.
+"""Stores what a user attaches to a workspace on this machine, such as a compute target.
 
-A file in ``.azureml`` belongs to the project. An attached thing, such as a compute target, belongs
-to a workspace, for this user on this machine. Each is a JSON file in the user's configuration
-folder.
+An attached thing belongs to a workspace, for this user on this machine. Each is a JSON file in the
+user's configuration folder.
 """
 
 from __future__ import annotations
@@ -14,21 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from amlflow.core.project.config_json import FOLDER
 from amlflow.core.store import WorkspaceBase, store_of
 from amlflow.whole_files import write_json
-from amlflow.working_folder import working_folder
-
-
-def find_project_file(name: str) -> Path | None:
-    """Find ``.azureml/NAME`` in the working folder, or in the nearest folder above it."""
-    folder, below = str(working_folder()), ""
-    while folder != below:  # the root is the folder above itself
-        path = os.path.join(folder, FOLDER, name)
-        if os.path.isfile(path):
-            return Path(path)
-        folder, below = os.path.dirname(folder), folder
-    return None
 
 
 class Attached:

@@ -13,6 +13,7 @@ from typing import Any
 from amlflow.client_address import without_address
 from amlflow.core.console import warn_once
 from amlflow.core.data.declared import variables as store_variables
+from amlflow.core.project.project_files import variables as project_variables
 from amlflow.core.project.tracking_uri import local_folders
 from amlflow.core.scripts.cluster_checks import check_distribution, check_reachable, open_node
 from amlflow.core.scripts.command_line import check_variables, command_line
@@ -112,10 +113,11 @@ def prepare_script(
         distribution=distribution,
         needs=[*local_folders(tracker.uri), *([] if collected is None else collected.needs)],
     )
-    variables = {**store_variables(experiment.workspace), **job.environment}
+    workspace = experiment.workspace
+    folders = {**store_variables(workspace), **project_variables(workspace)}
     return PreparedScript(
         config=config,
-        job=dataclasses.replace(job, environment=variables),
+        job=dataclasses.replace(job, environment={**folders, **job.environment}),
         compute=compute,
         cluster=cluster,
         collected=collected,
