@@ -51,6 +51,9 @@ logger = logging.getLogger("amlflow")
 AWAY = (Unavailable, AuthenticationException)
 """After these errors the same call may succeed later. Every other error is a refusal."""
 
+TRIED_AGAIN_AFTER = 16
+"""After so many calls of the largest size that the tracker accepts, try twice the size."""
+
 MAX_TRIES = 6
 """After so many failures of one call, ask the tracker something else: it may be up after all.
 
@@ -141,7 +144,7 @@ class Delivery:
         self._tracker, self._ids = tracker, ids
         self._max_tries, self._tries, self._tried = max_tries, 0, 0
         self._on_refused, self._check = refused, check
-        self._most_bytes, self._passed_bytes = sys.maxsize, 0
+        self._most_bytes, self._passed_bytes, self._passed = sys.maxsize, 0, 0
         self.folder = folder
         self.held = HeldRuns(folder, fsync=fsync)
         self.files: list[str] = []
@@ -278,10 +281,7 @@ class Delivery:
             self._refuse(call, error)
         except AzureMLException as error:
             if isinstance(error, TooLarge) and call.kind == POINT and len(call.records) > 1:
-                # Do not go below a size that was accepted, unless the tracker now accepts less.
-                if call.size <= self._passed_bytes:
-                    self._passed_bytes = 0
-                self._most_bytes = max(call.size // 2, self._passed_bytes)
+                self._note_too_large(call.size)
             if self._divide(calls):
                 answered(0)
                 return
@@ -293,9 +293,24 @@ class Delivery:
             self._refuse(call, Refused(f"The tracker's plugin failed: {error!r}"))
         else:
             if call.kind == POINT:
-                self._passed_bytes = max(self._passed_bytes, call.size)
+                self._note_passed(call.size)
         calls.popleft()
         answered(len(call.records))
+
+    def _note_too_large(self, size: int) -> None:
+        """Send fewer bytes at once from now on."""
+        # Do not go below a size that was accepted, unless the tracker now accepts less.
+        if size <= self._passed_bytes:
+            self._passed_bytes = 0
+        self._most_bytes, self._passed = max(size // 2, self._passed_bytes), 0
+
+    def _note_passed(self, size: int) -> None:
+        """Note that the tracker has accepted so many bytes, and after a while try more."""
+        self._passed_bytes = max(self._passed_bytes, size)
+        if size > self._most_bytes // 2:  # smaller calls say nothing about a larger limit
+            self._passed += 1
+        if self._passed >= TRIED_AGAIN_AFTER:
+            self._most_bytes, self._passed = self._most_bytes * 2, 0
 
     @staticmethod
     def _divide(calls: deque[Call]) -> bool:

@@ -282,7 +282,7 @@ def test_what_is_too_large_at_once_goes_in_smaller_pieces(
         journaled.write_points(run.id, [point(f"{value:010}")])
     journaled.flush(run.id)
     assert values(memory, run) == [f"{value:010}" for value in range(3000)]
-    # The accepted size is known now: the second time, nothing is refused.
+    # The accepted size is known now: the second time, only a try of a larger one is refused.
     before = len(moody.calls)
     moody.error = lambda *call: (
         refused.append(call) if (error := taking(1000)(*call)) else None,
@@ -292,8 +292,34 @@ def test_what_is_too_large_at_once_goes_in_smaller_pieces(
     for value in range(1000):
         journaled.write_points(run.id, [point(f"{value:010}", "n")])
     journaled.flush(run.id)
-    assert refused == []
+    assert len(refused) <= 1
     assert 10 <= len(moody.calls) - before < 60
+
+
+def test_pieces_grow_again_when_the_tracker_takes_more(
+    journaled: Journaled, run: RunRecord, moody: Moody
+) -> None:
+    """A proxy's limit of a minute does not make the calls of a long run small for ever."""
+    sizes: list[int] = []
+
+    def error(name: str, *arguments: object) -> BaseException | None:
+        if name == "write_points":
+            sizes.append(len(arguments[1]))  # type: ignore[arg-type]
+        return taking(most)(name, *arguments)
+
+    most, moody.error = 100, error
+    for value in range(100):
+        journaled.write_points(run.id, [point(f"{value:010}")])
+    journaled.flush(run.id)
+    assert sizes[-1] <= 10
+    moody.error = away  # so that all that is written next is sent at once
+    for value in range(2000):
+        journaled.write_points(run.id, [point(f"{value:010}", "n")])
+    most, moody.error = 10**6, error
+    sizes.clear()
+    journaled.flush(run.id)
+    assert max(sizes) >= 100
+    assert sum(sizes) == 2000, "nothing was refused, and nothing sent twice"
 
 
 def test_one_record_that_is_too_large_is_refused_and_the_others_go_on(
