@@ -25,6 +25,13 @@ _NOT_THERE = frozenset(
 """The errors of opening what is missing, a link, or a socket."""
 
 
+class LeadsOut(FileNotFoundError):
+    """A path leads out of its folder."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(errno.ENOENT, "it is not in its folder, or a link leads out of it", path)
+
+
 @dataclass(frozen=True, slots=True)
 class FileInside:
     """A file or folder in a listed folder. The size of a file is in bytes."""
@@ -64,13 +71,14 @@ def list_inside(top: Path, folder: str, owner: str) -> list[FileInside]:
 
 
 def open_inside(top: Path, name: str) -> BinaryIO:
-    """Open a file of a run's files to read it. ``name`` is its path below ``top``.
+    """Open a file below a folder to read it. ``name`` is its path below ``top``.
 
     A link to another file in ``top`` is followed. No link out of it is, whenever it is made: the
     file is found first, and then the way to it is walked without links.
 
     Raises:
-        FileNotFoundError: the file does not exist in ``top``.
+        LeadsOut: a link in the path leads out of ``top``.
+        FileNotFoundError: the file does not exist in ``top``, or is not a regular file.
         OSError: the file cannot be read.
     """
     real_top = resolve_links(top)
@@ -82,6 +90,8 @@ def open_inside(top: Path, name: str) -> BinaryIO:
                     raise FileNotFoundError(errno.ENOENT, "it is not a file", name)
                 return path.open("rb")
             descriptor = os.open(path.name, _FILE, dir_fd=folder)
+    except LeadsOut:
+        raise LeadsOut(name) from None
     except OSError as error:
         if error.errno not in _NOT_THERE:
             raise
@@ -99,7 +109,7 @@ def _opened(top: Path, folder: Path) -> Iterator[int | Path]:
     If somebody has put a link in its place since the links were resolved, it is not followed.
     """
     if not folder.is_relative_to(top):
-        raise FileNotFoundError(errno.ENOENT, "it is not among the run's files", str(folder))
+        raise LeadsOut(str(folder))
     if IS_WINDOWS:
         yield folder
         return

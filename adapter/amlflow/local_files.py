@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import stat
@@ -12,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from amlflow.linked_folders import LeadsOut, open_inside
 from amlflow.own_paths import split_open_databases
 from amlflow.spec import Refused, check_file_name
-from amlflow.systems import BINARY
 
 
 class FilesBelow(NamedTuple):
@@ -23,9 +22,9 @@ class FilesBelow(NamedTuple):
     files: dict[str, Path]
     """The regular files, sorted by their names. A name is relative to the root, with ``/``."""
     left_out: list[str]
-    """The names that are left out: links that are not followed, folders that cannot be read, and
-    files with a name that is not allowed in a run (:func:`amlflow.spec.check_file_name`) or is not
-    a text in UTF-8."""
+    """The names that are left out: links that are not followed; folders that cannot be read; pipes,
+    sockets and devices; and files with a name that is not allowed in a run
+    (:func:`amlflow.spec.check_file_name`) or is not a text in UTF-8."""
 
 
 def files_below(folder: Path, root: Path | None = None) -> FilesBelow:
@@ -110,6 +109,8 @@ class _Walk:
                     yield name, path
                 else:
                     self._left_out.append(name)
+            else:  # a pipe would hold whoever opens it
+                self._left_out.append(name)
 
 
 def _is_allowed(name: str) -> bool:
@@ -123,47 +124,6 @@ def _is_allowed(name: str) -> bool:
     return True
 
 
-class LeadsOut(OSError):
-    """A path leads out of its folder, or is not the path of a regular file."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(errno.EPERM, "it is not a file of its folder, or a link leads out of it")
-        self.filename = str(path)
-
-
-@contextmanager
-def _open_inside(path: Path, base: Path) -> Iterator[int]:
-    """Open a file below a base folder to read it. Yields its descriptor.
-
-    The place of the opened file is checked. So nobody can replace a file by a link out of the
-    folder after :func:`files_below` has checked it.
-
-    Raises:
-        LeadsOut: the file is not in the base folder, or not a regular file.
-        OSError: the file cannot be opened.
-    """
-    # Without O_NONBLOCK, opening a named pipe waits for a writer.
-    handle = os.open(path, os.O_RDONLY | BINARY | getattr(os, "O_NONBLOCK", 0))
-    try:
-        inside = Path(_path_of(handle, path)).is_relative_to(base.resolve())
-        if not inside or not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise LeadsOut(path)
-        yield handle
-    finally:
-        os.close(handle)
-
-
-def _path_of(handle: int, path: Path) -> str:
-    """Return the path of an open file, without links."""
-    if sys.platform == "linux":
-        return os.readlink(f"/proc/self/fd/{handle}")
-    if sys.platform == "darwin":
-        import fcntl  # Windows has none
-
-        return fcntl.fcntl(handle, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\0").decode()
-    return os.path.realpath(path)
-
-
 def pin(path: Path, base: Path, target: Path) -> None:
     """Give a file below a base folder a second name, ``target``, that no link can change.
 
@@ -171,12 +131,20 @@ def pin(path: Path, base: Path, target: Path) -> None:
 
     Raises:
         LeadsOut: the file is not in the base folder, or not a regular file.
+        FileNotFoundError: it does not exist any more.
         OSError: the file cannot be opened, linked or copied.
     """
-    with _open_inside(path, base) as handle:
-        if sys.platform == "linux" and _try_link(handle, target):
+    name = path.relative_to(base).as_posix()
+    try:
+        source = open_inside(base, name)
+    except FileNotFoundError:
+        if os.path.lexists(path):  # also a pipe, or a link that was put there just now
+            raise LeadsOut(name) from None
+        raise
+    with source:
+        if sys.platform == "linux" and _try_link(source.fileno(), target):
             return
-        with os.fdopen(os.dup(handle), "rb") as source, target.open("xb") as copy:
+        with target.open("xb") as copy:
             shutil.copyfileobj(source, copy)
 
 

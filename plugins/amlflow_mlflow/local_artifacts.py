@@ -14,10 +14,10 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
-from amlflow.linked_folders import list_inside, open_inside
-from amlflow.local_paths import resolve_links
+from amlflow.linked_folders import LeadsOut, list_inside, open_inside
 from amlflow.spec import Refused
 
 from amlflow_mlflow.entities import FileEntry
@@ -38,44 +38,46 @@ class LocalArtifacts:
         self.folder = folder
 
     def list(self, folder: str) -> list[FileEntry]:
-        path = self._inside(folder)
-        if not os.path.isdir(path):  # also where a name is too long for the file system
+        if not os.path.isdir(self.folder / folder):  # also where a name is too long
             return []
         prefix = f"{folder}/" if folder else ""
-        files = list_inside(self.folder, folder, str(self.folder))
+        try:
+            files = list_inside(self.folder, folder, str(self.folder))
+        except LeadsOut:
+            raise self._leads_out(folder) from None
         return sorted(FileEntry(prefix + file.name, file.is_folder) for file in files)
 
     def put(self, files: Mapping[str, Path]) -> None:
         store_files(self.folder, files, replace=True)
 
     def get(self, path: str, destination: Path) -> bool:
-        self._inside(path)
-        try:
-            file = open_inside(self.folder, path)
-        except FileNotFoundError:
+        file = self._open(path)
+        if file is None:
             return False
         with file, destination.open("wb") as copy:
             shutil.copyfileobj(file, copy, _CHUNK)
         return True
 
     def read_beginning(self, path: str, count: int) -> bytes | None:
-        self._inside(path)
-        try:
-            file = open_inside(self.folder, path)
-        except FileNotFoundError:
+        file = self._open(path)
+        if file is None:
             return None
         with file:
             return file.read(count)
 
-    def _inside(self, path: str) -> Path:
-        """Return a path in the folder. Raises :class:`Refused` if links lead out of the folder."""
-        target = self.folder / path
-        if not resolve_links(target).is_relative_to(resolve_links(self.folder)):
-            raise Refused(
-                f"{str(target)!r} leads out of the folder of the run's files by a symbolic link; "
-                "remove the link."
-            )
-        return target
+    def _open(self, path: str) -> BinaryIO | None:
+        try:
+            return open_inside(self.folder, path)
+        except LeadsOut:
+            raise self._leads_out(path) from None
+        except FileNotFoundError:
+            return None
+
+    def _leads_out(self, path: str) -> Refused:
+        return Refused(
+            f"{str(self.folder / path)!r} leads out of the folder of the run's files by a symbolic "
+            "link; remove the link."
+        )
 
 
 class NoArtifacts:

@@ -9,7 +9,6 @@ import pytest
 from amlflow import linked_folders
 from amlflow.core.experiment import Experiment
 from amlflow.core.workspace import Workspace
-from amlflow_mlflow import local_artifacts
 from amlflow_mlflow.entities import FileEntry
 from amlflow_mlflow.local_artifacts import LocalArtifacts
 
@@ -54,7 +53,7 @@ def test_what_is_no_file_of_the_run_is_left_out_and_named(
 def test_a_link_that_is_made_after_the_check_of_a_path_is_not_followed(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checking = local_artifacts.resolve_links
+    checking = linked_folders.resolve_links
 
     def check_and_link(path: Path) -> Path:
         real_path = checking(path)
@@ -63,7 +62,7 @@ def test_a_link_that_is_made_after_the_check_of_a_path_is_not_followed(
             path.symlink_to(tmp_path / "outside" / "secret")
         return real_path
 
-    monkeypatch.setattr(local_artifacts, "resolve_links", check_and_link)
+    monkeypatch.setattr(linked_folders, "resolve_links", check_and_link)
     artifacts = LocalArtifacts(root)
     assert not artifacts.get("logs/z.txt", tmp_path / "got")
     (root / "logs" / "z.txt").unlink()

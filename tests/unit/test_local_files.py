@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
-from amlflow.local_files import LeadsOut, files_below, pin
+from amlflow import linked_folders
+from amlflow.linked_folders import LeadsOut
+from amlflow.local_files import files_below, pin
 
 
 @pytest.fixture
@@ -125,10 +128,16 @@ def test_links_do_not_multiply_what_there_is(work: Path) -> None:
     assert len(files) + len(left_out) < 1000
 
 
-def test_what_is_no_regular_file_is_not_among_them(work: Path) -> None:
+def test_what_is_neither_a_file_nor_a_folder_is_left_out(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     os.mkfifo(work / "outputs" / "pipe")
     (work / "outputs" / "link").symlink_to("pipe")
-    assert files_below(work / "outputs", work) == ({}, [])
+    monkeypatch.chdir(work / "outputs")  # the address of a socket is short
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind("socket")
+        left_out = files_below(work / "outputs", work).left_out
+    assert left_out == ["outputs/link", "outputs/pipe", "outputs/socket"]
 
 
 # --- Opening one of them ---
@@ -160,6 +169,31 @@ def test_a_link_that_is_put_there_after_the_look(filled: Path, tmp_path: Path, s
         path.unlink()
         path.parent.rmdir()
         path.parent.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(LeadsOut):
+        pin(path, filled, tmp_path / "pinned")
+    assert not (tmp_path / "pinned").exists()
+
+
+@pytest.mark.parametrize("swapped", ["file", "folder"])
+def test_a_link_that_is_put_there_while_it_is_opened(
+    filled: Path, tmp_path: Path, swapped: str, monkeypatch: pytest.MonkeyPatch
+):
+    path = filled / "outputs" / "deep" / "b"
+    resolving = linked_folders.resolve_links
+
+    def resolve_and_link(asked: Path) -> Path:
+        real_path = resolving(asked)
+        if asked.name == "b":
+            path.unlink()
+            if swapped == "file":
+                path.symlink_to(tmp_path / "secret")
+            else:
+                (tmp_path / "elsewhere" / "b").write_text("secret")
+                path.parent.rmdir()
+                path.parent.symlink_to(tmp_path / "elsewhere")
+        return real_path
+
+    monkeypatch.setattr(linked_folders, "resolve_links", resolve_and_link)
     with pytest.raises(LeadsOut):
         pin(path, filled, tmp_path / "pinned")
     assert not (tmp_path / "pinned").exists()

@@ -169,8 +169,8 @@ def left_out_warning(name: str) -> str:
     """Return the warning that a file of the working folder is not stored in the run."""
     return (
         f"{name!r} was not stored. It is one of these: a link that leads out of the run's working "
-        "folder, to nothing or in a circle; a folder that cannot be read; a name with a "
-        "backslash or not in UTF-8; or the tracker's own database."
+        "folder, to nothing or in a circle; a folder that cannot be read; a pipe, socket or "
+        "device; a name with a backslash or not in UTF-8; or the tracker's own database."
     )
 
 

@@ -150,6 +150,7 @@ def _read_ignored(path: Path) -> pathspec.PathSpec[Any] | None:
 
 LINKS = "Links that lead out of it, to nothing or in a circle"
 DATABASES = "Databases that are open in this process"
+SPECIAL = "Pipes, sockets and devices"
 NAMES = "Files whose names are other paths on other systems"
 
 
@@ -212,6 +213,8 @@ class _Walk:
                     self._leave_out(NAMES, name)
                 else:
                     yield name, status.st_size
+            else:
+                self._leave_out(SPECIAL, name)
 
     def _is_ignored(self, name: str) -> bool:
         return self._ignored is not None and bool(self._ignored.match_file(name))

@@ -42,6 +42,7 @@ def test_links_that_lead_out_are_left_out_and_named(
         "outputs/passwd",
         "outputs/folder",
         "outputs/job.json",
+        "outputs/pipe",
         "logs/chain",
         "logs/chain2",
     ):

@@ -51,6 +51,15 @@ def check_refused(path: Path, tmp_path: Path, match: str) -> None:
     assert [each for each in tree(tmp_path) if not each.startswith("there")] == before
 
 
+@pytest.mark.skipif(os.name == "nt", reason="it has no pipes in folders")
+def test_a_pipe_is_not_packed_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "train.py").touch()
+    assert snapshot.collect(tmp_path) == ["train.py"]
+    [warning] = caplog.messages
+    assert warning == f"Pipes, sockets and devices are not in the snapshot of {tmp_path}: pipe."
+
+
 def test_what_was_packed_comes_back(tmp_path: Path) -> None:
     source = tmp_path / "source"
     for name in ("train.py", "a/b/c.txt", "Makefile", "makefile", "größe.txt", "con.txt"):

@@ -371,8 +371,8 @@ def upload_folders(tracker: Tracker, run: RunRecord, base: Path, folders: Sequen
     if left_out:
         logger.warning(
             "Not uploaded to run %s: %s. These are links that lead out of the folder, nowhere or "
-            "in a circle, folders that cannot be read, or names with a backslash. upload_file() "
-            "takes each of these files by its own path and another name.",
+            "in a circle, folders that cannot be read, pipes, sockets and devices, or names with a "
+            "backslash. upload_file() takes a file by its own path and another name.",
             display_id(run), shorten_list(left_out),
         )  # fmt: skip
     files, databases = split_open_databases(files)
