@@ -32,6 +32,8 @@ from helpers import (  # noqa: E402
 pytest_plugins = ["amlflow.testing.plugin"]
 
 SHARED = "AMLFLOW_TESTS_SHARED"
+WHOLE_FILES = ("tests/unit/", "tests/integration/data/")
+"""Where one worker runs all tests of a file."""
 MAX_ID = 100
 """How many characters of a parameter a test's name has."""
 
@@ -121,7 +123,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With `--dist=loadgroup`, one worker runs all tests of a file of tests/unit.
+    """With `--dist=loadgroup`, one worker runs all tests of a file of tests/unit, and of data.
 
     Thousands of tests take milliseconds each, and handing them out one by one takes as long.
     Besides, only this worker imports what the file needs, such as pandas.
@@ -133,7 +135,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class Scheduling(LoadGroupScheduling):
         def _split_scope(self, nodeid: str) -> str:
             scope: str = super()._split_scope(nodeid)
-            return scope.partition("::")[0] if scope.startswith("tests/unit/") else scope
+            return scope.partition("::")[0] if scope.startswith(WHOLE_FILES) else scope
 
     return Scheduling(config, log)
 

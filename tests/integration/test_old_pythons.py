@@ -14,12 +14,14 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+import pandas
 import pytest
 from amlflow.core.store import store_of
 from amlflow.environments.container_room import room_for_container
 from amlflow.environments.pythons import OLDEST, choose
 from amlflow.environments.room import find_room
 from amlflow.jobs.job import AGENT_PYTHON
+from amlflow.old_pythons.client.values import decode, encode
 from helpers.submitted_jobs import until
 
 RUN_ON_IT = "import sys; sys.path.insert(0, sys.argv[1]); exec(open(sys.argv[2]).read())"
@@ -249,3 +251,26 @@ def test_a_container_gets_folders_without_links_in_their_paths(tmp_path: Path) -
     loaded = {line.split(maxsplit=5)[5] for line in maps.splitlines() if "/" in line}
     outside = {path for path in loaded if not path.startswith(str(room.python.parent))}
     assert not [path for path in outside if ".so" in path]
+
+
+def test_a_table_arrives_with_its_types() -> None:
+    frame = pandas.DataFrame(
+        {
+            "number": [1, 2],
+            "real": [0.5, None],
+            "text": ["x", None],
+            "time": pandas.to_datetime(["2020-01-01T12:00:00", None]),
+            "mixed": [1, "a"],
+        }
+    )
+    copy = decode(encode(frame, id), id)
+    assert copy.isna().to_dict() == frame.isna().to_dict()
+    assert copy["time"].dtype.kind == "M"
+    assert copy["number"].dtype == "int64"
+    cells = [table.astype(object).where(table.notna(), None) for table in (copy, frame)]
+    assert cells[0].to_dict("list") == cells[1].to_dict("list")
+
+
+def test_what_is_not_a_table_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"another release|cannot unpack"):
+        decode({"$": "frame", "value": [1]}, id)

@@ -1,7 +1,8 @@
 """A unit test uses nothing outside its process: no other process, no server, no database file.
 
 So all unit tests together run in seconds, on a machine that has only Python. For the same reason,
-they do not import MLflow, which takes seconds. Put a test that needs more into tests/integration.
+they do not import what takes long, such as MLflow and pandas: each worker would. Put a test that
+needs more into tests/integration.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ FORBIDDEN = {
 }  # fmt: skip
 """Events that Python's audit hooks are told of."""
 
+SLOW_TO_IMPORT = {"aiohttp", "hypothesis", "mlflow", "pandas", "pyarrow"}
+"""Packages that no unit test imports, nor what it calls."""
+
 MEMORY = Path("/dev/shm")
 SPACE = 2**30
 """How many bytes must be free there. The tests use a few MB at a time."""
@@ -32,7 +36,7 @@ watched: list[str] | None = None
 
 def is_forbidden(event: str, arguments: tuple[Any, ...]) -> bool:
     if event == "import":
-        return arguments[0] == "mlflow"
+        return arguments[0] in SLOW_TO_IMPORT
     return event in FORBIDDEN and arguments[:1] != (":memory:",)
 
 
@@ -40,6 +44,16 @@ def watch(event: str, arguments: tuple[Any, ...]) -> None:
     if watched is not None and is_forbidden(event, arguments):
         watched.append(" ".join([event, *map(str, arguments[:1])]))
         raise PermissionError(f"A test in tests/unit must not do this: {watched[-1]}")
+
+
+FOLDER = Path(__file__).parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave hypothesis out where only unit tests run: its plugin imports it for the summary."""
+    folders = (Path(config.invocation_params.dir, each.partition("::")[0]) for each in config.args)
+    if all(folder.resolve().is_relative_to(FOLDER) for folder in folders):
+        config.pluginmanager.unregister(name="hypothesispytest")
 
 
 sys.addaudithook(watch)

@@ -20,30 +20,10 @@ from amlflow_mlflow.entities import Page
 from amlflow_mlflow.rest import direct_transfer, messages, settings
 from amlflow_mlflow.rest.artifacts import ServedArtifacts
 from amlflow_mlflow.rest.connection import Answer
-from amlflow_mlflow.rest.old_names import filter_to_server, from_server, to_server
+from amlflow_mlflow.rest.old_names import filter_to_server, to_server
 from amlflow_mlflow.rest.server_store import ServerStore
 from amlflow_mlflow.rest.version import SHORT_TAG, Abilities, find_least_version
 from amlflow_mlflow.search import to_filter
-from amlflow_mlflow.spelling import from_key, to_key
-from hypothesis import given
-from hypothesis import strategies as st
-
-NAMES = st.text(st.sampled_from(":ucl61a\u02d0. (/") | st.characters(exclude_categories=["Cs"]))
-
-
-@given(NAMES, st.booleans())
-def test_a_name_comes_back_from_any_server(name: str, takes_colons: bool) -> None:
-    key = to_key(name[:20])
-    sent = to_server(key, takes_colons=takes_colons)
-    assert takes_colons or ":" not in sent
-    assert from_key(from_server(sent)) == name[:20]
-
-
-@given(NAMES, NAMES)
-def test_names_that_differ_are_sent_as_names_that_differ(one: str, other: str) -> None:
-    for takes_colons in (True, False):
-        sent = [to_server(to_key(name[:20]), takes_colons=takes_colons) for name in (one, other)]
-        assert (sent[0] == sent[1]) == (one[:20] == other[:20])
 
 
 def test_a_name_without_a_colon_is_sent_as_it_is() -> None:
