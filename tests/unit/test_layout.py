@@ -6,7 +6,6 @@ import ast
 import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
-from importlib import import_module
 from itertools import groupby
 
 import grimp
@@ -19,11 +18,6 @@ PACKAGES = sorted(
     for path in (ROOT / folder).glob("*/__init__.py")
 )
 MAX_LINES = 450
-FOR_TYPE_CHECKERS = (
-    ("amlflow.core.store", "amlflow.core.experiment"),
-    ("amlflow.core.store", "amlflow.core.workspace"),
-)
-"""Imports that no process makes. They give `run.experiment.workspace` the types that users know."""
 FOREIGN_PRIVATE = re.compile(r"\.(?<!\bself\.)(?<!\bcls\.)_(?!_)")
 INNER_IMPORT = re.compile(r"^[ \t]+(import|from)\s", re.M)
 """What a file with an offence has in its text. Only such files are parsed: that takes 4 ms each."""
@@ -35,19 +29,11 @@ pytestmark = pytest.mark.xdist_group("sources")  # one process parses all files
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
     graph = grimp.build_graph(*PACKAGES, cache_dir=None)
-    for importer, imported in FOR_TYPE_CHECKERS:
-        graph.remove_import(importer=importer, imported=imported)
     imports = {name: graph.find_modules_directly_imported_by(name) for name in graph.modules}
     try:
         TopologicalSorter(imports).prepare()
     except CycleError as error:
         pytest.fail(f"These modules import each other in a circle: {' <- '.join(error.args[1])}")
-
-
-@pytest.mark.parametrize(("importer", "imported"), FOR_TYPE_CHECKERS)
-def test_an_import_for_type_checkers_is_made_by_no_process(importer: str, imported: str) -> None:
-    name = imported.rpartition(".")[2].title()
-    assert not hasattr(import_module(importer), name)
 
 
 def test_private_members_are_used_in_their_own_module_only() -> None:

@@ -3,9 +3,8 @@
 In v1 the classes create each other: a workspace opens experiments, an experiment opens the
 workspace of a folder, and a run knows its experiment. Here the files import each other in one
 direction only: workspace.py imports experiment.py, which imports runs/. This file declares the base
-classes and functions that experiment.py and runs/ need from workspace.py. It is the only file that
-imports the classes themselves, and only for type checkers and editors: they must know that
-`run.experiment.workspace` is a Workspace. No process makes these two imports.
+classes and functions that experiment.py and runs/ need from workspace.py. Type checkers and editors
+must know that `run.experiment.workspace` is a Workspace: workspace_types.pyi, a stub, tells them.
 """
 
 from __future__ import annotations
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
     import os
     from pathlib import Path
 
-    from amlflow.core.experiment import Experiment
-    from amlflow.core.workspace import Workspace
+    from amlflow.core.workspace_types import Experiment, Workspace
     from amlflow.layers.layer import Layer
 
 DEFAULT_NAME = "local"
