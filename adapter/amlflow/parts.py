@@ -6,11 +6,15 @@ The code that needs a part checks for it, without importing it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from importlib.util import find_spec
 
 from amlflow.exceptions import AzureMLException, UserErrorException
 
+ROOM = "AMLFLOW_ROOM"
+"""The environment variable of a script in an environment of its own: the path of the folder that
+gives it amlflow."""
 PARTS = {
     "data": ("pandas", "pyarrow"),
     "docker": ("docker",),
@@ -38,14 +42,21 @@ def check_part(
     error: type[AzureMLException] = UserErrorException,
     packages: Sequence[str] = (),
 ) -> None:
-    """Raise an error that names the command, unless the packages of an extra are installed.
+    """Raise an error that says what to do, unless the packages of an extra are installed.
 
     ``need`` names what needs the packages. It is the subject of the message's sentence. If it does
     not need all packages of the extra, pass the needed ones as ``packages``.
     """
     for package in packages or PARTS[extra]:
         if find_spec(package) is None:
-            raise error(
-                f"{need} needs the package {package}, which is not installed here: "
-                f"{install_command(extra)}."
-            )
+            raise error(f"{need} needs the package {package}, which {_remedy(extra)}.")
+
+
+def _remedy(extra: str) -> str:
+    if ROOM not in os.environ:
+        return f"is not installed here: {install_command(extra)}"
+    names = " and ".join(PARTS[extra])
+    return (
+        f"the environment of this script does not have. Add {names} to its packages, below pip: in "
+        "its conda file or in pip_packages"
+    )

@@ -353,6 +353,10 @@ def test_a_missing_part_is_named_with_the_command_that_adds_it(
     with pytest.raises(UserErrorException, match=rf'pip install "amlflow\[{extra}\]"\.'):
         check_part(extra, "This")
     assert command_for(extra) == f'pip install "amlflow[{extra}]"'
+    monkeypatch.setenv("AMLFLOW_ROOM", "a script's environment")
+    names = " and ".join(PARTS[extra])
+    with pytest.raises(UserErrorException, match=rf"script.* Add {names} .* in its conda file"):
+        check_part(extra, "This")
 
 
 def test_without_mlflow_its_plugin_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,10 +28,11 @@ from amlflow.environments.installing import (
 from amlflow.environments.keys import Python, key_of
 from amlflow.environments.plan import Plan, plan_of
 from amlflow.environments.pythons import Interpreter, choose
-from amlflow.environments.room import ROOM, find_room
+from amlflow.environments.room import find_room
 from amlflow.environments.satisfied import is_satisfied
 from amlflow.environments.specification import Specification
 from amlflow.environments.uv import Uv
+from amlflow.parts import ROOM
 from amlflow.systems import IS_WINDOWS
 
 _INSTALL_CONDA = (

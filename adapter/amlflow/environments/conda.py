@@ -32,9 +32,9 @@ from amlflow.environments.keys import Surroundings
 from amlflow.environments.plan import Plan, plan_of
 from amlflow.environments.pythons import OLDEST, OLDEST_CLIENT, look
 from amlflow.environments.redaction import redact_all
-from amlflow.environments.room import ROOM
 from amlflow.environments.specification import OF_CONDA, Specification
 from amlflow.environments.uv import Uv
+from amlflow.parts import ROOM
 
 SETTING = "CONDA_EXE"
 """conda's own environment variable with the path of its program."""

@@ -28,8 +28,8 @@ from amlflow.environments.installing import Installer, Target, freeze, remove_se
 from amlflow.environments.kept_images import note_image_use
 from amlflow.environments.keys import Surroundings, key_of
 from amlflow.environments.plan import Plan, plan_of
-from amlflow.environments.room import ROOM
 from amlflow.environments.specification import Specification
+from amlflow.parts import ROOM
 from amlflow.spec import ImagePython, Images
 from amlflow.tracker_data import Malformed, parse, to_object
 

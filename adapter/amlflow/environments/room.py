@@ -18,8 +18,6 @@ import amlflow
 from amlflow.environments.made_once import make_once
 from amlflow.environments.pythons import OLDEST
 
-ROOM = "AMLFLOW_ROOM"
-"""The environment variable with the path of the room."""
 NEEDED = (
     "filelock", "fsspec", "jmespath", "knack", "packaging", "pathspec", "platformdirs", "pluggy",
     "psutil", "pygments", "pyyaml", "ruamel.yaml", "argcomplete", "tabulate", "tenacity", "tqdm",

@@ -28,12 +28,12 @@ from amlflow.core.scripts.script_run_config import ScriptRunConfig
 from amlflow.core.scripts.sections import HistoryConfiguration
 from amlflow.core.scripts.specify import specification_of, variables_of
 from amlflow.core.store import ExperimentBase, tracker_of
-from amlflow.environments.room import ROOM
 from amlflow.exceptions import ComputeTargetException, UserErrorException
 from amlflow.jobs.cluster.payload import to_work
 from amlflow.jobs.job import AGENT_PYTHON, SCRIPT_PYTHON, Job, Target, new_name
 from amlflow.jobs.launch import import_path
 from amlflow.jobs.surrounding import without_notebook, without_place
+from amlflow.parts import ROOM
 from amlflow.plugins import open_cluster
 from amlflow.relay.client import VARIABLE
 from amlflow.spec import Cluster, Compute, Feature, Tracker, Unsupported, redacted

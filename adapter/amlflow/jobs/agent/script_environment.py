@@ -18,7 +18,6 @@ from amlflow.environments.dockerfile import Dockerfile, ensure_built
 from amlflow.environments.errors import EnvironmentBuildException
 from amlflow.environments.in_images import ImageEnvironment, ensure_in_image
 from amlflow.environments.kept_rooms import keep_in_use
-from amlflow.environments.room import ROOM
 from amlflow.environments.specification import Specification
 from amlflow.exceptions import AzureMLException
 from amlflow.jobs.agent.prepared_work import PreparedWork
@@ -26,6 +25,7 @@ from amlflow.jobs.job import AGENT_PYTHON, Job, JobFolder
 from amlflow.jobs.launch import images_of
 from amlflow.jobs.run_notes import ENVIRONMENT
 from amlflow.layers.stack import open_unjournaled
+from amlflow.parts import ROOM
 from amlflow.plugins import open_client_server
 from amlflow.relay.client import VARIABLE
 from amlflow.relay.server import RelayServer

@@ -126,7 +126,14 @@ def _text_of(value: Any) -> Any:
 
 
 def _to_frame(columns: Any, decode_other: Callable[[str, Dict[str, Any]], Any]) -> Any:
-    import pandas  # only needed for tables, and not every script has it
+    try:
+        import pandas  # only needed for tables, and not every script has it
+    except ImportError as error:
+        raise ImportError(
+            f"A table needs the package pandas, which cannot be imported here: {error}. Add pandas "
+            "to the packages of this script's environment, below pip: in its conda file or in "
+            "pip_packages."
+        ) from error
 
     series = []
     for _, dtype, items in columns:
