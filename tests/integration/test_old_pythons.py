@@ -274,3 +274,9 @@ def test_a_table_arrives_with_its_types() -> None:
 def test_what_is_not_a_table_is_refused() -> None:
     with pytest.raises(ValueError, match=r"another release|cannot unpack"):
         decode({"$": "frame", "value": [1]}, id)
+
+
+def test_a_table_without_pandas_says_where_to_add_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match=r"needs the package pandas.*conda file"):
+        decode({"$": "frame", "value": []}, id)

@@ -70,12 +70,6 @@ def test_a_value_arrives_as_it_was(value: Any) -> None:
     assert type(copy) is type(value)
 
 
-def test_a_table_without_pandas_says_where_to_add_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(ImportError, match=r"needs the package pandas.*conda file"):
-        decode({"$": "frame", "value": []}, refuse)
-
-
 @pytest.mark.parametrize(("error", "kind"), [(ValueError("no"), ValueError), (SystemExit(0), None)])
 def test_the_exception_that_ended_a_block_arrives(error: BaseException, kind: Any) -> None:
     copy = decode(encode(error, refuse), refuse)
