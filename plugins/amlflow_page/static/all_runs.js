@@ -265,7 +265,6 @@ export class AllRuns {
     this.board.show();
     this.query.set(this.shown.query);
     this.filters.show(this.shown);
-    this.table.element.classList.toggle("is-dense", this.shown.dense);
     this.groups.show();
     this.table.setColumns(this.shown.columns, this.shown.sort, toWidths(this.shown.widths), this.shown);
     this.charted.show();

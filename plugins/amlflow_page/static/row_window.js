@@ -1,14 +1,18 @@
 // Finds the visible rows of a long table. All rows have the same height, so this needs no library.
 
 const BEYOND = 8; // rows that are drawn above and below the visible ones
-const USUAL_HEIGHT = 36;
+const HEIGHT = 36;
+const DENSE_HEIGHT = 26;
 
 export class RowWindow {
   constructor(onchange) {
     this.onchange = onchange;
-    this.height = USUAL_HEIGHT;
+    this.height = HEIGHT;
+    this.isDense = false;
+    this.otherHeight = DENSE_HEIGHT; // of rows with the other density
     this.waiting = false;
     this.top = 0; // the scroll position when the rows were drawn last
+    this.newTop = null; // the scroll position that shows the same rows as before, once they have another height
   }
 
   // `scroller` is the element that scrolls, and `head` covers its top.
@@ -28,11 +32,28 @@ export class RowWindow {
     });
   }
 
+  // Sets the density, before the page is changed. The same rows stay visible.
+  setDense(isDense) {
+    if (isDense === this.isDense) return;
+    this.isDense = isDense;
+    const height = this.otherHeight;
+    this.otherHeight = this.height;
+    this.setHeight(height);
+  }
+
+  setHeight(height) {
+    const top = this.newTop ?? this.scroller?.scrollTop ?? 0;
+    this.newTop = (top / this.height) * height;
+    this.height = height;
+  }
+
   // Measures the height of a drawn row. Returns whether the height has changed.
   measure(row) {
+    if (this.newTop !== null && this.scroller) this.scroller.scrollTop = this.newTop;
+    this.newTop = null;
     const height = row?.getBoundingClientRect().height;
     if (!height || Math.abs(height - this.height) < 0.5) return false;
-    this.height = height;
+    this.setHeight(height);
     return true;
   }
 
@@ -41,8 +62,8 @@ export class RowWindow {
   range(count) {
     const seen = this.scroller?.clientHeight;
     if (!seen) return [0, count];
-    const top = this.scroller.scrollTop;
-    const isLeap = Math.abs(top - this.top) > seen / 2;
+    const top = this.newTop ?? this.scroller.scrollTop;
+    const isLeap = this.newTop === null && Math.abs(top - this.top) > seen / 2;
     this.top = top;
     if (isLeap) this.soon();
     const beyond = isLeap ? 0 : BEYOND;

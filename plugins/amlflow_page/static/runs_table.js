@@ -69,7 +69,10 @@ export class RunsTable {
   }
 
   // `group` is the column that rows are grouped by, or "".
-  setColumns(columns, sort, widths = {}, { group = "", tree = false, pinned = "" } = {}) {
+  setColumns(columns, sort, widths = {}, { group = "", tree = false, pinned = "", dense = false } = {}) {
+    // What is read from the page is read before it is changed: else the browser would lay out rows that are not shown.
+    this.window.setDense(dense);
+    const range = this.window.range(this.nodes.length);
     this.group = group;
     this.element.setAttribute("role", group || tree ? "treegrid" : "grid");
     this.columns = columns;
@@ -77,12 +80,11 @@ export class RunsTable {
     this.widths = { ...widths };
     this.columnWindow.set(columns, Number(pinned));
     this.tellWidths();
-    // Read before the page is changed: else the browser would lay out the old rows with the new columns.
-    const range = this.window.range(this.nodes.length);
     const before = this.parts;
     const focused = this.focusedColumn();
     this.parts = this.columnWindow.parts([LINKED, focused]);
     this.pin();
+    this.element.classList.toggle("is-dense", dense);
     this.all = h("input", {
       type: "checkbox",
       "aria-label": "Select all shown runs",

@@ -147,6 +147,37 @@ test("only rows in sight are drawn, and an arrow key draws the next one", () => 
   assert.equal(made.chosen().length, 1000);
 });
 
+test("compact rows show the same runs as before, and rows that were drawn stay", () => {
+  const { made } = table();
+  const scroller = { clientHeight: 360, scrollTop: 0 };
+  made.window.scroller = scroller;
+  made.add(Array.from({ length: 1000 }, (_, index) => row(`r${index}`)));
+  scroller.scrollTop = 3600 + 18; // in the middle of the row r100
+  made.render();
+  made.render();
+  const drawn = made.elements.get("r100");
+  made.setColumns(["status"], "-created", {}, { dense: true });
+  assert.equal(scroller.scrollTop, 2600 + 13);
+  assert.equal(made.element.classList.contains("is-dense"), true);
+  assert.equal(made.elements.get("r100"), drawn);
+  const ids = [...made.body.querySelectorAll("tr[data-id]")].map((each) => each.dataset.id);
+  assert.deepEqual([ids[0], ids.at(-1)], ["r92", "r122"]);
+  made.render(); // as when the browser says that it has scrolled
+  assert.equal(made.elements.size, ids.length);
+  made.setColumns(["status"], "-created");
+  assert.equal(scroller.scrollTop, 3600 + 18);
+});
+
+test("rows that turn out to be higher show the same runs as before", () => {
+  const { made } = table();
+  made.window.scroller = { clientHeight: 360, scrollTop: 3600 };
+  made.add(Array.from({ length: 1000 }, (_, index) => row(`r${index}`)));
+  const { measure } = made.window;
+  made.window.measure = () => measure.call(made.window, { getBoundingClientRect: () => ({ height: 54 }) });
+  made.render();
+  assert.equal(made.window.scroller.scrollTop, 5400);
+});
+
 test("when all rows are drawn again, the browser lays out the new ones only", () => {
   const { made } = table();
   made.add([row("a"), row("b")]);
