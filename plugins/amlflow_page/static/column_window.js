@@ -10,7 +10,7 @@ export class ColumnWindow {
     this.widths = [];
     this.fixed = 0;
     this.wanted = 0;
-    this.drawn = null;
+    this.drawn = [0, 0]; // the first column that is drawn, and the one after the last; null before they are drawn
   }
 
   // `scroller` is the element that scrolls.

@@ -219,6 +219,13 @@ function wideTable(options) {
 
 const spans = (line) => [...line.children].reduce((sum, each) => sum + Number(each.getAttribute("colspan") ?? 1), 0);
 
+test("a window that gets its size before the columns are known shows nothing", () => {
+  const made = new RunsTable({});
+  made.columnWindow.scroller = { clientWidth: 1000, scrollLeft: 0 };
+  made.render();
+  assert.equal(made.head.children.length, 0);
+});
+
 test("only columns in sight are drawn, and more of them as the table is scrolled sideways", () => {
   const { made, scroller, columns } = wideTable();
   const line = made.elements.get("a");
