@@ -130,17 +130,51 @@ export function smooth(values, weight) {
   });
 }
 
-// Returns the sorted x values of all curves, and for each curve its values at them (null where it has none).
+// Returns the sorted x values of all curves, and for each curve its values at them (null where it has none). With `log`,
+// they are the logarithms of the values.
 export function aligned(curves, { x, smoothing = 0, log = false }) {
   const parts = curves.map((curve) => {
     const start = curve.start ?? curve.times[0];
     const xs = x === "time" ? curve.times.map((time) => time - start) : curve.steps;
-    const ys = smooth(curve.values, smoothing).map((value) => (log && value !== null && value <= 0 ? null : value));
+    const ys = smooth(curve.values, smoothing).map((value) => (log ? logarithm(value) : value));
     // If a curve has several values at one x, the last one counts.
     return new Map(xs.map((place, index) => [place, ys[index]]));
   });
   const xs = [...new Set(parts.flatMap((part) => [...part.keys()]))].sort((one, other) => one - other);
   return [xs, ...parts.map((part) => xs.map((place) => part.get(place) ?? null))];
+}
+
+function logarithm(value) {
+  return value > 0 ? Math.log10(value) : null;
+}
+
+// Says which values of curves a chart does not show, and why. `isEmpty` says that there are no others.
+export function leftOut(curves, { log, zoom }) {
+  const values = curves.flatMap((curve) => curve.values);
+  if (!values.length)
+    return {
+      isEmpty: true,
+      text: zoom ? "These runs have no values in this part." : "These runs have no values of it.",
+    };
+  const numbers = values.filter((value) => finite(value) !== null);
+  const shownOnes = log ? numbers.filter((value) => value > 0) : numbers;
+  const reasons = [
+    numbers.length < values.length && "NaN and infinite values are left out.",
+    shownOnes.length < numbers.length && "Values that are not above 0 have no logarithm and are left out.",
+  ];
+  return { isEmpty: !shownOnes.length, text: reasons.filter(Boolean).join(" ") };
+}
+
+// Returns the logarithms from `low` to `high` at which an axis has a line, at most about eight.
+export function logarithmicTicks(low, high) {
+  const [first, last] = [Math.floor(low), Math.ceil(high)];
+  const step = Math.max(1, Math.ceil((last - first) / 8));
+  const digits = high - low > 3 ? [1] : [1, 2, 5];
+  const ticks = [];
+  for (let power = Math.ceil(first / step) * step; power <= last; power += step)
+    ticks.push(...digits.map((digit) => power + Math.log10(digit)));
+  const inside = ticks.filter((tick) => tick >= low && tick <= high);
+  return inside.length > 1 ? inside : [low, high];
 }
 
 // Returns the index at which a curve has a value that is nearest to the pointer: curves have values at different places.
@@ -157,29 +191,58 @@ export function nearestValue({ data }, series, index) {
 export function axisValue(axis, run, last) {
   const [kind, ...rest] = axis.split(":");
   const key = rest.join(":");
-  const value = kind === "metric" ? last.get(run.id)?.get(key) : entryOf(run.params, key);
+  if (kind === "metric") return finite(last.get(run.id)?.get(key));
+  const value = entryOf(run.params, key);
   if (value == null || value === "") return null;
   const number = Number(value);
   return Number.isFinite(number) ? number : String(value);
 }
 
-// Places the values of an axis from 0 to 1: numbers by size, texts in alphabetical order.
+const NOT_FINITE = /^[+-]?(nan|inf(inity)?)$/i;
+const MAX_TICKS = 8;
+
+// Places the values of an axis from 0 to 1: numbers by size, and if there are texts, all of them in their order. `at`
+// returns null for a value that has no place. `ticks` are places with their labels.
 export function scale(values) {
   const present = values.filter((value) => value !== null);
-  if (present.length && present.every((value) => typeof value === "number")) {
-    const low = Math.min(...present);
-    const high = Math.max(...present);
-    return { low: shown(low), high: shown(high), at: (value) => (high > low ? (value - low) / (high - low) : 0.5) };
+  const numbers = present.filter((value) => typeof value === "number");
+  const isNumeric = present.every((value) => typeof value === "number" || NOT_FINITE.test(value));
+  if (numbers.length && isNumeric) {
+    const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
+    const at = (value) => {
+      if (finite(value) === null) return null;
+      return high > low ? (value / 2 - low / 2) / (high / 2 - low / 2) : 0.5; // by halves: the width may be infinite
+    };
+    const ends = high > low ? [low, high] : [low];
+    return { at, ticks: ends.map((value) => [at(value), shown(value)]) };
   }
-  const texts = [...new Set(present.map(String))].sort();
+  const texts = [...new Set(present)].sort(inOrder).map(String);
   const at = (value) => (texts.length > 1 ? texts.indexOf(String(value)) / (texts.length - 1) : 0.5);
-  return { low: texts[0] ?? "", high: texts.at(-1) ?? "", at };
+  const labelled = texts.length > MAX_TICKS ? [texts[0], texts.at(-1)] : texts;
+  return { at, ticks: labelled.map((value) => [at(value), value]) };
 }
 
+// Numbers come before texts.
+function inOrder(one, other) {
+  if (typeof one !== typeof other) return typeof one === "number" ? -1 : 1;
+  return one < other ? -1 : 1;
+}
+
+// Returns a number as a short text.
 export function shown(value) {
   if (typeof value !== "number") return String(value ?? "");
   const size = Math.abs(value);
-  return size && (size < 1e-3 || size >= 1e6) ? value.toExponential(2) : String(Number(value.toPrecision(4)));
+  if (!size || (size >= 1e-3 && size < 1e6)) return String(Number(value.toPrecision(4)));
+  return value
+    .toExponential(2)
+    .replace(/\.?0+e/, "e")
+    .replace("e+", "e");
+}
+
+// Returns a text that is cut to a number of characters.
+export function cut(text, count) {
+  const characters = [...text];
+  return characters.length > count ? `${characters.slice(0, Math.max(1, count - 1)).join("")}…` : text;
 }
 
 export function axisTitle(axis) {

@@ -1,12 +1,24 @@
 // Draws charts: curves with uPlot, and scatter and parallel coordinates as SVG whose marks are links to runs.
 
-import { aligned, axisTitle, axisValue, COLOURS, nearestValue, scale, shown } from "./chart_data.js";
+import {
+  aligned,
+  axisTitle,
+  axisValue,
+  COLOURS,
+  cut,
+  logarithmicTicks,
+  nearestValue,
+  scale,
+  shown,
+} from "./chart_data.js";
 import { h } from "./dom.js";
 import { runAddress } from "./run_route.js";
 import uPlot from "./vendor/uplot.js";
 
 const HEIGHT = 240;
 const WIDE = 460;
+const CHARACTER = 6.5; // pixels, in a picture
+const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3], [4, 2]]; // of curves that have the same colour
 const NEAR = 30; // pixels from the pointer to the curve whose value is shown
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -19,6 +31,28 @@ function s(tag, attributes = {}, ...children) {
 
 export function colourOf(runs, id) {
   return COLOURS[runs.findIndex((run) => run.id === id) % COLOURS.length];
+}
+
+function dashOf(runs, id) {
+  return DASHES[Math.floor(runs.findIndex((run) => run.id === id) / COLOURS.length) % DASHES.length];
+}
+
+// Draws a piece of a run's curve, for a legend.
+export function drawSample(runs, id) {
+  const sample = s("svg", { viewBox: "0 0 20 12", class: "amlflow-sample", "aria-hidden": "true" });
+  const dash = dashOf(runs, id).join(" ");
+  sample.append(s("path", { d: "M0 6H20", stroke: colourOf(runs, id), "stroke-dasharray": dash || "none" }));
+  return sample;
+}
+
+// Steps between the lines of an axis. uPlot's own end at 1e32, and it draws no axis for larger numbers.
+const STEPS = Array.from({ length: 340 }, (_, place) =>
+  [1, 2, 5].map((digit) => Number(`${digit}e${place - 32}`)),
+).flat();
+
+// Returns the value at a place of the y axis.
+function valueAt(place, { log }) {
+  return log ? 10 ** place : place;
 }
 
 // Draws curves into an element, as wide as the element. Returns an object: `update(curves, chart)` shows other curves,
@@ -35,7 +69,7 @@ export function drawCurves(element, chart, curves, runs, onzoom) {
     {
       width: Math.max(200, element.clientWidth),
       height: HEIGHT,
-      scales: { x: { time: false }, y: chart.log ? { distr: 3, log: 10 } : {} },
+      scales: { x: { time: false } },
       axes: [
         {
           ...axis,
@@ -45,7 +79,13 @@ export function drawCurves(element, chart, curves, runs, onzoom) {
           labelSize: 18,
           labelFont: "12px sans-serif",
         },
-        { ...axis, size: 60, values: (_plot, places) => places.map((place) => (place == null ? "" : shown(place))) },
+        {
+          ...axis,
+          ...(chart.log ? { splits: (_plot, _axis, low, high) => logarithmicTicks(low, high) } : {}),
+          incrs: STEPS,
+          size: (_plot, texts) => Math.max(...(texts ?? []).map((text) => text.length * 7.5), 30) + 16,
+          values: (_plot, places) => places.map((place) => shown(valueAt(place, chart))),
+        },
       ],
       legend: { show: false },
       cursor: {
@@ -61,7 +101,7 @@ export function drawCurves(element, chart, curves, runs, onzoom) {
             pointed = index;
           },
         ],
-        setCursor: [(plot) => readOut(readout, plot, pointed)],
+        setCursor: [(plot) => readOut(readout, plot, pointed, chart)],
         setSelect: [
           ({ select, posToVal }) => {
             if (select.width > 2) onzoom([posToVal(select.left, "x"), posToVal(select.left + select.width, "x")]);
@@ -74,6 +114,7 @@ export function drawCurves(element, chart, curves, runs, onzoom) {
         ...curves.map((curve) => ({
           label: names.get(curve.run_id),
           stroke: colourOf(runs, curve.run_id),
+          dash: dashOf(runs, curve.run_id),
           width: 1.5,
           spanGaps: true,
           points: { show: curve.values.length < 3 },
@@ -105,7 +146,7 @@ export function drawCurves(element, chart, curves, runs, onzoom) {
 }
 
 // Says which curve the pointer is at, and its value there.
-function readOut(readout, { cursor, data, series }, pointed) {
+function readOut(readout, { cursor, data, series }, pointed, chart) {
   const index = pointed && cursor.left >= 0 ? cursor.idxs?.[pointed] : null;
   const value = index == null ? null : data[pointed][index];
   readout.hidden = value == null;
@@ -115,7 +156,7 @@ function readOut(readout, { cursor, data, series }, pointed) {
   readout.replaceChildren(
     mark,
     h("bdi", {}, series[pointed].label),
-    ` ${shown(value)} at ${series[0].label} ${shown(data[0][index])}`,
+    ` ${shown(valueAt(value, chart))} at ${series[0].label} ${shown(data[0][index])}`,
   );
 }
 
@@ -132,36 +173,39 @@ function link(run, text, ...marks) {
   return element;
 }
 
-function label(x, y, text, anchor = "middle") {
-  return s("text", { x, y, "text-anchor": anchor }, text);
+function label(x, y, text, room, anchor = "middle") {
+  const short = cut(text, Math.floor(room / CHARACTER));
+  const element = s("text", { x, y, "text-anchor": anchor }, short);
+  if (short !== text) element.append(s("title", {}, text));
+  return element;
 }
 
 export function drawScatter(element, chart, runs, last) {
-  const points = runs
-    .map((run) => [run, axisValue(chart.x, run, last), axisValue(chart.y, run, last)])
-    .filter(([, x, y]) => x !== null && y !== null);
-  const across = scale(points.map(([, x]) => x));
-  const up = scale(points.map(([, , y]) => y));
-  const [left, right, top, bottom] = [60, WIDE - 16, 12, HEIGHT - 44];
+  const values = runs.map((run) => [run, axisValue(chart.x, run, last), axisValue(chart.y, run, last)]);
+  const both = values.filter(([, x, y]) => x !== null && y !== null);
+  const across = scale(both.map(([, x]) => x));
+  const up = scale(both.map(([, , y]) => y));
+  const points = both.filter(([, x, y]) => across.at(x) !== null && up.at(y) !== null);
+  const longest = Math.max(...up.ticks.map(([, text]) => text.length * CHARACTER), 0);
+  const [left, right, top, bottom] = [Math.min(130, longest + 16), WIDE - 16, 12, HEIGHT - 44];
+  const xOf = (place) => left + 8 + place * (right - left - 16);
+  const yOf = (place) => bottom - 8 - place * (bottom - top - 16);
+  const width = right - left;
+  const anchor = (place) => (place === 0 ? "start" : place === 1 ? "end" : "middle");
   const picture = s("svg", { viewBox: `0 0 ${WIDE} ${HEIGHT}`, class: "amlflow-picture", role: "group" });
   picture.setAttribute("aria-label", `${axisTitle(chart.y)} against ${axisTitle(chart.x)}, ${points.length} runs`);
   picture.append(
     s("path", { d: `M${left} ${top}V${bottom}H${right}`, class: "amlflow-axis" }),
-    label(left, bottom + 16, across.low, "start"),
-    label(right, bottom + 16, across.high, "end"),
-    label((left + right) / 2, bottom + 34, axisTitle(chart.x)),
-    label(left - 6, bottom, up.low, "end"),
-    label(left - 6, top + 8, up.high, "end"),
+    ...across.ticks.map(([place, text]) =>
+      label(xOf(place), bottom + 16, text, width / across.ticks.length - 8, anchor(place)),
+    ),
+    label((left + right) / 2, bottom + 34, axisTitle(chart.x), width),
+    ...up.ticks.map(([place, text]) => label(left - 6, yOf(place) + 4, text, left - 8, "end")),
     ...points.map(([run, x, y]) =>
       link(
         run,
         `${run.name || run.run_id}: ${shown(x)}, ${shown(y)}`,
-        s("circle", {
-          cx: left + 8 + across.at(x) * (right - left - 16),
-          cy: bottom - 8 - up.at(y) * (bottom - top - 16),
-          r: 5,
-          fill: colourOf(runs, run.id),
-        }),
+        s("circle", { cx: xOf(across.at(x)), cy: yOf(up.at(y)), r: 5, fill: colourOf(runs, run.id) }),
       ),
     ),
   );
@@ -178,21 +222,24 @@ export function drawParallel(element, chart, runs, last) {
   const scales = values.map(scale);
   const [left, right, top, bottom] = [50, WIDE - 50, 34, HEIGHT - 24];
   const x = (index) => left + (index / (axes.length - 1)) * (right - left);
+  const room = Math.min(2 * left, x(1) - x(0)) - 4;
   const picture = s("svg", { viewBox: `0 0 ${WIDE} ${HEIGHT}`, class: "amlflow-picture", role: "group" });
   picture.setAttribute("aria-label", `${axes.map(axisTitle).join(", ")} of ${runs.length} runs`);
+  const yOf = (place) => bottom - place * (bottom - top);
   axes.forEach((axis, index) => {
     picture.append(
       s("path", { d: `M${x(index)} ${top}V${bottom}`, class: "amlflow-axis" }),
-      label(x(index), 12, axisTitle(axis)),
-      label(x(index), top - 6, scales[index].high),
-      label(x(index), bottom + 16, scales[index].low),
+      label(x(index), 12, axisTitle(axis), room),
+      ...ends(scales[index].ticks).map(([place, text]) =>
+        label(x(index), place === 1 ? top - 6 : bottom + 16, text, room),
+      ),
     );
   });
   runs.forEach((run, row) => {
     const places = axes
-      .map((_axis, index) => [index, values[index][row]])
-      .filter(([, value]) => value !== null)
-      .map(([index, value]) => `${x(index)} ${bottom - scales[index].at(value) * (bottom - top)}`);
+      .map((_axis, index) => [index, values[index][row] === null ? null : scales[index].at(values[index][row])])
+      .filter(([, place]) => place !== null)
+      .map(([index, place]) => `${x(index)} ${yOf(place)}`);
     if (places.length < 2) return;
     const text = axes.map((axis, index) => `${axisTitle(axis)} ${shown(values[index][row])}`).join(", ");
     picture.append(
@@ -204,6 +251,11 @@ export function drawParallel(element, chart, runs, last) {
     );
   });
   element.replaceChildren(picture);
+}
+
+// Returns the lowest and the highest of an axis's labels.
+function ends(ticks) {
+  return ticks.length > 1 ? [ticks[0], ticks.at(-1)] : ticks;
 }
 
 function none(text) {

@@ -7,6 +7,7 @@ import {
   curvesOf,
   firstCharts,
   KINDS,
+  leftOut,
   OTHER,
   rangeOf,
   readCharts,
@@ -14,7 +15,7 @@ import {
   writeCharts,
   zoomBy,
 } from "./chart_data.js";
-import { colourOf, drawCurves, drawParallel, drawScatter } from "./chart_drawings.js";
+import { drawCurves, drawParallel, drawSample, drawScatter } from "./chart_drawings.js";
 import { button, checklist, debounced, h, icon, menu, say } from "./dom.js";
 import { runAddress } from "./run_route.js";
 
@@ -212,21 +213,20 @@ export class Charts {
     if (chart.kind === "scatter") return drawScatter(picture, chart, this.runs, this.last());
     if (chart.kind === "parallel") return drawParallel(picture, chart, this.runs, this.last());
     const curves = this.curvesOf(index);
-    if (!curves.length) {
-      picture.replaceChildren(h("p", { class: "amlflow-hint" }, "These runs have no values of it."));
-      return null;
-    }
     picture.replaceChildren();
+    this.describe(picture, index);
+    if (leftOut(curves, chart).isEmpty) return null;
     picture.setAttribute("role", "img");
     picture.title = "Drag over a part to enlarge it. Keys: + and − zoom, the arrows move, 0 shows all.";
     picture.tabIndex = 0;
-    this.describe(picture, index);
     return drawCurves(picture, chart, curves, this.runs, (zoom) => this.zoom(index, zoom));
   }
 
-  // Sets the label of a chart of curves for screen readers, which also says whether it is zoomed.
+  // Sets the label of a chart of curves for screen readers, which also says whether it is zoomed, and says what the
+  // chart leaves out.
   describe(picture, index) {
     const { y, zoom } = this.charts[index];
+    picture.nextElementSibling.textContent = leftOut(this.curvesOf(index), this.charts[index]).text;
     const curves = this.curves.get(y) ?? [];
     const ends = curves.map((curve) => shown(curve.values.at(-1)));
     const part = zoom ? `; from ${shown(zoom[0])} to ${shown(zoom[1])}` : "";
@@ -263,9 +263,12 @@ export class Charts {
     const more = this.runs.length - LEGEND;
     this.legend.replaceChildren(
       ...this.runs.slice(0, LEGEND).map((run) => {
-        const mark = h("i", { "aria-hidden": "true" });
-        mark.style.background = colourOf(this.runs, run.id);
-        return h("a", { href: runAddress(run.id) }, mark, h("bdi", {}, run.name || run.run_id));
+        return h(
+          "a",
+          { href: runAddress(run.id) },
+          drawSample(this.runs, run.id),
+          h("bdi", {}, run.name || run.run_id),
+        );
       }),
       more > 0 ? h("span", { class: "amlflow-hint" }, `and ${more} more`) : "",
     );
@@ -284,6 +287,7 @@ export class Charts {
       { class: "amlflow-card" },
       h("figcaption", {}, ...this.controls(chart, index), whole, close),
       picture,
+      h("p", { class: "amlflow-hint" }),
     );
     return { figure, picture };
   }

@@ -5,7 +5,10 @@ import { serve, studio } from "./page.js";
 const {
   aligned,
   axisValue,
+  cut,
   firstCharts,
+  leftOut,
+  logarithmicTicks,
   nearestValue,
   readChart,
   readCharts,
@@ -51,8 +54,29 @@ test("curves of several runs have one x axis", () => {
 
 test("what has no place on a logarithmic axis, and no number, is left out", () => {
   const curves = [{ steps: [0, 1, 2, 3], times: [0, 1, 2, 3], values: [0, -1, "NaN", 2] }];
-  assert.deepEqual(aligned(curves, { x: "step", log: true })[1], [null, null, null, 2]);
+  assert.deepEqual(aligned(curves, { x: "step", log: true })[1], [null, null, null, Math.log10(2)]);
   assert.deepEqual(aligned(curves, { x: "step" })[1], [0, -1, null, 2]);
+});
+
+test("a chart says what it leaves out", () => {
+  const of = (values, chart = {}) => leftOut([{ values }], chart);
+  assert.deepEqual(of([1, -1]), { isEmpty: false, text: "" });
+  assert.deepEqual(leftOut([], {}), { isEmpty: true, text: "These runs have no values of it." });
+  assert.deepEqual(leftOut([], { zoom: [1, 2] }), { isEmpty: true, text: "These runs have no values in this part." });
+  assert.deepEqual(of(["NaN", 1]), { isEmpty: false, text: "NaN and infinite values are left out." });
+  assert.equal(of(["NaN"]).isEmpty, true);
+  const { isEmpty, text } = of([-1, 0], { log: true });
+  assert.equal(isEmpty, true);
+  assert.match(text, /not above 0/);
+  assert.equal(of([-1, 2], { log: true }).isEmpty, false);
+});
+
+test("a logarithmic axis has few lines, also for numbers that are far apart", () => {
+  const numbers = (low, high) => logarithmicTicks(low, high).map((tick) => shown(10 ** tick));
+  assert.deepEqual(numbers(0, 2), ["1", "2", "5", "10", "20", "50", "100"]);
+  assert.deepEqual(numbers(-6.2, -0.1), ["1e-6", "1e-5", "1e-4", "0.001", "0.01", "0.1"]);
+  assert.equal(numbers(-300, 270).length, 8);
+  assert.deepEqual(numbers(0.35, 0.36), ["2.239", "2.291"]);
 });
 
 test("smoothing keeps a constant as it is and begins at the first value", () => {
@@ -66,10 +90,25 @@ test("smoothing keeps a constant as it is and begins at the first value", () => 
 
 test("an axis takes numbers by their size, and texts in their order", () => {
   const numbers = scale([1, null, 3, 2]);
-  assert.deepEqual([numbers.at(1), numbers.at(2), numbers.at(3), numbers.low, numbers.high], [0, 0.5, 1, "1", "3"]);
+  assert.deepEqual([numbers.at(1), numbers.at(2), numbers.at(3)], [0, 0.5, 1]);
+  assert.deepEqual(numbers.ticks, [
+    [0, "1"],
+    [1, "3"],
+  ]);
+  const labels = ({ ticks }) => ticks.map(([, text]) => text);
   const texts = scale(["sgd", "adam", 3]);
   assert.deepEqual([texts.at(3), texts.at("adam"), texts.at("sgd")], [0, 0.5, 1]);
+  assert.deepEqual(labels(scale(["None", 100, 20, 3])), ["3", "20", "100", "None"]);
+  assert.deepEqual(labels(scale(Array.from({ length: 9 }, (_, place) => `v${place}`))), ["v0", "v8"]);
   assert.equal(scale([2]).at(2), 0.5);
+  assert.deepEqual(labels(scale([2])), ["2"]);
+});
+
+test("a param that is not a finite number has no place among numbers", () => {
+  const numbers = scale([1, "nan", "-inf", 3]);
+  assert.deepEqual([numbers.at(3), numbers.at("nan"), numbers.at("-inf")], [1, null, null]);
+  assert.equal(scale(["nan", "nano"]).at("nano"), 1);
+  assert.equal(scale([-1.7e308, 0, 1.7e308]).at(0), 0.5);
 });
 
 test("a run's value of an axis is a number, a text or none", () => {
@@ -79,12 +118,17 @@ test("a run's value of an axis is a number, a text or none", () => {
   assert.equal(axisValue("param:opt", run, last), "adam");
   assert.equal(axisValue("param:a:b", run, last), 1);
   assert.equal(axisValue("param:none", run, last), null);
-  assert.equal(axisValue("metric:loss", run, last), "NaN");
+  assert.equal(axisValue("metric:loss", run, last), null); // NaN
   assert.equal(axisValue("metric:loss", { id: "b" }, last), null);
 });
 
 test("numbers on axes are short", () => {
-  assert.deepEqual([0, 0.123456, 1e-5, 12345678, 250].map(shown), ["0", "0.1235", "1.00e-5", "1.23e+7", "250"]);
+  assert.deepEqual([0, 0.123456, 1e-5, 12345678, 250].map(shown), ["0", "0.1235", "1e-5", "1.23e7", "250"]);
+  assert.deepEqual([-2.5e-7, 1e20, 1e6].map(shown), ["-2.5e-7", "1e20", "1e6"]);
+});
+
+test("a long label is cut between characters", () => {
+  assert.deepEqual([cut("abc", 3), cut("abcd", 3), cut("🚀🚀🚀", 2)], ["abc", "ab…", "🚀…"]);
 });
 
 test("the failures say how many runs do not say why", () => {
