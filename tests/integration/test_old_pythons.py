@@ -6,6 +6,7 @@ which then has only its standard library and the client.
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
@@ -27,14 +28,15 @@ from helpers.submitted_jobs import until
 RUN_ON_IT = "import sys; sys.path.insert(0, sys.argv[1]); exec(open(sys.argv[2]).read())"
 
 
+@functools.cache
 def old_pythons() -> list[str]:
-    """The interpreters from 3.6 to 3.9 that are here, the oldest first, or else this one."""
+    """The interpreters from 3.6 to 3.9 that are here, the oldest first, or else this one.
+
+    Each is started to be asked, so they are looked for when the first test needs one.
+    """
     versions = [f"3.{minor}" for minor in range(6, OLDEST[1])]
     pythons = [choose(version)[0] for version in versions]
     return [python.path for python in pythons if python.minor < OLDEST] or [sys.executable]
-
-
-PYTHONS = old_pythons()
 
 
 class Script:
@@ -55,17 +57,17 @@ class Script:
             "TMPDIR": str(folder),
         }
 
-    def start(self, code: str, python: str = PYTHONS[0], **environ: str) -> subprocess.Popen[str]:
+    def start(self, code: str, python: str | None = None, **environ: str) -> subprocess.Popen[str]:
         file = self._folder / "script.py"
         file.write_text(textwrap.dedent(code))
         room = find_room(self._folder / "rooms", (3, 6))
         return subprocess.Popen(
-            [python, "-I", "-S", "-c", RUN_ON_IT, str(room), str(file)],
+            [python or old_pythons()[0], "-I", "-S", "-c", RUN_ON_IT, str(room), str(file)],
             cwd=self._folder, env={**self._environ, **environ}, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
 
-    def output(self, code: str, python: str = PYTHONS[0], **environ: str) -> str:
+    def output(self, code: str, python: str | None = None, **environ: str) -> str:
         process = self.start(code, python, **environ)
         text, _ = process.communicate(timeout=60)
         assert process.returncode == 0, text
@@ -186,7 +188,7 @@ def test_the_newest_of_them_logs(script: Script) -> None:
     from azureml.core import Run
     Run.get_context().log("x", 1)
     """
-    assert script.output(code, PYTHONS[-1]) == ""
+    assert script.output(code, old_pythons()[-1]) == ""
     assert script.run.get_metrics() == {"x": 1}
 
 
