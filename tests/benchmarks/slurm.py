@@ -29,13 +29,26 @@ from helpers.slurm_jobs import job_of, slurm_says
 from runs import report, server
 
 ROUNDS = 5
+MOMENTS = 10
+"""At how many moments of a second jobs are submitted.
+
+Slurm starts waiting jobs once a second. So a job that is submitted right before that starts at
+once, and the next one waits for a second.
+"""
 WATCH_S = 60
 FIRST_LINE = """
 import time
-now = time.time()
-import os, psutil
-agent = psutil.Process(os.getppid())
-print(now, agent.create_time(), sum(agent.cpu_times()[:2]), flush=True)
+now, since_boot = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)
+import os
+def ticks(*fields):
+    with open(f"/proc/{os.getppid()}/stat") as stat:
+        words = stat.read().rpartition(")")[2].split()
+    return sum(int(words[field - 3]) for field in fields) / os.sysconf("SC_CLK_TCK")
+print(now, since_boot - ticks(22), ticks(14, 15), flush=True)
+"""
+"""Prints the time, for how long the agent has been there, and its processor time.
+
+psutil.Process.create_time is wrong by up to a second, as it knows only the second of the boot.
 """
 AGENT = """
 import amlflow.jobs.agent.on_cluster
@@ -125,36 +138,45 @@ def settle() -> None:
     time.sleep(1)
 
 
+def settle_until(moment: float) -> float:
+    """Wait until Slurm has settled, and then until a moment of a second. Returns the time."""
+    settle()
+    time.sleep((moment - time.time()) % 1)
+    return time.time()
+
+
 def first_line() -> None:
     """From submit to the script's first line, beside a job that sbatch alone has started."""
     experiment = submitted_jobs.new_experiment()
     note = Path("note")
     of_agents: list[tuple[float, float]] = []
 
-    def by_sbatch() -> float:
+    def by_sbatch(moment: float) -> float:
         note.unlink(missing_ok=True)
-        settle()
-        begin = time.time()
+        begin = settle_until(moment)
         sbatch(f"import time; open({str(note.absolute())!r}, 'w').write(str(time.time()))")
         submitted_jobs.until(lambda: note.exists() and note.read_text())
         return float(note.read_text()) - begin
 
-    def by_amlflow() -> float:
-        settle()
-        begin = time.time()
+    def by_amlflow(moment: float) -> float:
+        begin = settle_until(moment)
         run = submit(experiment, FIRST_LINE)
         submitted_jobs.wait_for_end(run)
-        line, agent, busy = map(float, submitted_jobs.log_of(run).split())
-        of_agents.append((line - agent, busy))
+        line, of_agent, busy = map(float, submitted_jobs.log_of(run).split())
+        of_agents.append((of_agent, busy))
         return line - begin
 
     def interpreter(code: str) -> Callable[[], float]:
         command = [sys.executable, "-c", code]
         return lambda: seconds(lambda: subprocess.run(command, check=True))
 
-    by_amlflow()
-    acts = by_sbatch, by_amlflow, interpreter(AGENT), interpreter("pass")
-    plain, ours, agents_own, bare = medians(*acts)
+    by_amlflow(0)
+    moments = [number / MOMENTS for number in range(MOMENTS)]
+    python, agents_python = interpreter("pass"), interpreter(AGENT)
+    times = [(by_sbatch(at), by_amlflow(at), agents_python(), python()) for at in moments]
+    plain, ours, agents_own, bare = (
+        statistics.median(column) for column in zip(*times, strict=True)
+    )
     for what, own, target in (
         ("the agent's interpreter", agents_own, "<= 1"),
         ("a bare interpreter", bare, "-"),
