@@ -10,9 +10,10 @@ import pyarrow as pa
 from amlflow.data.chosen_files import draw
 from amlflow.data.definition import Definition
 from amlflow.data.expressions import evaluate
+from amlflow.data.first_rows import read_needed
 from amlflow.data.inference import set_types
 from amlflow.data.storage import DataFile
-from amlflow.data.tables import column_names, read_table
+from amlflow.data.tables import column_names
 from amlflow.exceptions import UserErrorException
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def to_frame(definition: Definition, files: Sequence[DataFile]) -> pd.DataFrame:
         UserErrorException: a column that a step names does not exist.
     """
     if definition.format == "delimited":
-        frame = read_table(definition, files).to_pandas(self_destruct=True)
+        frame = read_needed(definition, files).to_pandas(self_destruct=True)
     else:
         frame = _to_frame_with_stored_types(definition, files)
     for name, *values in definition.steps:
@@ -39,7 +40,7 @@ def _to_frame_with_stored_types(definition: Definition, files: Sequence[DataFile
     types = definition.options.get("column_types", {})
 
     def read(has_nanoseconds: bool) -> pd.DataFrame:
-        table = set_types(read_table(definition, files), types)
+        table = set_types(read_needed(definition, files), types)
         return table.to_pandas(self_destruct=True, coerce_temporal_nanoseconds=has_nanoseconds)
 
     try:

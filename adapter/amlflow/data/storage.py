@@ -66,12 +66,16 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """One file of a data set. ``name`` is its path in a download, with ``/``."""
+    """One file of a data set. ``name`` is its path in a download, with ``/``.
+
+    If ``rows`` is a number, only so many of its rows are read. Only Parquet regards it.
+    """
 
     fs: AbstractFileSystem
     path: str
     name: str
     address: str
+    rows: int | None = None
 
     def open(self) -> Any:
         """Open the file to read bytes. Raises :class:`DatasetExecutionError`."""
@@ -101,12 +105,12 @@ class DataFile:
                 return bytes(self.fs.head(self.path, count))
             # With a size given, a web server is asked once. Otherwise open() asks for the size
             # first, and a server that does not answer is waited for twice.
-            beginning = b""
+            beginning = bytearray()
             with self.fs.open(self.path, "rb", block_size=0, size=1) as stream:
                 # One read returns what has arrived.
                 while len(beginning) < count and (part := stream.read(count - len(beginning))):
                     beginning += part
-            return beginning
+            return bytes(beginning)
 
     def changed(self) -> datetime | None:
         """Return when the file was changed; None if its storage does not say it.

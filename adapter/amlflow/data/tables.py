@@ -32,6 +32,8 @@ LARGE_BLOCK = 64 << 20
 """The same for a file that cannot be parsed in such blocks. A row cannot be longer."""
 JSON_BLOCK = 4 << 20
 """The same for JSON lines. A line cannot be longer."""
+MAX_BATCH = 64 << 10
+"""The most rows of Parquet that are read at once, if not all are needed."""
 HEAD = 64 << 10
 """The number of bytes in which a line of column names is looked for."""
 _OTHER_LENGTH = re.compile(r"Expected \d+ columns, got \d+")
@@ -203,7 +205,7 @@ def _parse_delimited(
     # The user's type is that of the text in the file: as a number, 01 would lose its zero.
     as_texts = {*texts, *options.get("column_types", {})} if is_typed else names
     has_empty_texts = options.get("empty_as_string", False)
-    return pyarrow.csv.read_csv(
+    table = pyarrow.csv.read_csv(
         _open_as_it_is(source),
         read_options=pyarrow.csv.ReadOptions(
             column_names=names, skip_rows=skipped, encoding=encoding, block_size=block
@@ -220,6 +222,9 @@ def _parse_delimited(
             false_values=FALSE,
         ),
     )
+    if any(pa.types.is_binary(field.type) for field in table.schema):
+        raise UnicodeError("pyarrow makes bytes of a column that is not UTF-8")
+    return table
 
 
 def _open_as_it_is(source: Any) -> Any:
@@ -314,8 +319,24 @@ def _read_parquet(
     names: Sequence[str] | None,
     texts: Sequence[str],
 ) -> pa.Table:
-    table = pyarrow.parquet.read_table(stream, partitioning=None)
+    if file.rows is None:
+        table = pyarrow.parquet.read_table(stream, partitioning=None)
+    else:
+        table = _read_first_rows(stream, file.rows)
     return _cast_texts(table, texts)
+
+
+def _read_first_rows(stream: Any, count: int) -> pa.Table:
+    batches: list[pa.RecordBatch] = []
+    with pyarrow.parquet.ParquetFile(stream, buffer_size=BLOCK) as file:
+        if count:
+            left = count
+            for batch in file.iter_batches(batch_size=min(count, MAX_BATCH)):
+                batches.append(batch[:left])
+                left -= len(batches[-1])
+                if not left:
+                    break
+        return pa.Table.from_batches(batches, file.schema_arrow)
 
 
 def _read_json_lines(

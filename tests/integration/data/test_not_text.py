@@ -41,6 +41,15 @@ def test_a_file_that_is_not_text_is_named(write: Write, content: bytes, message:
             read(path, validate=False).to_pandas_dataframe()
 
 
+def test_bytes_of_another_encoding_far_from_the_beginning(write: Write) -> None:
+    path = write("e.csv", b"a,b\n" + b"1,x\n" * 10_000 + "2,é\n".encode("latin1"))
+    with pytest.raises(
+        DatasetExecutionError, match=r"e\.csv' is not a text in the encoding 'utf8'"
+    ):
+        frame_of(path)
+    assert frame_of(path, encoding="latin1")["b"].iloc[-1] == "é"
+
+
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
 def test_a_compressed_file_is_not_a_text_in_any_encoding(
