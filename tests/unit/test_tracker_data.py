@@ -203,8 +203,7 @@ class TestMetrics:
 PARSING = {"loads", "fromisoformat", "raw_decode"}
 OWN_FILES = {
     "tracker_data.py": "it is where all that is parsed",
-    "config_json.py": "a config.json of the user's own",
-    "conda_dependencies.py": "a conda file of the user's own",
+    "user_files.py": "files of the user's project",
     "metric_values.py": "what the user's own code logs",
     "state.py": "what the same process has just made",
     "attached.py": "targets and datastores kept on this machine",
@@ -227,7 +226,6 @@ OWN_FILES = {
     "kept.py": "environments kept on this machine",
     "arrays.py": "names of jobs kept on this machine",
     "curated.py": "a file of amlflow's own",
-    "definition_files.py": "a folder of the user's own",
     "images.py": "what docker says",
     "in_images.py": "the label of an image on this machine's engine",
     "build.py": "what the process that starts it says",

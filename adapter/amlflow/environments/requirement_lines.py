@@ -14,12 +14,14 @@ from urllib.parse import unquote
 
 from amlflow.environments.errors import EnvironmentBuildException
 from amlflow.environments.redaction import redact
+from amlflow.exceptions import UserErrorException
+from amlflow.user_files import read_bytes
 
 MAX_LINES = 2000
 """How many lines all files have together. A list of all installed packages has a few hundred."""
 MAX_DEPTH = 10
 """How deep requirements files may name further files."""
-MAX_FILE = 1 << 20
+MAX_FILE = 64 << 20
 """How many bytes a requirements file may have."""
 
 _REQUIREMENTS = ("-r", "--requirement")
@@ -280,13 +282,9 @@ def _read(path: Path, text: str, depth: int) -> list[str]:
             f"one is {str(path)!r}. Put the lines into fewer files."
         )
     try:
-        if path.stat().st_size > MAX_FILE:
-            raise EnvironmentBuildException(
-                f"The requirements file {str(path)!r} has more than {MAX_FILE} bytes."
-            )
-        return decode_file(path.read_bytes()).splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not a text file"
+        return decode_file(read_bytes(path, MAX_FILE)).splitlines()
+    except (UserErrorException, UnicodeDecodeError) as error:
+        reason = getattr(error, "message", "it is not a text file").rstrip(".")
         raise EnvironmentBuildException(
             f"The file {str(path)!r}, which the line {text!r} names, cannot be read: {reason}."
         ) from error

@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from amlflow.data.storage import LOCAL_FOLDER
-from amlflow.exceptions import SnapshotException
+from amlflow.exceptions import SnapshotException, UserErrorException
 from amlflow.jobs.job import jobs_folder
 from amlflow.jobs.limits import FILES_SETTING, SIZE_SETTING, max_bytes, max_files
 from amlflow.journal.settings import journals_folder
 from amlflow.local_files import shorten_list
 from amlflow.local_paths import resolve_links, why_unsafe
 from amlflow.own_paths import OwnPaths, identity, open_databases
+from amlflow.user_files import read_bytes
 
 if TYPE_CHECKING:
     import pathspec
@@ -140,9 +141,11 @@ def _read_ignored(path: Path) -> pathspec.PathSpec[Any] | None:
 
     for name in (".amlignore", ".gitignore"):
         if (path / name).is_file():
-            lines = (path / name).read_text(encoding="utf-8-sig", errors="replace").splitlines()
             try:
-                return pathspec.GitIgnoreSpec.from_lines(lines)
+                text = read_bytes(path / name).decode("utf-8-sig", errors="replace")
+                return pathspec.GitIgnoreSpec.from_lines(text.splitlines())
+            except UserErrorException as error:
+                raise SnapshotException(error.message) from None
             except ValueError as error:
                 raise SnapshotException(f"{path / name} cannot be read: {error}") from None
     return None

@@ -35,8 +35,9 @@ from amlflow.core.project.attached import Attached
 from amlflow.core.project.config_json import FOLDER
 from amlflow.core.project.project_files import find_project_files
 from amlflow.core.store import WorkspaceBase
-from amlflow.exceptions import ComputeTargetException
+from amlflow.exceptions import ComputeTargetException, UserErrorException
 from amlflow.plugins import open_cluster, open_compute
+from amlflow.user_files import parse_yaml, read_text
 
 if TYPE_CHECKING:
     from amlflow.jobs.job import Target
@@ -219,12 +220,10 @@ def read_file(path: Path) -> dict[str, Mapping[str, Any]]:
     Raises:
         ComputeTargetException: the file is not valid.
     """
-    import yaml  # takes long to import, and most workspaces declare no target
-
     try:
-        content = copy.deepcopy(_parse(path.read_text(encoding="utf-8-sig"))) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ComputeTargetException(f"{path} is not YAML: {error}") from None
+        content = copy.deepcopy(_parse(read_text(path), path)) or {}
+    except UserErrorException as error:
+        raise ComputeTargetException(error.message) from None
     if not isinstance(content, dict):
         raise ComputeTargetException(
             f"{path} is a {type(content).__name__}. It must map the name of each compute target to "
@@ -240,8 +239,6 @@ def read_file(path: Path) -> dict[str, Mapping[str, Any]]:
 
 
 @functools.lru_cache(maxsize=4)
-def _parse(text: str) -> Any:
+def _parse(text: str, path: Path) -> Any:
     """Parse YAML. For a list of scripts, the same text is parsed only once."""
-    import yaml  # takes long to import
-
-    return yaml.safe_load(text)
+    return parse_yaml(text, path)

@@ -13,6 +13,7 @@ from amlflow.core.project.config_json import FOLDER, find_config
 from amlflow.core.project.project_files import find_project_files, find_upwards
 from amlflow.core.store import WorkspaceBase, folder_of
 from amlflow.exceptions import ComputeTargetException
+from amlflow.user_files import read_text
 from amlflow.whole_files import write_text
 from amlflow.working_folder import working_folder
 
@@ -52,7 +53,7 @@ class TargetFile:
         write_text(self.path, _dump(yaml, document) if document else _HEAD)
 
     def _text(self) -> str:
-        return self.path.read_text(encoding="utf-8-sig") if self.path.is_file() else _HEAD
+        return read_text(self.path) if self.path.is_file() else _HEAD
 
 
 def _open_yaml() -> Any:

@@ -31,6 +31,7 @@ from amlflow.data.definition import STORE_NAME, holds_secret
 from amlflow.data.errors import without_secrets
 from amlflow.data.storage import LOCAL_FOLDER, TRACKER
 from amlflow.exceptions import UserErrorException
+from amlflow.user_files import parse_yaml, read_text
 from amlflow.working_folder import working_folder
 
 FILE = "datastores.yaml"
@@ -251,12 +252,7 @@ def _read_declared(workspace: WorkspaceBase) -> dict[str, str]:
 
 
 def _read(path: Path) -> dict[str, str]:
-    import yaml  # takes long to import, and most workspaces declare no datastore
-
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserErrorException(f"{path} is not YAML: {error}") from None
+    content = parse_yaml(read_text(path), path) or {}
     if not isinstance(content, dict):
         raise UserErrorException(
             f"{path} is a {type(content).__name__}. It must map names of datastores to addresses, "

@@ -7,13 +7,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 from amlflow.core.scripts.conda_dependencies import CondaDependencies
 from amlflow.exceptions import UserErrorException
+from amlflow.user_files import parse_json, read_text
 from amlflow.whole_files import write_json, write_text
 from amlflow.working_folder import local_path
 
@@ -52,10 +52,7 @@ def read_folder(path: str | os.PathLike[str]) -> dict[str, Any]:
     file = folder / DEFINITION
     if not file.is_file():
         raise FileNotFoundError(str(file))
-    try:
-        definition = json.loads(file.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise UserErrorException(f"{str(file)!r} is not JSON: {error}.") from None
+    definition = parse_json(read_text(file), file)
     if not isinstance(definition, dict):
         raise UserErrorException(f"{str(file)!r} is not a JSON object.")
     for section, key, content in (
@@ -75,4 +72,4 @@ def _packages(file: Path) -> dict[str, Any] | None:
 
 
 def _text(file: Path) -> str | None:
-    return file.read_text(encoding="utf-8") if file.is_file() else None
+    return read_text(file) if file.is_file() else None

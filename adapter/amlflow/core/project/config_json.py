@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from amlflow.exceptions import UserErrorException
 from amlflow.local_paths import PathNotFound
+from amlflow.user_files import parse_json, read_text
 from amlflow.whole_files import write_json
 from amlflow.working_folder import find_working_folder, local_path, working_folder
 
@@ -68,16 +67,7 @@ def find_config(path: str | os.PathLike[str] | None, file_name: str | None = Non
 
 
 def _read(path: Path) -> Config:
-    try:
-        content: Any = json.loads(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError:
-        raise UserErrorException(f"{path} is not text in UTF-8, so it is not JSON.") from None
-    except json.JSONDecodeError as error:
-        raise UserErrorException(
-            f"{path} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
-        ) from None
-    except OSError as error:
-        raise UserErrorException(f"{path} cannot be read: {error.strerror}.") from None
+    content = parse_json(read_text(path), path)
     if isinstance(content, dict) and "Scope" in content:
         content = {**_parse_scope(str(content["Scope"])), **content}  # the form of project.json
     missing_keys = [key for key in _KEYS if not isinstance(content, dict) or not content.get(key)]

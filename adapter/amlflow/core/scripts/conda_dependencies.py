@@ -21,14 +21,14 @@ from amlflow.core.project.config_json import FOLDER
 from amlflow.core.scripts.unknown_settings import Settings
 from amlflow.environments.redaction import redact_all
 from amlflow.exceptions import UserErrorException
+from amlflow.local_paths import PathNotFound
+from amlflow.user_files import parse_yaml, read_bytes
 from amlflow.whole_files import write_text
 from amlflow.working_folder import local_path
 
 logger = logging.getLogger("amlflow")
 
 NAME = "project_environment"
-MAX_FILE = 1 << 20
-"""How many bytes a conda environment file has at most. Reading as many takes seconds."""
 _CHANNELS = ("anaconda", "conda-forge")
 _HEADER = "# A conda environment: `conda env create -f FILE` makes it.\n"
 _SHORT = reprlib.Repr()
@@ -335,10 +335,11 @@ def requirements_in(path: str | os.PathLike[str]) -> list[str]:
         UserErrorException: the file is not a text.
     """
     # Few scripts read such a file.
-    from amlflow.environments.requirement_lines import decode_file, join_lines
+    from amlflow.environments.requirement_lines import MAX_FILE, decode_file, join_lines
 
     try:
-        return list(join_lines(decode_file(local_path(path).read_bytes()).splitlines()))
+        content = read_bytes(local_path(path), MAX_FILE)
+        return list(join_lines(decode_file(content).splitlines()))
     except UnicodeDecodeError as error:
         raise UserErrorException(
             f"{str(path)!r} is not a text file in UTF-8: {error.reason} at byte {error.start}. "
@@ -347,23 +348,20 @@ def requirements_in(path: str | os.PathLike[str]) -> list[str]:
 
 
 def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
-    import yaml  # takes long to import, and few scripts read or write such a file
+    # Few scripts read such a file.
+    from amlflow.environments.requirement_lines import decode_file
 
-    from amlflow.environments.requirement_lines import decode_file  # as above
-
-    failure = UserErrorException(f"{str(path)!r} is not a conda environment file, which is YAML.")
-    with local_path(path).open("rb") as file:
-        content_bytes = file.read(MAX_FILE + 1)
-    if len(content_bytes) > MAX_FILE:
-        raise UserErrorException(
-            f"{str(path)!r} is not a conda environment file: it has more than {MAX_FILE} bytes."
-        )
+    what = f"{str(path)!r} is not a conda environment file, which is YAML"
     try:
-        content = yaml.safe_load(decode_file(content_bytes))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise failure from error
+        content = parse_yaml(decode_file(read_bytes(local_path(path))), path)
+    except UnicodeDecodeError as error:
+        raise UserErrorException(f"{what}: it is not a text.") from error
+    except PathNotFound:
+        raise
+    except UserErrorException as error:
+        raise UserErrorException(f"{what}: {error.message}") from error
     if not isinstance(content, dict):
-        raise failure
+        raise UserErrorException(f"{what} with keys and values.")
     return content
 
 

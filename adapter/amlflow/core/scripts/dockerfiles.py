@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from amlflow.core.scripts.settings_file import LEFT_OUT, Section, Type
 from amlflow.core.scripts.unknown_settings import Settings
 from amlflow.exceptions import UserErrorException
+from amlflow.user_files import read_text
 
 if TYPE_CHECKING:
     from amlflow.environments.dockerfile import Dockerfile
-
-MAX_DOCKERFILE = 1 << 20
-"""The largest Dockerfile, in bytes."""
 
 
 class LocationType(enum.Enum):
@@ -94,15 +92,12 @@ def read_dockerfile(dockerfile: str | None) -> str | None:
         return None
     if is_text(dockerfile):
         return dockerfile
-    path = Path(dockerfile)
     try:
-        if path.stat().st_size <= MAX_DOCKERFILE:
-            return path.read_text(encoding="utf-8")
-        reason = "it is too long for a Dockerfile"
-    except UnicodeDecodeError:
-        reason = "it is not a text"
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        return read_text(Path(dockerfile))
+    except UserErrorException as error:
+        reason = error.message.rstrip(".")
+    except ValueError as error:  # it has a NUL
+        reason = str(error)
     raise UserErrorException(
         f"base_dockerfile={dockerfile[:200]!r} is neither the text of a Dockerfile, which has a "
         f"line that begins with FROM, nor a file that can be read ({reason})."

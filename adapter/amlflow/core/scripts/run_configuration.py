@@ -34,6 +34,7 @@ from amlflow.core.scripts.settings_file import (
 from amlflow.core.scripts.unknown_settings import Settings
 from amlflow.exceptions import UserErrorException
 from amlflow.local_paths import PathNotFound
+from amlflow.user_files import parse_yaml, read_text
 from amlflow.whole_files import write_text
 from amlflow.working_folder import local_path
 
@@ -262,12 +263,7 @@ def _find(path: Path, name: str | None) -> Path:
 
 
 def _yaml(path: Path) -> dict[str, Any]:
-    import yaml  # takes long to import, and few scripts read or write such a file
-
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserErrorException(f"{path} is not YAML: {error}") from None
+    content = parse_yaml(read_text(path), path)
     if not isinstance(content, dict):
         raise UserErrorException(f"{path} must be a mapping of keys to values, and is not one.")
     return content
