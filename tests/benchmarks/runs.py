@@ -24,6 +24,7 @@ import many_runs
 from helpers import servers
 
 ROUNDS = 5
+REPOSITORY = Path(__file__).parents[2]
 
 
 def seconds(act: Callable[[], object]) -> float:
@@ -42,8 +43,18 @@ def report(what: str, ratio: float, target: str, detail: str) -> None:
     print(f"{what:<68} {ratio:6.2f}   target {target:<8} ({detail})", flush=True)
 
 
-def python(code: str, **environment: str) -> Callable[[], object]:
-    command = [sys.executable, "-c", code]
+def make_client(folder: Path) -> Path:
+    """Make an environment of what ``pip install amlflow`` installs, and return its Python."""
+    subprocess.run(["uv", "venv", "-q", "-p", sys.executable, folder], check=True)
+    command = ["uv", "pip", "install", "-q", "--compile-bytecode", "--python", folder, REPOSITORY]
+    subprocess.run(command, check=True)
+    return folder / "bin" / "python"
+
+
+def python(
+    code: str, executable: Path = Path(sys.executable), **environment: str
+) -> Callable[[], object]:
+    command = [executable, "-c", code]
     clean = servers.clean_environment(**environment)
     return lambda: subprocess.run(command, check=True, env=clean, stdout=subprocess.DEVNULL)
 

@@ -3,6 +3,8 @@
 A script that logs one value is measured beside the same script with MLflow. A command is measured
 beside its limit: 0.3 of ``import mlflow`` in a process, and 1.5 of the same search that MLflow's
 client makes in a process that has imported it. All are measured in turn in this very run (median).
+amlflow is in an environment without MLflow, as ``pip install amlflow`` makes it. Arguments choose
+what is measured: ``sqlite`` or ``server``, and ``20`` or ``20000`` runs.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ sys.path.append(str(Path(__file__).parent.parent))
 
 import many_runs
 from helpers import servers
-from runs import filled, in_turn, python, report, server
+from runs import filled, in_turn, make_client, python, report, server
 
 FEW = 20
 FIRST_CALLS = 20
@@ -58,9 +60,9 @@ COMMANDS = (
 )
 
 
-def scripts(where: str, uri: str) -> None:
+def scripts(where: str, uri: str, client: Path) -> None:
     """A script that starts a run, logs one value and completes it."""
-    own = python(OWN_SCRIPT, MLFLOW_TRACKING_URI=uri)
+    own = python(OWN_SCRIPT, client, MLFLOW_TRACKING_URI=uri)
     mlflow = python(MLFLOW_SCRIPT, MLFLOW_TRACKING_URI=uri)
     own(), mlflow()
     mine, theirs = in_turn(own, mlflow)
@@ -68,20 +70,20 @@ def scripts(where: str, uri: str) -> None:
     report(what, mine / theirs, "<= 0.35", f"{mine:.2f} s against {theirs:.2f} s")
 
 
-def commands(where: str, uri: str, runs: int) -> None:
+def commands(where: str, uri: str, runs: int, client: Path) -> None:
     """``amlflow run list``, and the guide's three queries."""
     from mlflow import MlflowClient
 
-    client = MlflowClient(uri)
-    experiment = client.get_experiment_by_name(many_runs.EXPERIMENT)
+    mlflow = MlflowClient(uri)
+    experiment = mlflow.get_experiment_by_name(many_runs.EXPERIMENT)
     assert experiment is not None
     for _ in range(FIRST_CALLS):
-        _search(client, experiment.experiment_id, "", 10)
+        _search(mlflow, experiment.experiment_id, "", 10)
     for what, query, condition, size in COMMANDS:
         words = ["run", "list", *query, "-e", many_runs.EXPERIMENT, "-o", "json"]
         command = f"import sys; from amlflow.cli import main; sys.exit(main({words!r}))"
-        search = functools.partial(_search, client, experiment.experiment_id, condition, size)
-        act: Callable[[], object] = python(command, MLFLOW_TRACKING_URI=uri)
+        search = functools.partial(_search, mlflow, experiment.experiment_id, condition, size)
+        act: Callable[[], object] = python(command, client, MLFLOW_TRACKING_URI=uri)
         if runs == FEW or size is not None:
             act(), search()
         is_slow = condition == "" and size is None and runs > FEW  # all runs are read
@@ -112,16 +114,24 @@ def _search(client: Any, experiment_id: str, condition: str, size: int | None) -
 
 def main() -> None:
     os.environ.update(servers.QUIET)
+    words = set(sys.argv[1:])
+    places = words & {"sqlite", "server"} or {"sqlite", "server"}
+    sizes = {int(word) for word in words if word.isdecimal()} or {FEW, many_runs.RUNS}
     with tempfile.TemporaryDirectory(prefix="amlflow-benchmarks-") as name:
-        for runs in (FEW, many_runs.RUNS):
+        client = make_client(Path(name) / "client")
+        for runs in sorted(sizes):
             database = filled(Path(name) / str(runs), runs)
-            if runs == FEW:
-                scripts("sqlite", f"sqlite:///{database}")
-            commands("sqlite", f"sqlite:///{database}", runs)
-            with server(database) as uri:
-                if runs == FEW:
-                    scripts("server", uri)
-                commands("server", uri, runs)
+            if "sqlite" in places:
+                measure("sqlite", f"sqlite:///{database}", runs, client)
+            if "server" in places:
+                with server(database) as uri:
+                    measure("server", uri, runs, client)
+
+
+def measure(where: str, uri: str, runs: int, client: Path) -> None:
+    if runs == FEW:
+        scripts(where, uri, client)
+    commands(where, uri, runs, client)
 
 
 if __name__ == "__main__":
