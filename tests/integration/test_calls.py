@@ -11,10 +11,12 @@ from amlflow.core.runs.run import Run
 from amlflow.core.runs.starting import draft_run
 from amlflow.core.scripts.script_run_config import ScriptRunConfig
 from amlflow.core.workspace import Workspace
+from amlflow.testing.suites.cleaning import new_name
 from amlflow_mlflow.mlflow_store import MlflowStore
 from amlflow_mlflow.rest.connection import Answer, Connection
 from amlflow_mlflow.rest.server_store import ServerStore
 from amlflow_mlflow.tracker import MlflowTracker
+from helpers.flaky_proxy import PASS, start_proxy
 
 
 class Counting:
@@ -259,3 +261,28 @@ def test_a_loop_of_submits_lists_the_experiments_of_a_server_once(
     monkeypatch.setattr("amlflow_mlflow.own_paths.LOCATIONS_S", -1.0)  # some seconds later
     tracker.own_paths()
     assert calls["search_experiments"] == 3
+
+
+def test_a_servers_version_is_asked_once_and_kept(
+    server_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: Counter[str] = Counter()
+
+    def count(path: str, _: object) -> str:
+        asked[path.rpartition("/")[2]] += 1
+        return PASS
+
+    with start_proxy(server_uri) as (proxy, uri):
+        proxy.rule = count
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        for name in (new_name(), new_name()):
+            experiment = Experiment(Workspace("s", "g", "w"), name)
+            for _ in range(2):
+                run = start(experiment)
+                run.log("loss: train", 1.0)
+                run.tag("a:b", "c")
+                run.complete()
+            assert len(list(experiment.get_runs(tags={"a:b": "c"}))) == 2
+            assert experiment.query("length(@)") == 2
+    assert asked["version"] == 1
+    assert asked["create"] >= 4

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from amlflow.cli import progress
+from amlflow.cli import main, progress
 from amlflow.core.experiment import Experiment
 from amlflow.core.runs.run import Run
 from amlflow.core.workspace import Workspace
@@ -346,6 +346,29 @@ def test_submit_script_without_waiting(cli: Any, store: str, folder: Path, jobs:
     assert cli("run", "list").json[0]["_experiment_name"] == "work"
     assert cli("run", "cancel", "-r", run_id).code == 0
     assert cli("run", "monitor-logs", "-r", run_id).json["status"] == "Canceled"
+
+
+def test_logs_are_followed_to_the_runs_end(
+    cli: Any, store: str, folder: Path, jobs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = folder / "shown"
+
+    class Screen(io.StringIO):
+        def write(self, text: str) -> int:
+            if "begun" in text:
+                shown.touch()
+            return super().write(text)
+
+    (folder / "source").mkdir()
+    (folder / "source" / "slow.py").write_text(
+        "import pathlib, time\nprint('begun', flush=True)\n"
+        f"while not pathlib.Path({str(shown)!r}).exists(): time.sleep(0.02)\nprint('ended')\n"
+    )
+    words = ("run", "submit-script", "--async", "--source-directory", "source", "slow.py")
+    run_id = cli(*words).json["run_id"]
+    monkeypatch.setattr(sys, "stdout", screen := Screen())
+    assert main(["run", "logs", "-f", "-r", run_id]) == 0
+    assert re.search(r"begun\nended\n\s*Execution Summary", screen.getvalue())
 
 
 def test_folder_attach(cli: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
