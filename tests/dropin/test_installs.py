@@ -1,4 +1,4 @@
-"""amlflow with all that it needs, as teams install it: on each Python, by uv, beside other packages.
+"""amlflow with all that it needs, as teams install it: on each Python, by uv, beside others.
 
 They install from a package index, so they run only if you name them:
 
