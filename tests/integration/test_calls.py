@@ -283,6 +283,7 @@ def test_a_servers_version_is_asked_once_and_kept(
                 run.tag("a:b", "c")
                 run.complete()
             assert len(list(experiment.get_runs(tags={"a:b": "c"}))) == 2
+            assert list(experiment.get_runs(tags={"a:b": "d"})) == []
             assert experiment.query("length(@)") == 2
     assert asked["version"] == 1
     assert asked["create"] >= 4
