@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from helpers import slurm_accounts
 from helpers.servers import free_port
 from helpers.tools import lack, need
 
@@ -46,7 +47,7 @@ SchedulerParameters=sched_min_interval=200000,bf_interval=1,batch_sched_delay=0
 MpiDefault=none
 SlurmdParameters=config_overrides
 JobAcctGatherType=jobacct_gather/none
-AccountingStorageType=accounting_storage/none
+{accounts}
 ReturnToService=2
 SlurmctldTimeout=10
 SlurmdTimeout=15
@@ -77,11 +78,12 @@ while [ -e {folder}/hold ]; do sleep 0.05; done
 """
 
 
-def start(folder: Path, *, has_limits: bool = False) -> Any:
+def start(folder: Path, *, has_limits: bool = False, has_accounts: bool = False) -> Any:
     """Start Slurm below a folder. Returns the path of slurm.conf and the parent of the daemons.
 
     With ``has_limits``, a job that uses more memory than it has asked for is ended, and jobs are
-    CONFIGURING as long as there is a file ``hold`` in the folder.
+    CONFIGURING as long as there is a file ``hold`` in the folder. With ``has_accounts``, users need
+    an account in Slurm's database, which :mod:`helpers.slurm_accounts` makes.
     """
     for program in ("munged", "slurmctld", "slurmd", "sbatch"):
         need(program)
@@ -98,8 +100,10 @@ def start(folder: Path, *, has_limits: bool = False) -> Any:
     has_cgroup = Path("/sys/fs/cgroup/freezer").is_dir()
     tracking = "proctrack/cgroup" if has_cgroup else "proctrack/linuxproc"
     conf = folder / "slurm.conf"
+    accounts = slurm_accounts.prepare(folder) if has_accounts else slurm_accounts.NONE
     conf.write_text(
         _CONF.format(
+            accounts=accounts,
             host=host,
             port=ports[0],
             folder=folder,
@@ -160,7 +164,8 @@ def commands(folder: Path) -> dict[str, list[str]]:
         f"--seed-file={munge}/seed", "--num-threads=2",
     ]  # fmt: skip
     nodes = {name: [need("slurmd"), "-D", "-N", name] for name in NODES}
-    return {"munged": munged, "slurmctld": [need("slurmctld"), "-D"], **nodes}
+    accounts = slurm_accounts.commands(folder)
+    return {"munged": munged, **accounts, "slurmctld": [need("slurmctld"), "-D"], **nodes}
 
 
 def hold(folder: Path) -> None:
@@ -171,6 +176,7 @@ def hold(folder: Path) -> None:
         processes.append(subprocess.Popen([*command, *clean], stdin=subprocess.DEVNULL))
         if name == "munged":
             wait_for(folder / "run" / "munge.socket")
+        slurm_accounts.wait_until_up(folder, name)
 
     def end(number: int, frame: object) -> None:
         for process in reversed(processes):

@@ -121,9 +121,9 @@ class Daemons:
 
 
 @contextlib.contextmanager
-def own_daemons(folder: Path) -> Iterator[Daemons]:
+def own_daemons(folder: Path, *, has_accounts: bool = False) -> Iterator[Daemons]:
     """A Slurm in a folder, whose daemons a test can end."""
-    conf, process = slurm_daemons.start(folder, has_limits=True)
+    conf, process = slurm_daemons.start(folder, has_limits=True, has_accounts=has_accounts)
     daemons = Daemons(folder, conf)
     try:
         yield daemons

@@ -17,6 +17,7 @@ MISSING = "not on this machine: "
 
 DOCKER, BROWSER = "docker.io docker-compose debootstrap", "chromium chromium-driver"
 SLURM = "slurmctld slurmd slurm-client munge"
+ACCOUNTS = "slurmdbd mariadb-server-core mariadb-client-core"
 PACKAGES = {
     "chromedriver": BROWSER, "chromium": BROWSER,
     "debootstrap": DOCKER, "docker": DOCKER, "docker-compose": DOCKER, "dockerd": DOCKER,
@@ -25,6 +26,7 @@ PACKAGES = {
     "unshare": "util-linux",
     "munged": SLURM, "sbatch": SLURM, "scancel": SLURM, "scontrol": SLURM, "sinfo": SLURM,
     "slurmctld": SLURM, "slurmd": SLURM, "squeue": SLURM,
+    "mariadb-install-db": ACCOUNTS, "mariadbd": ACCOUNTS, "sacctmgr": SLURM, "slurmdbd": ACCOUNTS,
 }  # fmt: skip
 """The Debian packages that have each program, and what else it needs."""
 
