@@ -318,7 +318,9 @@ def test_pieces_grow_again_when_the_tracker_takes_more(
     most, moody.error = 10**6, error
     sizes.clear()
     journaled.flush(run.id)
-    assert max(sizes) >= 100
+    # How the sender has divided what waited decides the sizes. They double after 16 calls, so they
+    # are at least 4 times as large after 16 * 11 + 16 * 22 records.
+    assert max(sizes) >= 40
     assert sum(sizes) == 2000, "nothing was refused, and nothing sent twice"
 
 
