@@ -18,7 +18,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -43,6 +43,7 @@ OPTIONS = [
     "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:faulthandler",
     "-p", "amlflow.testing.plugin",
 ]  # fmt: skip
+PAUSE_S = 0.01
 TIMEOUT_S = 60
 """A test that takes longer does not end, which counts as caught."""
 
@@ -122,7 +123,7 @@ class _Plugin:
         self._catches: Counter[str] = Counter()
         self._opened: Callable[[], Tracker | Compute] | None = None
         self._failed: pytest.TestReport | None = None
-        self.outcomes: list[Outcome] = []
+        self._outcomes: dict[int, Outcome] = {}
 
     @pytest.fixture
     def mutant(self) -> Callable[[], Tracker | Compute]:
@@ -140,18 +141,30 @@ class _Plugin:
         )
         if self._original is not None:
             self._reaches = self._find_reaches(items)
-        for start in range(0, len(self._mutants), self._at_once):
-            mutants = self._mutants[start : start + self._at_once]
-            forks = []
-            for mutant in mutants:
-                selection = self._select(items, mutant)
-                forks.append(_fork(lambda m=mutant, s=selection: asdict(self._run(m, s))))
-            for mutant, fork in zip(mutants, forks, strict=True):
-                outcome = _outcome(*fork)
-                self._catches[outcome.test or ""] += 1
-                self._report(mutant, outcome)
-                self.outcomes.append(outcome)
+        running: dict[int, tuple[int, IO[str]]] = {}
+        for number, mutant in enumerate(self._mutants):
+            if len(running) == self._at_once:
+                self._finish_one(running)
+            selection = self._select(items, mutant)
+            child, file = _fork(lambda m=mutant, s=selection: asdict(self._run(m, s)))
+            running[child] = number, file
+        while running:
+            self._finish_one(running)
         return True
+
+    def _finish_one(self, running: dict[int, tuple[int, IO[str]]]) -> None:
+        """Wait until one of the processes has ended, and take it out. Notes its outcome."""
+        child, status = _wait_for_one(running)
+        number, file = running.pop(child)
+        outcome = Outcome(**_read(child, status, file))
+        self._catches[outcome.test or ""] += 1
+        self._report(self._mutants[number], outcome)
+        self._outcomes[number] = outcome
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """The outcomes in the order of the mutants."""
+        return [outcome for _, outcome in sorted(self._outcomes.items())]
 
     def _select(self, items: Sequence[pytest.Item], mutant: Mutant) -> list[pytest.Item]:
         """The tests for a mutant, in the order in which they are tried."""
@@ -185,7 +198,8 @@ class _Plugin:
 
     def _find_reaches(self, items: Sequence[pytest.Item]) -> dict[str, Reach]:
         """Run each test on the original, in a process of its own."""
-        outcome = _read(*_fork(lambda: self._trace(items)))
+        child, file = _fork(lambda: self._trace(items))
+        outcome = _read(*_wait_for_one([child]), file)
         if "reaches" not in outcome:
             raise RuntimeError(f"the suite fails on the original: {outcome['reason']}")
         return {name: Reach(**reach) for name, reach in outcome["reaches"].items()}
@@ -247,14 +261,20 @@ def _fork(run: Callable[[], dict[str, Any]]) -> tuple[int, IO[str]]:
     return child, file
 
 
-def _outcome(child: int, file: IO[str]) -> Outcome:
-    return Outcome(**_read(child, file))
+def _wait_for_one(children: Collection[int]) -> tuple[int, int]:
+    """Wait until one of the processes has ended. Returns it with its status."""
+    while True:  # a process of the suite may have other children, so they are asked for by number
+        for child in children:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                return child, status
+        time.sleep(PAUSE_S)
 
 
-def _read(child: int, file: IO[str]) -> dict[str, Any]:
-    _, status = os.waitpid(child, 0)
+def _read(child: int, status: int, file: IO[str]) -> dict[str, Any]:
+    """Return what the function of a process that has ended returned. Ends what it has left."""
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(child, signal.SIGKILL)  # what it has started and left
+        os.killpg(child, signal.SIGKILL)
     with file:
         file.seek(0)
         text = file.read()

@@ -10,7 +10,7 @@ from amlflow.testing.tracker_suite import TrackerSuite
 
 
 class TestMutant(TrackerSuite):
-    patience = 0.5
+    patience = 2.0
 
     @pytest.fixture
     def tracker(self, mutant: Callable[[], Tracker]) -> Tracker:

@@ -43,6 +43,7 @@ WRITES = [
     "write_points", "put_files", "put_snapshot", "register_model", "update_model",
     "delete_model", "delete_run", "restore_run",
 ]  # fmt: skip
+PAUSE_S = 0.005
 WAIT_S = 20.0
 """How long a call waits for the lock, unless it is to be tried only once."""
 T = TypeVar("T")
@@ -74,7 +75,7 @@ class SharedTracker(MemoryTracker):
             timeout = 0.05 if is_tried_once() else WAIT_S
             try:
                 lock = filelock.FileLock(f"{self._path}.lock", timeout, thread_local=False)
-                with lock:
+                with lock.acquire(poll_interval=PAUSE_S):
                     self.load()
                     self._depth = 1
                     try:

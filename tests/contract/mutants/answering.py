@@ -29,6 +29,8 @@ class NudgesByEnding(Mutated):
     Cluster.nudge: Send the signal NUDGE to the commands of jobs that run, on their first nodes.
     """
 
+    is_awaited = True
+
     def nudge(self, names: Sequence[str]) -> None:
         for name in names:
             if name in self._processes:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -263,7 +262,7 @@ class EndingBlocks(Local):
     def start(self, work: Work) -> Any:
         class Process(Wrapped):
             def ending(self) -> Ending | None:
-                deadline = time.monotonic() + 2
+                deadline = time.monotonic() + 5  # longer than what it is asked about lasts
                 while (end := self.inner.ending()) is None and time.monotonic() < deadline:
                     time.sleep(0.02)
                 return end
@@ -327,7 +326,7 @@ class NeverKills(Local):
                 for process in members(self.work.name):
                     with contextlib.suppress(psutil.Error):
                         process.terminate()
-                deadline = time.monotonic() + 1
+                deadline = time.monotonic() + 3
                 while self.inner.ending() is None and time.monotonic() < deadline:
                     time.sleep(0.01)
 
@@ -357,18 +356,15 @@ class LateStart(Local):
         starting = super().start
 
         class Process:
-            def __init__(self) -> None:
-                self.inner: Started | None = None
-                threading.Timer(0.4, self.begin).start()
-
-            def begin(self) -> None:
-                self.inner = starting(work)
+            inner: Started | None = None
 
             def ending(self) -> Ending | None:
                 return self.inner.ending() if self.inner else None
 
             def end(self, grace: float) -> None:
-                if self.inner is not None:
+                if self.inner is None:  # it is ended before it has started, and starts then
+                    self.inner = starting(work)
+                else:
                     self.inner.end(grace)
 
         return Process()

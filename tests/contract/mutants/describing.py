@@ -27,6 +27,8 @@ class CountsTheWaitingAsRunning(Described):
         others.
     """
 
+    is_awaited = True
+
     def change(self, status: ClusterStatus) -> ClusterStatus:
         return replace(status, running=status.running + status.waiting, waiting=0)
 
@@ -36,6 +38,8 @@ class CountsAllAsOthers(Described):
     ClusterStatus: running and waiting are amlflow's jobs; others_running and others_waiting are all
         others.
     """
+
+    is_awaited = True
 
     def change(self, status: ClusterStatus) -> ClusterStatus:
         return replace(

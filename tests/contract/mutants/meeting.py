@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
-import os
-import signal
 import threading
 import time
 from collections import Counter
@@ -19,9 +17,6 @@ from pathlib import Path
 
 PATIENCE_S = 5.0
 """How long a caller waits for another one, if none comes."""
-KILLED_WITHIN_S = 0.2
-"""How long a mutant is in the middle of a call. A process that is killed within the call is killed
-then, as the rest of the call takes a few milliseconds."""
 
 
 def is_alone() -> bool:
@@ -52,30 +47,3 @@ def wait_until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not holds() and time.monotonic() < deadline:
         time.sleep(0.01)
-
-
-def be_killed() -> None:
-    """Be in the middle of a call that a test repeats for so long that a process is killed here."""
-    time.sleep(KILLED_WITHIN_S)
-
-
-def die() -> None:
-    """End the process in the middle of a call as a kill does, if a test is to kill it."""
-    if _is_to_be_killed():
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-def linger() -> None:
-    """Take so long for a call that a test kills a later call only after it has come to die().
-
-    A test kills a process after a part of the time that its other calls took. A call that it makes
-    once has not changed anything by then if the others took as long as a call takes.
-    """
-    if _is_to_be_killed():
-        time.sleep(2 * KILLED_WITHIN_S)
-
-
-def _is_to_be_killed() -> bool:
-    """Whether this is a fork of a process of the pool that tests use."""
-    starter = multiprocessing.parent_process()
-    return starter is not None and starter.pid != os.getppid()

@@ -6,7 +6,6 @@ Each mutant's docstring quotes the sentence, and a test of the suite that names 
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Sequence
 from datetime import timedelta, timezone
 
@@ -20,7 +19,7 @@ from amlflow.spec import (
 )
 from amlflow.testing.memory import MemoryTracker, to_record
 
-from mutants.meeting import meet_thread
+from mutants.meeting import is_alone, meet_thread, wait_until
 
 replace = dataclasses.replace
 
@@ -90,8 +89,16 @@ class StatusFirst(MemoryTracker):
     def update_run(self, run_id: str, change: RunChange) -> None:
         if change.status is not None:
             super().update_run(run_id, RunChange(status=change.status, ended=change.ended))
-            time.sleep(0.1)
+            self.__dict__["half"] = run_id
+            if not is_alone():
+                wait_until(lambda: self.__dict__["half"] != run_id)
         super().update_run(run_id, change)
+
+    def get_run(self, run_id: str, experiment_id: str | None = None) -> RunRecord:
+        run = super().get_run(run_id, experiment_id)
+        if self.__dict__.get("half") == run_id:
+            self.__dict__["half"] = None
+        return run
 
 
 class NoEnd(MemoryTracker):

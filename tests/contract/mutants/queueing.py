@@ -18,7 +18,12 @@ replace = dataclasses.replace
 
 
 class Mutated(MemoryCluster):
-    """The reference cluster, whose processes can all be ended."""
+    """The reference cluster, whose processes can all be ended.
+
+    With ``is_awaited``, the tests wait for something that it never does.
+    """
+
+    is_awaited = False
 
     def end_all(self) -> None:
         for process in self._processes.values():
@@ -177,6 +182,8 @@ class CancelsNone(Mutated):
     Cluster.cancel: Take jobs out of the queue, and end those that run; unknown ones are ignored.
     """
 
+    is_awaited = True
+
     def cancel(self, names: Sequence[str]) -> None:
         pass
 
@@ -206,6 +213,8 @@ class NudgesNobody(Mutated):
     Cluster.nudge: Send the signal NUDGE to the commands of jobs that run, on their first nodes.
     """
 
+    is_awaited = True
+
     def nudge(self, names: Sequence[str]) -> None:
         pass
 
@@ -226,6 +235,8 @@ class SaysNoReason(Mutated):
     ClusterJob: reason says in the cluster's own words why the job waits, or in a sentence why it
         has ended or is being ended; it is None where the command has ended by itself.
     """
+
+    is_awaited = True
 
     def _job(self, name: str) -> ClusterJob:
         return replace(super()._job(name), reason=None)
@@ -354,6 +365,7 @@ class GoesOnAfterAFailure(Spreading):
         than 0.
     """
 
+    is_awaited = True
     way = '"$@" || sleep 60'
 
 
@@ -362,6 +374,8 @@ class OutlivesItsCommand(Mutated):
     Cluster.spread: They are ended if it is killed, or if one of them ends with another exit code
         than 0.
     """
+
+    is_awaited = True
 
     def spread(self, nodes: int, processes: int, *, is_mpi: bool = False) -> Sequence[str]:
         words = super().spread(nodes, processes, is_mpi=is_mpi)

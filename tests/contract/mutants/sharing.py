@@ -24,8 +24,8 @@ from amlflow.spec import (
 from amlflow.testing.memory import MemoryTracker
 from helpers.shared_tracker import SharedTracker
 
-from mutants.lingering import Lingering
-from mutants.meeting import be_killed, die, meet_process, wait_until
+from mutants.dying import REPEATED, Dying
+from mutants.meeting import meet_process, wait_until
 
 replace = dataclasses.replace
 GET = "get_run: The run with this id or alias, in this experiment, or in any if None."
@@ -175,6 +175,8 @@ class LateInARace(SharedTracker):
         if change.status not in FINAL:
             wait_until(lambda: self.get_run(run_id).status != Status.RUNNING)
         super().update_run(run_id, change)
+        if change.status in FINAL:
+            return
         with self.open(is_write=True):
             self._runs[run_id] = replace(self._runs[run_id], status=change.status)
 
@@ -248,30 +250,34 @@ class EveryThirdIsLate(SharedTracker):
             super().save()
 
 
-class HalfWhenKilled(SharedTracker):
+class HalfWhenKilled(Dying):
     __doc__ = WHOLE
+    caught_by = "test_a_writer_that_is_killed"
 
     def update_run(self, run_id: str, change: RunChange) -> None:
-        for key, value in change.properties.items():
+        for key, value in [*change.properties.items()][:1]:
             super().update_run(run_id, RunChange(properties={key: value}))
-            be_killed()
+            self.die(after=REPEATED)
         super().update_run(run_id, change)
 
 
-class TornFile(SharedTracker):
+class TornFile(Dying):
     __doc__ = WHOLE
+    caught_by = "test_a_writer_that_is_killed"
 
     def put_files(self, run_id: str, files: Mapping[str, Path], *, replace: bool = False) -> None:
         super().put_files(run_id, {name: Path(os.devnull) for name in files}, replace=replace)
-        be_killed()
+        self.die(after=REPEATED)
         super().put_files(run_id, files, replace=True)
 
 
-class NameIsReserved(SharedTracker):
+class NameIsReserved(Dying):
     """
     ensure_experiment: The experiment with this name, created if there is none; an archived one
         stays so.
     """
+
+    caught_by = "test_an_experiment_whose_creator_is_killed"
 
     def ensure_experiment(self, name: str) -> ExperimentRecord:
         reservation = self._path.with_name(hashlib.sha256(name.encode()).hexdigest())
@@ -282,37 +288,39 @@ class NameIsReserved(SharedTracker):
             reservation.touch(exist_ok=False)
         except FileExistsError:
             raise spec.Refused("Another process creates this experiment.") from None
-        be_killed()
+        self.die(after=REPEATED)
         return super().ensure_experiment(name)
 
 
-class BatchRunByRun(SharedTracker):
+class BatchRunByRun(Dying):
     __doc__ = WHOLE
+    caught_by = "test_runs_whose_creator_is_killed"
 
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
-        runs = []
-        for draft in drafts:
-            runs += super().create_runs([draft])
-            be_killed()
-        return runs
+        runs = super().create_runs(drafts[:1])
+        self.die(after=REPEATED)
+        return [*runs, *super().create_runs(drafts[1:])]
 
 
-class PropertiesAfterTheRun(SharedTracker):
+class PropertiesAfterTheRun(Dying):
     __doc__ = WHOLE
+    caught_by = "test_runs_whose_creator_is_killed"
 
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
         runs = super().create_runs([replace(draft, properties={}) for draft in drafts])
-        be_killed()
+        self.die(after=REPEATED)
         for run, draft in zip(runs, drafts, strict=True):
             self.update_run(run.id, RunChange(properties=draft.properties))
         return [self.get_run(run.id) for run in runs]
 
 
-class IdIsReserved(SharedTracker):
+class IdIsReserved(Dying):
     """
     create_runs: If the experiment already has a requested id, even if another process creates it at
         the same time, the call is Refused and no run is created.
     """
+
+    caught_by = "test_runs_whose_creator_is_killed"
 
     def create_runs(self, drafts: Sequence[RunDraft]) -> list[RunRecord]:
         for draft in drafts:
@@ -322,72 +330,82 @@ class IdIsReserved(SharedTracker):
                     self._path.with_name(name).touch(exist_ok=False)
                 except FileExistsError:
                     raise spec.Refused("The experiment has this run already.") from None
-        be_killed()
+        self.die(after=REPEATED)
         return super().create_runs(drafts)
 
 
-class TornSnapshot(SharedTracker):
+class TornSnapshot(Dying):
     """put_snapshot: Store a zip archive under the digest of its content."""
+
+    caught_by = "test_a_snapshot_whose_writer_is_killed"
 
     def put_snapshot(self, digest: str, archive: Path) -> None:
         super().put_snapshot(digest, Path(os.devnull))
-        be_killed()
+        self.die(after=REPEATED)
         super().put_snapshot(digest, archive)
 
 
-class VersionBeforeItsFiles(SharedTracker):
+class VersionBeforeItsFiles(Dying):
     """
     register_model: Register the next version of a model, from 1; a version is there whole or not at
         all.
     """
+
+    caught_by = "test_a_model_whose_creator_is_killed"
 
     def register_model(self, draft: spec.ModelDraft) -> spec.ModelRecord:
         with self.open(is_write=True):
             model = MemoryTracker.register_model(self, draft)
             version = model.name, model.version
             files, self._model_files[version] = self._model_files[version], {}
-        be_killed()
+        self.die(after=REPEATED)
         with self.open(is_write=True):
             self._model_files[version] = files
         return model
 
 
-class FilesBeforeTheirVersion(Lingering):
+class FilesBeforeTheirVersion(Dying):
     __doc__ = WHOLE
+    caught_by = "test_changes_whose_writer_is_killed"
 
     def delete_model(self, name: str, version: int) -> None:
         with self.open(is_write=True):
             self.get_model(name, version)
             self._model_files[name, version] = {}
-        die()
+        self.die()
         super().delete_model(name, version)
 
 
-class NameBeforeTheExperiment(Lingering):
+class NameBeforeTheExperiment(Dying):
     __doc__ = WHOLE
+    caught_by = "test_changes_whose_writer_is_killed"
 
     def update_experiment(self, experiment_id: str, change: spec.ExperimentChange) -> None:
         if change.name is not None:
             super().update_experiment(experiment_id, spec.ExperimentChange(name="unnamed"))
-            die()
+            self.die()
         super().update_experiment(experiment_id, change)
 
 
-class RestoredByOthersOnly(Lingering):
+class RestoredByOthersOnly(Dying):
     __doc__ = WHOLE
+    caught_by = "test_changes_whose_writer_is_killed"
 
     def restore_run(self, run_id: str) -> None:
         mark = self._path.with_name(f"{run_id}.restored")
         if not mark.exists():
             mark.touch()
-            die()
+            self.die()
             super().restore_run(run_id)
 
 
-class LockIsLeft(SharedTracker):
+class LockIsLeft(Dying):
     __doc__ = WHOLE
+    caught_by = "test_a_writer_that_is_killed"
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        if self._depth:  # within a call that holds the lock
+            return super().call(name, *args, **kwargs)
         lock = self._path.with_suffix(".held")
         deadline = time.monotonic() + 3
         while True:
@@ -398,11 +416,13 @@ class LockIsLeft(SharedTracker):
                 if time.monotonic() > deadline:
                     raise spec.Unavailable("Another process holds the lock.") from None
                 time.sleep(0.001)
+        if name == "write_points":
+            self.die(after=REPEATED)
         try:
             return super().call(name, *args, **kwargs)
         finally:
             lock.unlink()
 
 
-CLASSES = (*SharedTracker.__subclasses__(), *Lingering.__subclasses__())
+CLASSES = (*SharedTracker.__subclasses__(), *Dying.__subclasses__())
 MUTANTS = [each for each in CLASSES if each.__module__ == __name__]

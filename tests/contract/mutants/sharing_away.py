@@ -39,7 +39,7 @@ class TriesAgain(SharedTracker):
     """tried_once: Inside it, this thread's calls raise Unavailable at the first failure."""
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        for _ in range(20 if is_tried_once() else 1):
+        for _ in range(80 if is_tried_once() else 1):
             try:
                 return super().call(name, *args, **kwargs)
             except spec.Unavailable as error:
@@ -67,7 +67,7 @@ class RegistersAgain(SharedTracker):
     """tried_once: Inside it, this thread's calls raise Unavailable at the first failure."""
 
     def register_model(self, draft: spec.ModelDraft) -> spec.ModelRecord:
-        last = time.monotonic() + 2
+        last = time.monotonic() + 4
         while True:
             try:
                 return super().register_model(draft)

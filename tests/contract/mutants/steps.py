@@ -210,9 +210,12 @@ class LateNotResponding(MemoryTracker):
 
     def update_run(self, run_id: str, change: RunChange) -> None:
         super().update_run(run_id, change)
+        ended = self.__dict__.setdefault("ended", set())
+        if change.status in FINAL:
+            ended.add(run_id)
         if change.status == Status.NOT_RESPONDING:
             if not is_alone():
-                wait_until(lambda: self.get_run(run_id).status in FINAL)
+                wait_until(lambda: run_id in ended)
             run = self.get_run(run_id)
             self._runs[run.id] = replace(run, status=change.status, ended=None)
 
@@ -244,9 +247,13 @@ class StatusRace(MemoryTracker):
         if change.status is None or before in FINAL:
             return super().update_run(run_id, change)
         meet_thread(self, run_id)
+        ended = self.__dict__.setdefault("ended", set())
         if change.status not in FINAL and not is_alone():
-            wait_until(lambda: self.get_run(run_id).status in FINAL)
+            wait_until(lambda: run_id in ended)
         super().update_run(run_id, change)
+        if change.status in FINAL:
+            ended.add(run_id)
+            return None
         run = self.get_run(run_id)
         self._runs[run.id] = replace(run, status=change.status)
         return None

@@ -6,6 +6,7 @@ import atexit
 import functools
 import multiprocessing
 import os
+import select
 import signal
 import struct
 import threading
@@ -107,8 +108,8 @@ class Others:
 
         The process opens its own tracker, and calls ``report()`` after each step. It is killed
         during the step after the first ``steps`` steps. ``part`` says when: 0.5 is after half the
-        time that the longest step took, except the first. Returns how often the process has called
-        ``report()``.
+        time that the longest step took, except the first. A process that ends before is not waited
+        for any longer. Returns how often the process has called ``report()``.
         """
         pool, _ = processes(self._method)
         call = (self._opener, self._uri, work, arguments, steps, part)
@@ -180,7 +181,13 @@ def _kill(
             times.append(time.perf_counter())
         # The first step opens the tracker, and one that does little says little of the next.
         lasted = [end - begin for begin, end in pairwise(times)]
-        time.sleep(part * max(lasted[1:] or lasted, default=0))
+        deadline = times[-1] + part * max(lasted[1:] or lasted, default=0)
+        count = len(times) - 1
+        while (left := deadline - time.perf_counter()) > 0:
+            ready, _, _ = select.select([file], [], [], left)
+            if ready and not file.read(1):
+                break  # it has ended
+            count += len(ready)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        return len(times) - 1 + len(file.read())
+        return count + len(file.read())

@@ -20,6 +20,9 @@ TIMEOUT_S = 120
 SILENCE_S = 0.5
 """The time without a beat after which a process counts as silent. It beats every 0.05 s."""
 
+LIFE_S = 10.0
+"""The time within which a process that goes on beats on a busy machine."""
+
 TREE = """
     import os, pathlib, signal, sys, time
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -129,10 +132,19 @@ def until(holds: Callable[[], Any], pause_s: float = 0.05) -> Any:
 
 def is_silent(beats: Path) -> bool:
     """Return whether no process writes to a file or creates it for :data:`SILENCE_S`."""
+    return not _beats_within(beats, SILENCE_S)
+
+
+def goes_on(beats: Path) -> bool:
+    """Return whether a process writes to a file. It has :data:`LIFE_S` for that."""
+    return _beats_within(beats, LIFE_S)
+
+
+def _beats_within(beats: Path, seconds: float) -> bool:
     size = beats.stat().st_size if beats.exists() else None
-    deadline = time.monotonic() + SILENCE_S
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         time.sleep(0.05)
         if beats.exists() and beats.stat().st_size != size:
-            return False
-    return True
+            return True
+    return False

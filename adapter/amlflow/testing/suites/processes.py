@@ -220,26 +220,28 @@ class ProcessTests(ProcessBase):
         tagged = [Condition("tags", Op.EQ, "new", key="t")]
         query = RunQuery(experiment_ids=[experiment.id], conditions=tagged)
 
-        def both() -> list[Any]:
-            """Return what this process and another one see, which must be the same."""
+        def all_see() -> list[Any]:
+            """Return what this process and all others see, which must be the same."""
             # page: Other processes and machines
-            mine, theirs = _look(tracker, run.id, query), others.in_one(_look, run.id, query)
-            # get_run: The run with this id
-            assert mine[0] == theirs[0]
-            # find_runs: The runs that match
-            assert mine[1] == theirs[1]
-            # page: Other processes and machines
-            assert mine[2:] == theirs[2:]
+            mine = _look(tracker, run.id, query)
+            # Each of them has looked before the change, and must not return what it saw then.
+            for theirs in others.at_once(_look, run.id, query):
+                # get_run: The run with this id
+                assert mine[0] == theirs[0]
+                # find_runs: The runs that match
+                assert mine[1] == theirs[1]
+                # page: Other processes and machines
+                assert mine[2:] == theirs[2:]
             return mine
 
         # page: Other processes and machines
-        assert both()[1:] == [[], [], []]
+        assert all_see()[1:] == [[], [], []]
         change = RunChange(tags={"t": "new"}, properties={"p": "x"}, name="named")
         tracker.update_run(run.id, change)
         # find_runs: The runs that match
-        assert both()[1] == [run.id]
+        assert all_see()[1] == [run.id]
         others.in_one(_change, run.id, RunChange(tags={"u": "x"}, tags_removed=["t"]))
-        assert both()[1] == []
+        assert all_see()[1] == []
         # page: Other processes and machines
         with pytest.raises(PropertyConflict):
             tracker.update_run(run.id, RunChange(properties={"p": "y"}))
@@ -247,19 +249,19 @@ class ProcessTests(ProcessBase):
         with pytest.raises(PropertyConflict):
             tracker.update_run(run.id, RunChange(properties={"q": "y"}))
         # get_run: The run with this id
-        assert both()[0].status == Status.FAILED
+        assert all_see()[0].status == Status.FAILED
         # page: Other processes and machines
         tracker.write_points(run.id, [new_point("m", 1.0), new_point("m", "text", order=1)])
-        assert both()[2] == [1.0, "text"]
+        assert all_see()[2] == [1.0, "text"]
         more = [
             new_point("m", 2, order=2, writer="other"),
             new_point("m", None, order=3, writer="other"),
         ]
         others.in_one(_write, run.id, more)
-        assert both()[2] == [1.0, "text", 2, None]
+        assert all_see()[2] == [1.0, "text", 2, None]
         others.in_one(_put_one, run.id, "theirs", str(path))
         tracker.put_files(run.id, {"mine": path})
-        assert both()[3] == ["mine", "theirs"]
+        assert all_see()[3] == ["mine", "theirs"]
         path.write_text("new")
         others.in_one(_put_one, run.id, "mine", str(path))
         tracker.get_file(run.id, "mine", back)
@@ -275,7 +277,8 @@ class ProcessTests(ProcessBase):
         numbers = tracker.run_numbers([run, new_run])
         assert numbers == others.in_one(_numbers, [run, new_run]) == [1, 2]
         tracker.update_experiment(experiment.id, ExperimentChange(archived=True))
-        assert others.in_one(_get_experiment, experiment.id).archived is not None
+        records = others.at_once(_get_experiment, experiment.id)
+        assert None not in [record.archived for record in records]
 
     @pytest.mark.thorough
     def test_a_forked_process(
@@ -393,7 +396,7 @@ def _change_experiment(tracker: Tracker, experiment_id: str, change: ExperimentC
     tracker.update_experiment(experiment_id, change)
 
 
-def _get_experiment(tracker: Tracker, experiment_id: str) -> ExperimentRecord:
+def _get_experiment(tracker: Tracker, experiment_id: str, me: int) -> ExperimentRecord:
     return tracker.get_experiment(experiment_id)
 
 
@@ -410,7 +413,7 @@ def _write(tracker: Tracker, run_id: str, points: list[Any]) -> None:
     tracker.write_points(run_id, points)
 
 
-def _look(tracker: Tracker, run_id: str, query: RunQuery) -> list[Any]:
+def _look(tracker: Tracker, run_id: str, query: RunQuery, me: int = 0) -> list[Any]:
     """Return a run, the ids that match a query, the values of its points, and its files."""
     return [
         tracker.get_run(run_id),
