@@ -25,10 +25,9 @@ from helpers.slurm_faults import (
     node_of,
     node_processes_of,
     pids,
-    start_again,
     values,
 )
-from helpers.slurm_jobs import job_of, jobs_named, slurm_says, submit
+from helpers.slurm_jobs import job_of, jobs_named, slurm_says, start_again, submit
 from helpers.submitted_jobs import error_of, log_of, script, until, wait_for_end
 
 

@@ -23,10 +23,9 @@ from helpers.slurm_faults import (
     node_of,
     node_processes_of,
     pids,
-    start_again,
     values,
 )
-from helpers.slurm_jobs import job_of, slurm_says, submit
+from helpers.slurm_jobs import job_of, slurm_says, start_again, submit
 from helpers.submitted_jobs import (
     SOON,
     error_of,

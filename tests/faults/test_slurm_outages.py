@@ -28,10 +28,9 @@ from helpers.slurm_faults import (
     attempts,
     check_nothing_is_left,
     pids,
-    start_again,
     values,
 )
-from helpers.slurm_jobs import job_of, slurm_says, submit
+from helpers.slurm_jobs import job_of, slurm_says, start_again, submit
 from helpers.submitted_jobs import (
     SOON,
     error_of,

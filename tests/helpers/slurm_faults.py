@@ -187,11 +187,3 @@ def check_nothing_is_left(run: Any, note: Path) -> None:
     """Check that no process of the script or of the run's job is left."""
     assert not any(psutil.pid_exists(pid) for pid in pids(note))
     assert left_by(run) == []
-
-
-def start_again(run: Any) -> None:
-    """Let a job that Slurm has put back into the queue start now, and not after a while."""
-    job_id = job_of(run)[0]
-    until(lambda: job_of(run)[1] in ("PENDING", "RUNNING"))
-    with contextlib.suppress(subprocess.CalledProcessError):  # it runs already
-        slurm_says("scontrol", "update", f"JobId={job_id}", "StartTime=now")

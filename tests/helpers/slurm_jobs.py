@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import tempfile
 import textwrap
+import time
 from pathlib import Path
 from typing import Any
 
-from helpers.submitted_jobs import script
+from helpers.submitted_jobs import script, until
 from helpers.tools import need
 
 TARGETS = """
@@ -104,3 +106,17 @@ def submit_and_be_killed(experiment: Any, place: str, count: int = 1) -> Any:
     runs = list(experiment.get_runs())
     assert len(runs) == count
     return runs if count > 1 else runs[0]
+
+
+def start_again(run: Any) -> None:
+    """Let a job that Slurm has put back into the queue start now, and not after a while.
+
+    A node takes no job whose credential was made in the second in which the attempt before was
+    ended, or earlier. Slurm then ends the job with exit code 1, as one that cannot be started.
+    """
+    job_id = job_of(run)[0]
+    until(lambda: job_of(run)[1] in ("PENDING", "RUNNING"))
+    put_back = int(time.time())
+    until(lambda: int(time.time()) > put_back)
+    with contextlib.suppress(subprocess.CalledProcessError):  # it runs already
+        slurm_says("scontrol", "update", f"JobId={job_id}", "StartTime=now")

@@ -16,7 +16,14 @@ from azureml.core import Experiment, Workspace
 from azureml.core.runconfig import MpiConfiguration, PyTorchConfiguration
 from azureml.exceptions import ComputeTargetException
 from helpers.distributed_scripts import JOINED, SUM, process_log
-from helpers.slurm_jobs import job_of, left_by, slurm_says, submit, submit_and_be_killed
+from helpers.slurm_jobs import (
+    job_of,
+    left_by,
+    slurm_says,
+    start_again,
+    submit,
+    submit_and_be_killed,
+)
 from helpers.submitted_jobs import (
     SOON,
     error_of,
@@ -166,13 +173,10 @@ def test_a_job_that_is_put_back_runs_again(experiment: Any, tmp_path: Path) -> N
         environment_variables={"AMLFLOW_RESTORE_OUTPUTS": "1"},
     )
     until(note.exists, 4 * SOON)
-    job_id = job_of(run)[0]
-    slurm_says("scontrol", "requeue", job_id)
+    slurm_says("scontrol", "requeue", job_of(run)[0])
     until(lambda: run.get_status() == "Queued")
     until(lambda: "(attempt 2)" in str(run.get_detailed_status()["details"]))
-    # Slurm lets a requeued job wait for a while. The test skips this wait.
-    until(lambda: "PENDING" in job_of(run) or "RUNNING" in job_of(run))
-    slurm_says("scontrol", "update", f"JobId={job_id}", "StartTime=now")
+    start_again(run)
     assert wait_for_end(run, 300) == "Completed"
     assert note.read_text().split() == ["1", "2"]
     assert run.get_metrics()["attempt"] == [1, 2]
