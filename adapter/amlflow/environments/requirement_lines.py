@@ -317,15 +317,28 @@ def _to_absolute(package: str, folders: Sequence[Path]) -> str:
     if (named := _NAMED_PATH.fullmatch(package)) and "://" not in named["path"]:
         path = Path(_existing(folders, named["path"], package))
         return named["name"] + path.as_uri() + named["rest"]
-    is_whole = _split_path(package, folders)[0].exists()  # such as a path with a space
-    first = package if is_whole else _first_word(package)
+    bare, marker = _split_marker(package)
+    is_whole = _split_path(bare, folders)[0].exists()  # such as a path with a space
+    first = bare if is_whole else _first_word(bare)
     if _looks_local(first) and "://" not in first and "@" not in first:
-        return _existing(folders, first, package)
+        return _existing(folders, first, package) + marker
     return package
 
 
+def _split_marker(package: str) -> tuple[str, str]:
+    """Return a requirement without its marker, and the marker with a semicolon before it."""
+    bare, semicolon, marker = package.partition(";")
+    return bare.rstrip(), f" ; {marker.strip()}" if semicolon else ""
+
+
 def _first_word(package: str) -> str:
-    return shlex.split(package)[0] if "'" not in package and '"' not in package else package
+    if "'" in package or '"' in package:
+        return package
+    try:
+        words = shlex.split(package)
+    except ValueError:  # a backslash at the end
+        return package
+    return words[0] if words else package
 
 
 def _looks_local(text: str) -> bool:
@@ -356,9 +369,11 @@ def names_local_file(line: str) -> bool:
         option, value = _split_option(text)
         return option in _EDITABLE and ("://" not in value or "file:" in value.lower())
     _, at, address = text.partition("@")
-    return "file:" in text.lower() or (
-        "://" not in text and (bool(at and address.strip()) or _looks_local(text.split(";")[0]))
-    )
+    if "file:" in text.lower():
+        return True
+    bare, _ = _split_marker(text)
+    is_path = _looks_local(bare) or _looks_local(_first_word(bare))
+    return "://" not in text and (bool(at and address.strip()) or is_path)
 
 
 def _existing(folders: Sequence[Path], name: str, text: str) -> str:

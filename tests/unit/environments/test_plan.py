@@ -124,6 +124,8 @@ def test_options_are_read(tmp_path: Path) -> None:
         ("file:w.whl", "{folder}/w.whl"),
         ("file:./sp ace/w.whl[x]", "{folder}/sp ace/w.whl[x]"),
         ("./sp ace/w.whl", "{folder}/sp ace/w.whl"),
+        ("w.whl;os_name=='a'", "{folder}/w.whl ; os_name=='a'"),
+        ("./sp ace/w.whl[x] ; os_name=='a'", "{folder}/sp ace/w.whl[x] ; os_name=='a'"),
         ("w @ file:w.whl", "w @ {address}/w.whl"),
         ("w[x]@./sp ace/w.whl ; os_name=='a'", "w[x] @ {address}/sp%20ace/w.whl ; os_name == 'a'"),
     ],
@@ -135,13 +137,15 @@ def test_the_path_of_a_wheel_is_below_the_definitions_folder(
     for name in ("w.whl", "sp ace/w.whl"):
         (tmp_path / name).touch()
     expected = requirement.format(folder=tmp_path, address=tmp_path.as_uri())
-    assert planned(line, folder=tmp_path).requirements == [expected.replace("'", '"')]
+    assert [each.replace("'", '"') for each in planned(line, folder=tmp_path).requirements] == [
+        expected.replace("'", '"')
+    ]
 
 
 @pytest.mark.parametrize(
     "line",
     ["-i gone", "--extra-index-url https//gone", "-f file:gone", "-e file:gone", "file:gone/w.whl",
-     "w @ file:gone.whl", "w @ ./gone.whl"],
+     "w @ file:gone.whl", "w @ ./gone.whl", "./gone.whl ; os_name=='a'"],
 )  # fmt: skip
 def test_a_path_that_does_not_exist_is_named_as_it_is_written(tmp_path: Path, line: str) -> None:
     with pytest.raises(EnvironmentBuildException) as raised:

@@ -46,6 +46,7 @@ LOCAL_LINES = [
     "-e /home/somebody", "--editable file:///home", "file:///etc/passwd", "/etc/passwd", "./here",
     "~/there", "x @ file:///etc/passwd", "x @ /etc/passwd", "x@../y", "wheel.whl", "numpy\n-r /x",
     "https://example.org/x.whl\n-r /x", "x.tar.gz", "../../x.zip ; python_version > '3'",
+    "x.whl ; python_version > '3'", "x.whl\t;a", "x.whl more", "x.zip --more",
 ]  # fmt: skip
 OTHER_LINES = [
     "scipy", "numpy==1.2 ; python_version < '3.12'", "scikit-learn[extra]>=1", "-i https://x/simple",
@@ -192,3 +193,8 @@ def test_what_is_this_machines_is_said_to_be_left_out(
 def test_the_address_of_a_wheel_names_no_other_folder(name: str) -> None:
     with pytest.raises(EnvironmentBuildException, match="is not the name of a wheel"):
         parse_address(f"amlflow://wheels/{'a' * 64}/{name}")
+
+
+def test_a_backslash_at_the_end_is_part_of_the_line() -> None:
+    assert names_local_file("./a\\")
+    assert not names_local_file("a\\")
