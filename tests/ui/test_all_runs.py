@@ -289,6 +289,21 @@ def test_a_failing_server_is_told_and_asked_again(page: Page, runs: dict[str, An
     page.see(".amlflow-panel .is-error", "The server does not answer.")
 
 
+def prints_all_rows(page: Page, count: int) -> None:
+    """Check that a page on paper has all rows that were read, and nothing of MLflow's."""
+    in_sight = len(page.find_all(ROW))
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    page.script("dispatchEvent(new Event('beforeprint'))")
+    assert len(page.find_all(ROW)) == count
+    scroller = page.find_all(".amlflow-scroller")[0]
+    assert scroller.get_property("scrollHeight") == scroller.get_property("clientHeight")
+    assert not page.find_all(".amlflow-nav")[0].is_displayed()
+    assert page.find_all(f"{ROW} a")[-1].is_displayed()
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    page.script("dispatchEvent(new Event('afterprint'))")
+    page.until(lambda: len(page.find_all(ROW)) <= in_sight, "the rows in sight")
+
+
 def test_more_runs_come_as_the_page_is_scrolled(page: Page, experiment: Any, here: str):
     parent = experiment.start_logging(snapshot_directory=None)
     for _ in range(2):
@@ -312,6 +327,7 @@ def test_more_runs_come_as_the_page_is_scrolled(page: Page, experiment: Any, her
     page.script("staying.disconnect()")
     assert page.see(".amlflow-foot").text == "131 runs"
     assert len(page.find_all(ROW)) < 131  # those in sight
+    prints_all_rows(page, 131)
     # Reading the list again, also in another order, keeps the place, however many pages that takes.
     scrolled = "return document.querySelector('.amlflow-scroller').scrollTop"
     page.script("document.querySelector('.amlflow-scroller').scrollTop = 2500")

@@ -94,6 +94,8 @@ export class AllRuns {
     new IntersectionObserver(([entry]) => entry.isIntersecting && this.more()).observe(this.foot);
     this.follower = new Follower(this);
     onForm(() => this.show());
+    addEventListener("beforeprint", () => this.table.drawWhole(true));
+    addEventListener("afterprint", () => this.table.drawWhole(false));
   }
 
   build() {
@@ -143,7 +145,7 @@ export class AllRuns {
         this.failures,
         this.charted.button,
         compactButton("Refresh", () => this.load(true), { symbol: "refresh", "aria-keyshortcuts": "r" }),
-        this.news,
+        h("span", { role: "status" }, this.news),
         this.age,
       ),
       this.board.element,

@@ -1,6 +1,7 @@
 // The data of charts, without drawing: curves over one x axis, smoothed, and values of params and metrics.
 
 import { entryOf } from "./entries.js";
+import { isFiniteNumber } from "./format.js";
 
 // Different in both themes, also for most people with a colour vision deficiency.
 export const COLOURS = [
@@ -114,7 +115,7 @@ export function writeCharts(charts) {
 // Returns a finite number, or null. The server sends NaN and infinities as texts, since JSON lacks them. Charts leave
 // them out.
 export function finite(value) {
-  return typeof value === "number" && Number.isFinite(value) ? value : null;
+  return isFiniteNumber(value) ? value : null;
 }
 
 // Returns the exponential moving average, which starts at the first value. Values that are not numbers are left out.

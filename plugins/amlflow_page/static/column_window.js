@@ -10,6 +10,7 @@ export class ColumnWindow {
     this.widths = [];
     this.fixed = 0;
     this.wanted = 0;
+    this.isWhole = false;
     this.drawn = [0, 0]; // the first column that is drawn, and the one after the last; null before they are drawn
   }
 
@@ -22,6 +23,12 @@ export class ColumnWindow {
   set(columns, wanted) {
     this.columns = columns;
     this.wanted = Math.min(wanted, columns.length);
+    this.drawn = null;
+  }
+
+  // Sets whether all columns count as visible.
+  setWhole(isWhole) {
+    this.isWhole = isWhole;
     this.drawn = null;
   }
 
@@ -83,7 +90,7 @@ export class ColumnWindow {
   // with one more on each side: the Tab key moves to its heading. If nothing has a size, all columns are visible.
   range(beyond) {
     const seen = this.scroller?.clientWidth;
-    if (!seen) return [0, this.columns.length];
+    if (!seen || this.isWhole) return [0, this.columns.length];
     const left = this.scroller.scrollLeft - beyond;
     const right = this.scroller.scrollLeft + seen + beyond;
     let first = this.columns.length;

@@ -244,14 +244,16 @@ export function ask({ title, text, confirm, other, dismiss = "Close", danger = f
   });
 }
 
-let messages = null;
+const messages = h("div", { class: "amlflow amlflow-messages", role: "status", "aria-live": "polite" });
+
+// Puts the place of messages into the page. Screen readers read only what comes into a place that is there already.
+export function placeMessages() {
+  if (!messages.isConnected) document.body.append(messages);
+}
 
 // Shows a message for some seconds. Screen readers read it aloud.
 export function say(text, isError = false) {
-  if (!messages?.isConnected) {
-    messages = h("div", { class: "amlflow amlflow-messages", role: "status", "aria-live": "polite" });
-    document.body.append(messages);
-  }
+  placeMessages();
   const message = h("div", { class: isError ? "is-error" : "" }, text);
   message.append(
     h(

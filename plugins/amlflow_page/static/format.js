@@ -72,6 +72,11 @@ function length(start, end) {
   return `${Math.floor(seconds / 3600)}h ${Math.floor((seconds % 3600) / 60)}m`;
 }
 
+// Returns whether a number is finite. MLflow stores an infinity as the largest number.
+export function isFiniteNumber(value) {
+  return typeof value === "number" && Math.abs(value) < Number.MAX_VALUE;
+}
+
 export function size(bytes) {
   if (bytes < 1024) return `${bytes} B`;
   if (bytes < 1 << 20) return `${(bytes / 1024).toFixed(1)} KB`;

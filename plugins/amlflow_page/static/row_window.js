@@ -10,6 +10,7 @@ export class RowWindow {
     this.height = HEIGHT;
     this.isDense = false;
     this.otherHeight = DENSE_HEIGHT; // of rows with the other density
+    this.isWhole = false; // whether all rows count as visible
     this.waiting = false;
     this.top = 0; // the scroll position when the rows were drawn last
     this.newTop = null; // the scroll position that shows the same rows as before, once they have another height
@@ -61,7 +62,7 @@ export class RowWindow {
   // drawn. After a long scroll, only the visible rows are drawn at once, and the rows beyond them in the next frame.
   range(count) {
     const seen = this.scroller?.clientHeight;
-    if (!seen) return [0, count];
+    if (!seen || this.isWhole) return [0, count];
     const top = this.newTop ?? this.scroller.scrollTop;
     const isLeap = this.newTop === null && Math.abs(top - this.top) > seen / 2;
     this.top = top;

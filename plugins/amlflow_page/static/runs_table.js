@@ -354,6 +354,13 @@ export class RunsTable {
     this.render();
   }
 
+  // Draws all rows and columns, as for paper, or only the visible ones again.
+  drawWhole(isWhole) {
+    this.window.isWhole = isWhole;
+    this.columnWindow.setWhole(isWhole);
+    this.render();
+  }
+
   drawn(node) {
     const element = drawRow(this, node);
     element.tabIndex = node.id === this.current ? 0 : -1;

@@ -2,7 +2,7 @@
 
 import { AllRuns } from "./all_runs.js";
 import { DifferenceView } from "./difference_view.js";
-import { h, icon } from "./dom.js";
+import { h, icon, placeMessages } from "./dom.js";
 import { checkPlaces, missingAround, SIDE_BAR } from "./graft_check.js";
 import { pressed } from "./keys.js";
 import { keepPolicy } from "./policy.js";
@@ -128,6 +128,7 @@ addEventListener("hashchange", () => {
   moved();
 });
 document.addEventListener("keydown", pressed);
+placeMessages();
 addEventListener("popstate", () => {
   if (location.hash !== last) {
     last = location.hash;

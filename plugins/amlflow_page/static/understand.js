@@ -133,12 +133,21 @@ function hasDay(text) {
   return Boolean(day) && !Number.isNaN(time.getTime()) && time.toISOString().startsWith(day);
 }
 
-// Returns a time as text. With `isEnd`, a date means its end.
+// Returns a time as text. With `isEnd`, a date means its end. Without a zone, a time is in UTC, as a date is: else a link
+// would find other runs in another zone.
 function moment(text, current, isEnd) {
   if (isEnd && text.length === 10 && hasDay(text)) return `${text}T23:59:59.999999Z`;
   const [, count, unit] = /^(\d+(?:\.\d+)?)([mhdw])$/.exec(text) ?? [];
-  const time = count ? new Date(current - count * UNITS[unit] * 1000) : hasDay(text) ? new Date(text) : null;
+  const time = count
+    ? new Date(current - count * UNITS[unit] * 1000)
+    : hasDay(text)
+      ? new Date(hasZone(text) ? text : `${text}Z`)
+      : null;
   return time && !Number.isNaN(time.getTime()) ? time.toISOString() : null;
+}
+
+function hasZone(text) {
+  return text.length === 10 || /[a-z]|[+-]\d\d:?\d\d$/i.test(text.slice(11));
 }
 
 // Returns completions of the word that the user is writing, made from the keys that runs have.

@@ -38,6 +38,7 @@ test("numbers fit a column and keep their value as a hint", () => {
   assert.equal(shown(1e-7), "1.0000e-7");
   assert.equal(shown(0), "0");
   assert.equal(number("NaN"), "NaN");
+  assert.equal(number(-Number.MAX_VALUE), "-Infinity");
   assert.equal(number(0.123456789).getAttribute("title"), "0.123456789");
 });
 

@@ -219,6 +219,17 @@ function wideTable(options) {
 
 const spans = (line) => [...line.children].reduce((sum, each) => sum + Number(each.getAttribute("colspan") ?? 1), 0);
 
+test("on paper there are all rows and columns", () => {
+  const { made, columns } = wideTable();
+  made.add(Array.from({ length: 100 }, (_, index) => row(`r${index}`)));
+  const drawn = () => [made.elements.size, made.head.querySelectorAll("button").length];
+  const before = drawn();
+  made.drawWhole(true);
+  assert.deepEqual(drawn(), [102, 1 + columns.length]);
+  made.drawWhole(false);
+  assert.deepEqual(drawn(), before);
+});
+
 test("a window that gets its size before the columns are known shows nothing", () => {
   const made = new RunsTable({});
   made.columnWindow.scroller = { clientWidth: 1000, scrollLeft: 0 };
