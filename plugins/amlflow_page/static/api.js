@@ -70,12 +70,25 @@ async function answered(request) {
   throw new Failure(content.message || `The server answers ${response.status}.`, response.status, content);
 }
 
+// Returns the JSON of an answer. If a login has expired, some proxies answer with their page for it.
+async function json(request) {
+  const response = await answered(request);
+  try {
+    return await response.json();
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    const message =
+      "Another page came instead of an answer of the server. If your login has expired, load the page again.";
+    throw new Failure(message, 401, {});
+  }
+}
+
 export function addressOf(path, query) {
   return `${BASE}${path}?${new URLSearchParams(query)}`;
 }
 
 export async function get(path, query = {}, signal) {
-  return (await answered(fetch(addressOf(path, query), { headers: headers(), signal }))).json();
+  return json(fetch(addressOf(path, query), { headers: headers(), signal }));
 }
 
 // Returns the content of a file, such as a run's, as a blob.
@@ -90,7 +103,7 @@ export async function post(path, content, signal) {
     body: JSON.stringify(content),
     signal,
   });
-  return (await answered(request)).json();
+  return json(request);
 }
 
 // Reads a log from an offset on. Returns the bytes, and the size of the whole file.

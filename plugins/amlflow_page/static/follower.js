@@ -18,7 +18,9 @@ export class Follower {
     this.awaySince = null;
     this.lookingSince = null;
     this.nextGroups = 0;
+    this.reason = ""; // why the server did not answer a look, if it is there
     setInterval(() => this.look(), LOOK_MS);
+    document.addEventListener("visibilitychange", () => this.look());
   }
 
   heard() {
@@ -27,8 +29,9 @@ export class Follower {
     this.tell();
   }
 
-  missed() {
+  missed(reason = "") {
     this.awaySince ??= new Date();
+    this.reason = reason;
     this.tell();
   }
 
@@ -36,7 +39,9 @@ export class Follower {
     const { age } = this.list;
     if (this.awaySince) {
       const of = this.lastHeard ? `as of ${clock(this.lastHeard)}` : "nothing was read yet";
-      age.textContent = `Server away since ${clock(this.awaySince)}; ${of}. It is tried again.`;
+      age.textContent = this.reason
+        ? `Not followed since ${clock(this.awaySince)}; ${of}. ${this.reason}`
+        : `Server away since ${clock(this.awaySince)}; ${of}. It is tried again.`;
     } else age.textContent = "";
     age.classList.toggle("is-error", this.awaySince !== null);
   }
@@ -46,7 +51,7 @@ export class Follower {
     if (!list.visible || document.hidden || list.search) return;
     list.table.tick();
     if (list.failed) {
-      if (this.awaySince) list.load(true);
+      if (this.awaySince && !this.reason) list.load(true);
       return;
     }
     if (this.lookingSince !== null) {
@@ -61,7 +66,8 @@ export class Follower {
       await this.lookForNew();
       this.heard();
     } catch (failure) {
-      if (isAway(failure)) this.missed();
+      // What is wrong with a query stands below its box.
+      if (failure.content?.of !== "query") this.missed(isAway(failure) ? "" : failure.message);
     } finally {
       if (this.lookingSince === since) this.lookingSince = null;
     }

@@ -36,6 +36,11 @@ test("the cursor of a page goes back to the server as it came", async () => {
   assert.equal(server.requests[0].headers["content-type"], "application/json");
 });
 
+test("a page for a login instead of an answer is a failure that says so", async () => {
+  server = await serve(() => ({ headers: { "Content-Type": "text/html" }, content: "<h1>Log in</h1>" }));
+  await assert.rejects(get("runs/get"), { status: 401, message: /^Another page came .* login has expired/ });
+});
+
 for (const [what, answer, message] of [
   ["the server's own sentence", { status: 400, ...json({ message: "No run is called x." }) }, "No run is called x."],
   [

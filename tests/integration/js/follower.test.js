@@ -37,7 +37,12 @@ test("a slow server is not asked again before its answer, and a lost connection 
   await settled();
   assert.equal(answers.length, 3);
   assert.match(list.age.textContent, /^Server away since /);
-  answers[2](new Response('{"rows": []}'));
+  answers[2](new Response('{"message": "Your password has changed."}', { status: 401 }));
+  for (let turn = 0; turn < 100 && !follower.reason; turn += 1) await settled();
+  assert.match(list.age.textContent, /^Not followed since .*; as of .*\. Your password has changed\.$/);
+  t.mock.timers.tick(5_000);
+  await settled();
+  answers[3](new Response('{"rows": []}'));
   for (let turn = 0; turn < 100 && follower.awaySince; turn += 1) await settled();
   assert.equal(list.age.textContent, "");
 });
