@@ -214,24 +214,30 @@ export class Charts {
     if (chart.kind === "parallel") return drawParallel(picture, chart, this.runs, this.last());
     const curves = this.curvesOf(index);
     picture.replaceChildren();
-    this.describe(picture, index);
-    if (leftOut(curves, chart).isEmpty) return null;
-    picture.setAttribute("role", "img");
-    picture.title = "Drag over a part to enlarge it. Keys: + and − zoom, the arrows move, 0 shows all.";
-    picture.tabIndex = 0;
+    if (!this.describe(picture, index)) return null;
     return drawCurves(picture, chart, curves, this.runs, (zoom) => this.zoom(index, zoom));
   }
 
-  // Sets the label of a chart of curves for screen readers, which also says whether it is zoomed, and says what the
-  // chart leaves out.
+  // Describes a chart of curves in words: its label for screen readers, which also says whether it is zoomed, and what
+  // it leaves out. Returns whether it shows anything.
   describe(picture, index) {
-    const { y, zoom } = this.charts[index];
-    picture.nextElementSibling.textContent = leftOut(this.curvesOf(index), this.charts[index]).text;
+    const chart = this.charts[index];
+    const { y, zoom } = chart;
+    const { isEmpty, text } = leftOut(this.curvesOf(index), chart);
+    picture.nextElementSibling.textContent = text;
+    picture.parentElement.querySelector(".amlflow-all").hidden = !zoom;
+    if (isEmpty && !this.drawn[index]) {
+      for (const name of ["role", "aria-label", "tabindex", "title"]) picture.removeAttribute(name);
+      return false;
+    }
     const curves = this.curves.get(y) ?? [];
     const ends = curves.map((curve) => shown(curve.values.at(-1)));
     const part = zoom ? `; from ${shown(zoom[0])} to ${shown(zoom[1])}` : "";
+    picture.setAttribute("role", "img");
     picture.setAttribute("aria-label", `${y} of ${curves.length} runs; last values: ${ends.join(", ")}${part}`);
-    picture.parentElement.querySelector(".amlflow-all").hidden = !zoom;
+    picture.title = "Drag over a part to enlarge it. Keys: + and − zoom, the arrows move, 0 shows all.";
+    picture.tabIndex = 0;
+    return true;
   }
 
   zoom(index, zoom) {
