@@ -79,6 +79,9 @@ export class ChartedRuns {
     }
     if (!this.isSelecting(ids)) return;
     this.selecting = null;
+    const missing = Math.min(ids.length, MAX_RUNS) - runs.length;
+    if (missing > 0 && runs.length)
+      say(`${missing} of the runs of the charts ${missing === 1 ? "is" : "are"} deleted, or not visible to you.`, true);
     this.list.table.choose(runs);
     this.draw();
   }

@@ -185,7 +185,9 @@ export class Charts {
     const figures = this.charts.map((chart, index) => this.card(chart, index));
     this.cards.replaceChildren(...figures.map(({ figure }) => figure));
     if (!figures.length && !this.hasFailed) {
-      const empty = this.metrics.length ? "No chart yet: add one." : "None of these runs has logged a metric.";
+      const none =
+        this.runs.length === 1 ? "This run has logged no metrics." : "None of these runs has logged a metric.";
+      const empty = this.metrics.length ? "No chart yet: add one." : none;
       const hint = this.runs.length ? empty : "No runs to show.";
       this.cards.append(h("p", { class: "amlflow-hint" }, hint));
     }

@@ -1,6 +1,6 @@
 // The overview of a run, in sections: description, values, tags, properties, params, data, children.
 
-import { get } from "./api.js";
+import { get, isAway } from "./api.js";
 import { h, icon } from "./dom.js";
 import { ago, chip, runDuration, tag } from "./format.js";
 import { markdown } from "./markdown.js";
@@ -61,21 +61,24 @@ export class RunOverview {
   }
 
   async watchMetrics() {
+    let isRead = false;
     do {
       const final = this.page.state.final; // asked before reading, so that the last values are read after the end
       try {
         this.showMetrics(await get("runs/metrics", { run_id: this.page.id }));
+        isRead = true;
       } catch (failure) {
+        isRead = !isAway(failure);
         this.metrics.replaceChildren(section("Metrics", h("p", { class: "is-error" }, failure.message)));
       }
-      if (final) return;
+      if (final && isRead) return;
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     } while (!this.stopped);
   }
 
   showMetrics({ metrics, more }) {
     if (!metrics.length) {
-      this.metrics.replaceChildren();
+      this.metrics.replaceChildren(h("p", { class: "amlflow-hint" }, "This run has logged no metrics."));
       return;
     }
     const numbers = metrics.filter((metric) => "last" in metric);

@@ -76,6 +76,17 @@ test("if the runs cannot be read, charts of the first runs are drawn", async (t)
   assert.match(document.body.textContent, /The runs of the charts could not be read. no/);
 });
 
+test("runs of the charts that are deleted are named by their number", async (t) => {
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout = (act, time, ...rest) => setTimeout(act, time, ...rest).unref(); // the message stays for long
+  t.after(() => Object.assign(globalThis, { setTimeout }));
+  await answering(t, { content: '{"runs": [{"id": "a"}]}' });
+  const { charted, drawn } = charting(list(["a", "b"]));
+  await Promise.all([charted.select(), charted.show()]);
+  assert.deepEqual(drawn, [["a"]]);
+  assert.match(document.body.textContent, /1 of the runs of the charts is deleted, or not visible to you\./);
+});
+
 test("what the user selects meanwhile is drawn at once, and stays", async (t) => {
   await answering(t);
   const page = list(["a"]);
