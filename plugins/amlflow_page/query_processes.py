@@ -142,7 +142,7 @@ class QueryProcesses:
         self._waiting: list[_Turn] = []
         self._idle: list[Process] = []
         self._begins = False
-        self._is_used = False
+        self._is_used = self._is_closed = False
 
     def ask(self, asker: Asker, name: str, body: Mapping[str, Any], access: KnownAccess) -> Answer:
         """Let a process answer a question, and return the answer.
@@ -195,16 +195,19 @@ class QueryProcesses:
         timer.start()
 
     def _start_first(self) -> None:
-        if self._is_used:
+        if self._is_used or self._is_closed:
             return
         process = self._start()
         with self._changed:
-            self._idle.append(process)
+            if not self._is_closed:
+                self._idle.append(process)
+                return
+        process.close()  # nobody else would: these processes were closed while it started
 
     def close(self) -> None:
-        """End the processes that wait for a question."""
+        """End the processes that wait for a question, and start no more before one comes."""
         with self._changed:
-            idle, self._idle, self._is_used = self._idle, [], True
+            idle, self._idle, self._is_closed = self._idle, [], True
         for process in idle:
             process.close()
 

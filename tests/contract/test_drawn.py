@@ -6,7 +6,9 @@ import os
 import re
 from pathlib import Path
 
+import hypothesis
 import pytest
+from amlflow.testing.suites import drawn
 
 SUITE = """
 import pytest
@@ -57,7 +59,9 @@ def test_a_case_that_fails_is_small_and_comes_again_with_the_seed(
     assert re.search(r"\['tags'\]\['\S+'\] is not as expected", out)
     _, same_seed, same_changes = run_faulty(tmp_path, capsys, f"--amlflow-seed={seed}")
     assert (same_seed, same_changes) == (seed, changes)
+    # How small the case becomes, which takes the longest, is said above.
+    monkeypatch.setattr(drawn, "PHASES", (hypothesis.Phase.generate,))
     monkeypatch.setenv("AMLFLOW_SEED", seed)
-    assert run_faulty(tmp_path, capsys)[1:] == (seed, changes)
+    assert run_faulty(tmp_path, capsys)[1] == seed
     monkeypatch.delenv("AMLFLOW_SEED")
     assert run_faulty(tmp_path, capsys)[1] != seed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -24,21 +25,16 @@ from survivors import list_survivors, load_modules, read_survivors
 MODULES = load_modules()
 SURVIVORS = {mutant: test for tests in read_survivors().values() for mutant, test in tests.items()}
 """The test that catches a mutant which the first tests did not."""
-SUITES = {
-    sharing: SHARED_SUITE, sharing_away: SHARED_SUITE, keeping: SHARED_SUITE,
-    computing: COMPUTE_SUITE, queueing: CLUSTER_SUITE, describing: CLUSTER_SUITE,
-    answering: CLUSTER_SUITE,
-}  # fmt: skip
-AT_ONCE = {
-    sharing: 6,
-    sharing_away: 4,
-    keeping: 6,
-    computing: 6,
-    queueing: 16,
-    describing: 5,
-    answering: 5,
+SHARED = [sharing, sharing_away, keeping]
+CLUSTERS = [queueing, describing, answering]
+TRACKERS = [each for each in MODULES if each not in (*SHARED, *CLUSTERS, computing)]
+RUNS = {
+    SUITE: (TRACKERS, 1),
+    SHARED_SUITE: (SHARED, 6),
+    COMPUTE_SUITE: ([computing], 6),
+    CLUSTER_SUITE: (CLUSTERS, 16),
 }
-"""How many mutants are tried at once where the tests wait for the most part."""
+"""The mutants of each suite, and how many are tried at once: more where the tests mostly wait."""
 
 
 def escape(outcome: Outcome, sentence: str) -> str:
@@ -55,25 +51,33 @@ def is_awaited(mutant: type[Any]) -> bool:
     return getattr(mutant, "is_awaited", False)
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
-def test_each_mutant_is_caught(module: ModuleType) -> None:
+@pytest.mark.parametrize("suite", RUNS, ids=lambda suite: suite.stem)
+def test_each_mutant_is_caught(suite: Path) -> None:
+    modules, at_once = RUNS[suite]
     # First those that take long because a test waits for what they never do.
-    classes: list[type[Any]] = sorted(module.MUTANTS, key=lambda each: not is_awaited(each))
+    classes: list[type[Any]] = sorted(
+        (each for module in modules for each in module.MUTANTS),
+        key=lambda each: not is_awaited(each),
+    )
     broken = [sentences.named(each)[0] for each in classes]
     outcomes = run_suite(
         [
             Mutant(each, sentence, SURVIVORS.get(each.__name__, getattr(each, "caught_by", None)))
             for each, sentence in zip(classes, broken, strict=True)
         ],
-        SUITES.get(module, SUITE),
-        at_once=AT_ONCE.get(module, 1),
+        suite,
+        at_once=at_once,
     )
-    escaped = {
-        each.__name__: why
+    escaped = [
+        f"{each.__module__}.{each.__name__}: {why}"
         for each, outcome, sentence in zip(classes, outcomes, broken, strict=True)
         if (why := escape(outcome, sentence))
-    }
-    assert not escaped, "\n".join(f"{name}: {why}" for name, why in escaped.items())
+    ]
+    assert not escaped, "\n".join(escaped)
+
+
+def test_each_module_is_run() -> None:
+    assert [*MODULES] == [each for each in MODULES if any(each in run for run, _ in RUNS.values())]
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)

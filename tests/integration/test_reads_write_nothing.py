@@ -116,15 +116,18 @@ def test_the_page_writes_nothing_when_it_reads(
     runs.damaged.complete()
     tracker.writes.clear()
     flask = pytest.importorskip("flask")
-    from amlflow_page import server_workspace
+    from amlflow_page import routes, server_workspace
     from amlflow_page.access import Everybody
-    from amlflow_page.routes import add_routes
+    from amlflow_page.query_processes import QueryProcess, QueryProcesses
 
     monkeypatch.setenv("_MLFLOW_SERVER_FILE_STORE", tracker.uri)
+    # The first process is started a while after the first search: here that is after the test.
+    processes = QueryProcesses(lambda: QueryProcess(tracker.uri))
+    monkeypatch.setattr(routes, "PROCESSES", processes)
     server_workspace.runs.cache_clear()
     app = flask.Flask("page")
     app.testing = True
-    add_routes(app, Everybody())
+    routes.add_routes(app, Everybody())
     page = app.test_client()
     for path in ("views", "experiments", "keys", "query/check?query=[]"):
         assert page.get(f"{BASE}/{path}").status_code == 200, path
@@ -134,6 +137,7 @@ def test_the_page_writes_nothing_when_it_reads(
     assert page.post(f"{BASE}/runs/search", json={}).status_code == 200
     asked = {"run_ids": [runs.healthy.id]}
     assert page.post(f"{BASE}/runs/states", json=asked).status_code == 200
+    processes.close()
     server_workspace.runs.cache_clear()
     assert tracker.writes == []
     assert runs.healthy.get_status() == Status.COMPLETED

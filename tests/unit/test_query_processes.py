@@ -106,6 +106,26 @@ def test_the_first_process_is_started_before_it_is_needed_and_once(
     assert len(held.started) == 1
 
 
+def test_a_first_process_that_starts_while_they_are_closed_is_closed(
+    held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(query_processes, "START_AFTER_S", 0.0)
+    begins = threading.Event()
+
+    def start() -> HeldProcess:
+        begins.set()
+        held.processes.close()
+        return held.start()
+
+    held.processes = QueryProcesses(start)
+    held.processes.start_soon()
+    assert begins.wait(10)
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.join(10)
+    assert [process.closed for process in held.started] == [True]
+
+
 def test_a_process_that_has_ended_or_grown_is_not_used_again(held: Held) -> None:
     answer = held.ask_and_wait(ADA)
     held.started[0].free.set()
