@@ -146,7 +146,7 @@ def start(folder: Path, *, has_limits: bool = False, has_accounts: bool = False)
         if answer.stdout.strip() == str(len(NODES)):
             return str(conf), process
         if time.monotonic() > deadline or process.poll() is not None:
-            process.kill()
+            process.terminate()  # it ends the daemons
             logs = "".join(
                 path.read_text(errors="replace")[-2000:] for path in folder.glob("*.log")
             )
@@ -169,23 +169,25 @@ def commands(folder: Path) -> dict[str, list[str]]:
 
 
 def hold(folder: Path) -> None:
-    """Run the daemons until this process is told to end."""
-    processes = []
-    for name, command in commands(folder).items():
-        clean = ["-c"] if name == "slurmctld" else []
-        processes.append(subprocess.Popen([*command, *clean], stdin=subprocess.DEVNULL))
-        if name == "munged":
-            wait_for(folder / "run" / "munge.socket")
-        slurm_accounts.wait_until_up(folder, name)
+    """Run the daemons until this process is told to end, or one of them does not start."""
 
     def end(number: int, frame: object) -> None:
-        for process in reversed(processes):
-            process.terminate()
         raise SystemExit
 
     signal.signal(signal.SIGTERM, end)
-    for process in processes:
-        process.wait()
+    processes = []
+    try:
+        for name, command in commands(folder).items():
+            clean = ["-c"] if name == "slurmctld" else []
+            processes.append(subprocess.Popen([*command, *clean], stdin=subprocess.DEVNULL))
+            if name == "munged":
+                wait_for(folder / "run" / "munge.socket")
+            slurm_accounts.wait_until_up(folder, name)
+        for process in processes:
+            process.wait()
+    finally:
+        for process in reversed(processes):
+            process.terminate()
 
 
 def wait_for(path: Path) -> None:
