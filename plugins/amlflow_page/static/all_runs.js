@@ -94,8 +94,8 @@ export class AllRuns {
     new IntersectionObserver(([entry]) => entry.isIntersecting && this.more()).observe(this.foot);
     this.follower = new Follower(this);
     onForm(() => this.show());
-    addEventListener("beforeprint", () => this.table.drawWhole(true));
-    addEventListener("afterprint", () => this.table.drawWhole(false));
+    for (const name of ["beforeprint", "afterprint"])
+      addEventListener(name, () => this.visible && this.table.drawWhole(name === "beforeprint"));
   }
 
   build() {

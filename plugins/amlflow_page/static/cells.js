@@ -3,7 +3,7 @@
 import { KEYED, METRICS } from "./definition.js";
 import { h } from "./dom.js";
 import { entryOf } from "./entries.js";
-import { ago, chip, experimentLink, runDuration, tag } from "./format.js";
+import { ago, chip, experimentLink, isFiniteNumber, runDuration, tag } from "./format.js";
 import { plainLine } from "./markdown.js";
 import { form } from "./times.js";
 
@@ -70,6 +70,7 @@ export function usualWidth(column, isGrouped = false) {
 // Returns a number in few digits. The cell's title shows all digits.
 export function short(number) {
   if (typeof number !== "number") return String(number);
+  if (!isFiniteNumber(number)) return number > 0 ? "Infinity" : "-Infinity";
   const size = Math.abs(number);
   if (Number.isInteger(number) && size < 1e9) return WHOLE.format(number);
   if (size !== 0 && (size < 1e-4 || size >= 1e6)) return number.toExponential(3);

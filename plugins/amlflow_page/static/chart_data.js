@@ -150,20 +150,26 @@ function logarithm(value) {
 }
 
 // Says which values of curves a chart does not show, and why. `isEmpty` says that there are no others.
-export function leftOut(curves, { log, zoom }) {
+export function leftOut(curves, { log, zoom, smoothing }) {
   const values = curves.flatMap((curve) => curve.values);
   if (!values.length)
     return {
       isEmpty: true,
       text: zoom ? "These runs have no values in this part." : "These runs have no values of it.",
     };
-  const numbers = values.filter((value) => finite(value) !== null);
+  const numbers = curves.flatMap((curve) => smooth(curve.values, smoothing)).filter((value) => value !== null);
   const shownOnes = log ? numbers.filter((value) => value > 0) : numbers;
   const reasons = [
     numbers.length < values.length && "NaN and infinite values are left out.",
     shownOnes.length < numbers.length && "Values that are not above 0 have no logarithm and are left out.",
   ];
   return { isEmpty: !shownOnes.length, text: reasons.filter(Boolean).join(" ") };
+}
+
+// Returns the logarithms at which an axis begins and ends that shows those from `low` to `high`.
+export function logarithmicRange(low, high) {
+  const room = (high - low) / 10 || 1;
+  return [low - room, high + room];
 }
 
 // Returns the logarithms from `low` to `high` at which an axis has a line, at most about eight.

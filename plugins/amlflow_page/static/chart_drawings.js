@@ -6,6 +6,7 @@ import {
   axisValue,
   COLOURS,
   cut,
+  logarithmicRange,
   logarithmicTicks,
   nearestValue,
   scale,
@@ -69,7 +70,8 @@ export function drawCurves(element, chart, curves, runs, onzoom) {
     {
       width: Math.max(200, element.clientWidth),
       height: HEIGHT,
-      scales: { x: { time: false } },
+      // By itself, uPlot would show the logarithm of 1, which is 0, on an axis up to 100.
+      scales: { x: { time: false }, y: chart.log ? { range: (_plot, low, high) => logarithmicRange(low, high) } : {} },
       axes: [
         {
           ...axis,

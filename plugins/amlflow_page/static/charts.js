@@ -16,7 +16,7 @@ import {
   zoomBy,
 } from "./chart_data.js";
 import { drawCurves, drawParallel, drawSample, drawScatter } from "./chart_drawings.js";
-import { button, checklist, debounced, h, icon, menu, say } from "./dom.js";
+import { button, checklist, debounced, h, icon, menu, say, setText } from "./dom.js";
 import { runAddress } from "./run_route.js";
 
 const LOOK_MS = 3000;
@@ -99,13 +99,13 @@ export class Charts {
         this.curves = curves;
         this.details = details;
         this.hasFailed = this.comesBack = false;
-        this.state.textContent = this.what ?? "";
+        setText(this.state, this.what ?? "");
         this.state.classList.remove("is-error");
       } catch (failure) {
         if (!isLatest()) return;
         this.hasFailed = true;
         this.comesBack = isAway(failure) || failure.status === BUSY;
-        this.state.textContent = failure.message;
+        setText(this.state, failure.message);
         this.state.classList.add("is-error");
       }
       this.draw();

@@ -29,7 +29,7 @@ export class ColumnWindow {
   // Sets whether all columns count as visible.
   setWhole(isWhole) {
     this.isWhole = isWhole;
-    this.drawn = null;
+    if (this.columns.length) this.drawn = null;
   }
 
   // `widths` are the columns' widths in pixels, and `fixed` is the width of what is on the left of them.

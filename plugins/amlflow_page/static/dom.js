@@ -22,6 +22,11 @@ export function replaceContent(element, ...children) {
   (same ?? stops.find((stop) => stop.matches("button")))?.focus();
 }
 
+// Sets the text of an element. The same text is not set again: screen readers would read it again.
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 // Puts elements into another one instead of all its children. Those that are there already stay where they are, so
 // that the one with the focus keeps it.
 export function placeChildren(parent, elements) {

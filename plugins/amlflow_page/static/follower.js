@@ -1,6 +1,7 @@
 // Keeps the list of All runs up to date: the statuses of visible runs, new runs, and how old the list is.
 
 import { isAway, post } from "./api.js";
+import { setText } from "./dom.js";
 import { isFinal } from "./format.js";
 
 const LOOK_MS = 5000;
@@ -37,12 +38,14 @@ export class Follower {
 
   tell() {
     const { age } = this.list;
+    let text = "";
     if (this.awaySince) {
       const of = this.lastHeard ? `as of ${clock(this.lastHeard)}` : "nothing was read yet";
-      age.textContent = this.reason
+      text = this.reason
         ? `Not followed since ${clock(this.awaySince)}; ${of}. ${this.reason}`
         : `Server away since ${clock(this.awaySince)}; ${of}. It is tried again.`;
-    } else age.textContent = "";
+    }
+    setText(age, text);
     age.classList.toggle("is-error", this.awaySince !== null);
   }
 
@@ -109,7 +112,7 @@ export class Follower {
       list.tell();
       return;
     }
-    list.news.lastChild.textContent = fresh.length < NEWEST ? `${fresh.length} new` : `${NEWEST} or more new`;
+    setText(list.news.lastChild, fresh.length < NEWEST ? `${fresh.length} new` : `${NEWEST} or more new`);
     list.news.hidden = false;
   }
 

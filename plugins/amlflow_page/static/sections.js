@@ -1,5 +1,6 @@
 // The sections of a run's page and of a page of differences: cards with tables of values.
 
+import { short } from "./cells.js";
 import { h } from "./dom.js";
 import { isFiniteNumber } from "./format.js";
 
@@ -28,7 +29,7 @@ const SHORT = new Intl.NumberFormat("en", { maximumSignificantDigits: 6, useGrou
 // Returns a number in few digits that fit into a column. Texts such as NaN are returned unchanged.
 export function number(value) {
   if (typeof value !== "number") return String(value);
-  if (!isFiniteNumber(value)) return value > 0 ? "Infinity" : "-Infinity";
+  if (!isFiniteNumber(value)) return short(value);
   const size = Math.abs(value);
   const shown = size && (size < 1e-4 || size >= 1e9) ? value.toExponential(4) : SHORT.format(value);
   return h("span", { title: String(value) }, shown);

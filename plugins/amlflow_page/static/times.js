@@ -1,7 +1,7 @@
 // Shows times in one of three forms: how long ago, local time with its zone, or UTC. The browser keeps the choice.
 
 import { now } from "./clock.js";
-import { h } from "./dom.js";
+import { h, setText } from "./dom.js";
 
 const KEPT = "amlflow.times";
 export const FORMS = { ago: "How long ago", local: "Local time", utc: "UTC" };
@@ -93,8 +93,7 @@ export function timeElement(time) {
 
 export function tickTimes(element, name = form()) {
   for (const each of element.querySelectorAll("time")) {
-    const text = timeText(each.dateTime, name);
-    if (each.textContent !== text) each.textContent = text;
+    setText(each, timeText(each.dateTime, name));
   }
 }
 

@@ -147,7 +147,7 @@ function moment(text, current, isEnd) {
 }
 
 function hasZone(text) {
-  return text.length === 10 || /[a-z]|[+-]\d\d:?\d\d$/i.test(text.slice(11));
+  return text.length === 10 || /[a-z]|[+-]\d\d(:?\d\d)?$/i.test(text.slice(11));
 }
 
 // Returns completions of the word that the user is writing, made from the keys that runs have.

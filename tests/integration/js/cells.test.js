@@ -39,6 +39,7 @@ test("numbers are short", () => {
     "0.66667",
     "-0.5",
   ]);
+  assert.deepEqual([Number.MAX_VALUE, -Number.MAX_VALUE].map(short), ["Infinity", "-Infinity"]); // as MLflow stores them
 });
 
 test("a param that is a long fraction is shown in few digits, and whole in its title", () => {

@@ -8,6 +8,7 @@ const {
   cut,
   firstCharts,
   leftOut,
+  logarithmicRange,
   logarithmicTicks,
   nearestValue,
   readChart,
@@ -69,6 +70,7 @@ test("a chart says what it leaves out", () => {
   assert.equal(isEmpty, true);
   assert.match(text, /not above 0/);
   assert.equal(of([-1, 2], { log: true }).isEmpty, false);
+  assert.equal(of([-100, 2], { log: true, smoothing: 0.9 }).isEmpty, true); // the average is below 0, too
 });
 
 test("a logarithmic axis has few lines, also for numbers that are far apart", () => {
@@ -77,6 +79,7 @@ test("a logarithmic axis has few lines, also for numbers that are far apart", ()
   assert.deepEqual(numbers(-6.2, -0.1), ["1e-6", "1e-5", "1e-4", "0.001", "0.01", "0.1"]);
   assert.equal(numbers(-300, 270).length, 8);
   assert.deepEqual(numbers(0.35, 0.36), ["2.239", "2.291"]);
+  assert.deepEqual(numbers(...logarithmicRange(0, 0)), ["0.1", "0.2", "0.5", "1", "2", "5", "10"]);
 });
 
 test("smoothing keeps a constant as it is and begins at the first value", () => {

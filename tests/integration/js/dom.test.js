@@ -1,10 +1,10 @@
-// Elements that replace each other keep the focus.
+// Elements that replace each other keep the focus, and a text is set once.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { document, studio } from "./page.js";
 
-const { button, h, replaceContent } = await studio("dom");
+const { button, h, replaceContent, setText } = await studio("dom");
 
 function shown(...labels) {
   return labels.map((label) => label && button(label, () => {}, { disabled: label === "Off" }));
@@ -27,4 +27,14 @@ test("a focus elsewhere stays where it is", () => {
   other.focus();
   replaceContent(bar, ...shown("Compare"));
   assert.equal(document.activeElement, other);
+});
+
+test("a screen reader is not given the same text again", () => {
+  const place = h("span", { role: "status" });
+  setText(place, "3 new");
+  const text = place.firstChild;
+  setText(place, "3 new");
+  assert.equal(place.firstChild, text);
+  setText(place, "4 new");
+  assert.equal(place.textContent, "4 new");
 });

@@ -35,6 +35,7 @@ for (const [text, expected] of [
   ["since:2026-01-31", "[?created_utc >= '2026-01-31T00:00:00.000Z']"],
   ["until:2026-01-31", "[?created_utc <= '2026-01-31T23:59:59.999999Z']"],
   ["since:2026-01-31T10:00", "[?created_utc >= '2026-01-31T10:00:00.000Z']"], // UTC, as without a time
+  ['since:"2026-01-31 10:00:00 -05"', "[?created_utc >= '2026-01-31T15:00:00.000Z']"],
   ['since:"2026-03-29 03:30:00 GMT+2"', "[?created_utc >= '2026-03-29T01:30:00.000Z']"],
   ["until:2026-01-31T10:00:00Z", "[?created_utc <= '2026-01-31T10:00:00.000Z']"],
   ["status:failed by:ada status:cancelled", "[?(status == 'Failed' || status == 'Canceled') && user_id == 'ada']"],
