@@ -12,10 +12,11 @@ import pytest
 def remove_at_once(folder: Path) -> None:
     """Remove a folder with all its files at the same moment.
 
-    The process that uses it may notice at any time, and make a new one in its place. That stays.
+    The process that uses it may notice at any time, and make a new one in its place. That stays. Or
+    it moves to another folder, and removes the folder around it together with what is left here.
     """
     gone = folder.rename(folder.with_name(f"{folder.name}-gone"))
-    shutil.rmtree(gone)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def replace_by_file(folder: Path) -> None:
