@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,11 +28,14 @@ from amlflow_page import (
 )
 from amlflow_page.access import KnownAccess
 from amlflow_page.answers import Answer, make_answer
+from amlflow_page.deadline import TookTooLong
 
 NICENESS = 5
 """The process gives way to the server's other work, which matters on a machine with one core."""
 MAX_MEMORY = 500_000_000
 """The most bytes of memory after an answer. A process with more ends, and another is started."""
+MOST_MEMORY = 2_000_000_000
+"""The most bytes of memory while it answers. A query can double a text again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,7 @@ def answer_questions(connection: Connection, uri: str) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if hasattr(os, "nice"):
         os.nice(NICENESS)
+    _limit_memory()
     store, this = ServerStore(uri), psutil.Process()
     goes_on = True
     connection.send_bytes(b"ready")
@@ -119,7 +124,27 @@ def answer_questions(connection: Connection, uri: str) -> None:
 def _answer(store: ServerStore, question: Question) -> Answer:
     with server_workspace.workspace(question.workspace):
         answer = QUESTIONS[question.name]
-        return make_answer(lambda: answer(store, question.access, question.body))
+        return make_answer(lambda: _within_memory(answer, store, question))
+
+
+def _within_memory(answer: Answering, store: ServerStore, question: Question) -> Any:
+    try:
+        return answer(store, question.access, question.body)
+    except MemoryError:
+        raise TookTooLong(
+            f"The query was given up, as it needs more than {MOST_MEMORY // 10**9} GB of memory. "
+            "Choose fewer runs first, or a simpler query."
+        ) from None
+
+
+def _limit_memory() -> None:
+    if sys.platform != "linux":  # others do not count all memory
+        return
+    import resource  # Windows has none
+
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    limit = MOST_MEMORY if hard == resource.RLIM_INFINITY else min(MOST_MEMORY, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 
 def _end_with_parent() -> None:

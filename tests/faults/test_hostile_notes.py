@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import sqlite3
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -344,6 +345,16 @@ def test_a_request_that_is_something_else_is_told_so(page: Any, body: Any) -> No
     message = answer.get_json()["message"]
     assert message.endswith((".", "parts within each other"))
     assert len(message) < 1000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not count all memory")
+def test_a_query_that_doubles_a_text_is_given_up(page: Any) -> None:
+    """It took all memory of the server's machine within seconds."""
+    doubled = "|".join(["to_string(@)", *["join('', [@, @])"] * 60])
+    answer = page.post(f"{BASE}/runs/search", json={"query": f"[?{doubled} == 'x']"})
+    assert answer.status_code == 400
+    assert "more than 2 GB of memory" in answer.get_json()["message"]
+    assert len(strictly(page.post(f"{BASE}/runs/search", json={"query": "[?status]"}))["rows"]) == 2
 
 
 @pytest.mark.parametrize(

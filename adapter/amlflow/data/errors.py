@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from amlflow.exceptions import AzureMLException, UserErrorException
 from amlflow.parts import install_command
 
+MAX_TEXT = 10_000
+"""How many characters of a storage's error are looked at."""
 MAX_REASON = 300
 """The number of characters of a storage's own message that an error repeats."""
 EXTRAS = {
@@ -178,8 +180,9 @@ def without_secrets(text: str) -> str:
 
     In Azure's ``abfs://container@account``, the container is kept.
     """
-    text = re.sub(r"((?:abfss?|az|wasbs?)://[^/@:\s'\"]+@)|(\w+://)[^/@\s'\"]+@", _keep, text)
-    return re.sub(r"(\w+://[^\s'\"?]*)\?[^\s'\"]*", r"\1", text)
+    text = text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
+    text = re.sub(r"((?:abfss?|az|wasbs?)://[^/@:\s'\"]+@)|(\w{1,20}://)[^/@\s'\"]+@", _keep, text)
+    return re.sub(r"(\w{1,20}://[^\s'\"?]*)\?[^\s'\"]*", r"\1", text)
 
 
 def _keep(match: re.Match[str]) -> str:

@@ -18,7 +18,7 @@ from amlflow.exceptions import UserErrorException
 
 TRUE = ["true", "True", "TRUE", "t", "T", "Y", "Yes", "YES", "1"]
 FALSE = ["false", "False", "FALSE", "f", "F", "N", "No", "NO", "0"]
-_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
+_NUMBER = re.compile(r"\s*[+-]?(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*")
 _TIMES = tuple(
     (re.compile(expression), formats)
     for expression, formats in (

@@ -21,6 +21,8 @@ MAX_LINES = 2000
 """How many lines all files have together. A list of all installed packages has a few hundred."""
 MAX_DEPTH = 10
 """How deep requirements files may name further files."""
+MAX_PACKAGE = 4000
+"""How many characters a package may have, without its hashes. Long paths and addresses fit."""
 MAX_FILE = 64 << 20
 """How many bytes a requirements file may have."""
 
@@ -45,7 +47,7 @@ IGNORED = frozenset({
 })  # fmt: skip
 """Options that change how pip works, but not what it installs."""
 
-_HASH = re.compile(r"\s+--hash(?:=|\s+)(\S+)")
+_HASH = re.compile(r"(?<!\s)\s+--hash(?:=|\s+)(\S+)")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
 """The hashes that pip takes."""
 _NAMED_PATH = re.compile(
@@ -314,6 +316,11 @@ def local_path_of(line: str) -> Path | None:
 
 def _to_absolute(package: str, folders: Sequence[Path]) -> str:
     """Replace the relative path of a local wheel or folder by its absolute path."""
+    if len(package) > MAX_PACKAGE:
+        raise EnvironmentBuildException(
+            f"The line {redact(package[:100])!r}… is longer than {MAX_PACKAGE} characters, which "
+            "is too long for a package."
+        )
     if (named := _NAMED_PATH.fullmatch(package)) and "://" not in named["path"]:
         path = Path(_existing(folders, named["path"], package))
         return named["name"] + path.as_uri() + named["rest"]

@@ -24,6 +24,8 @@ from amlflow.parts import install_command
 
 LAST_LINES = 400
 """How many lines of uv's output are kept, to find the reason of a failure in them."""
+MAX_LINE = 2000
+"""How many characters are kept of such a line."""
 POLL_S = 0.05
 GRACE_S = 2.0
 _FROM_PIP = {
@@ -149,7 +151,7 @@ class Uv:
 
     def _add(self, lines: deque[str], line: str) -> None:
         text = redact(line)
-        lines.append(text)
+        lines.append(text[:MAX_LINE])  # the patterns that look for a reason need time
         self._log.write(f"{text}\n")
         self._log.flush()
 

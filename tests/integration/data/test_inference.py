@@ -183,3 +183,11 @@ def test_formats_of_times_that_are_not_texts(formats: Any) -> None:
 def test_a_decimal_mark_that_is_neither_point_nor_comma() -> None:
     with pytest.raises(UserErrorException, match=r"decimal_mark=';' is neither '\.' nor ','"):
         DataType.to_float(";")
+
+
+def test_digits_that_are_not_a_number_take_a_moment() -> None:
+    """They took a minute, as the time grew with the square of their number."""
+    start = time.process_time()
+    table = infer(pa.table({"a": ["1" * 100_000 + "x"]}), {})
+    assert table["a"].type == pa.string()
+    assert time.process_time() - start < 3
