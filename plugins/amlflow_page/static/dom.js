@@ -249,10 +249,11 @@ export function ask({ title, text, confirm, other, dismiss = "Close", danger = f
   });
 }
 
-const messages = h("div", { class: "amlflow amlflow-messages", role: "status", "aria-live": "polite" });
+let messages = null; // made with the page: this file is also read where there is none
 
 // Puts the place of messages into the page. Screen readers read only what comes into a place that is there already.
 export function placeMessages() {
+  messages ??= h("div", { class: "amlflow amlflow-messages", role: "status", "aria-live": "polite" });
   if (!messages.isConnected) document.body.append(messages);
 }
 
