@@ -315,8 +315,8 @@ def test_pieces_grow_again_when_the_tracker_takes_more(
     moody.error = away  # so that all that is written next is sent at once
     for value in range(2000):
         journaled.write_points(run.id, [point(f"{value:010}", "n")])
+    sizes.clear()  # before the sender may try again
     most, moody.error = 10**6, error
-    sizes.clear()
     journaled.flush(run.id)
     # How the sender has divided what waited decides the sizes. They double after 16 calls, so they
     # are at least 4 times as large after 16 * 11 + 16 * 22 records.
