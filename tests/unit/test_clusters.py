@@ -204,6 +204,17 @@ def test_a_cluster_is_found_from_each_folder_that_loads_the_same_config(
     assert set(Workspace("s", "g", "w").compute_targets) == {"local"}
 
 
+def test_a_config_in_a_folder_where_nothing_can_be_written(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != project.parent)
+    ws = Workspace.from_config(project)
+    create(ws)
+    assert set(content()) == {"cpu-cluster"}
+    assert "cpu-cluster" in ws.compute_targets
+    assert not (project.parent / FILE).exists()
+
+
 def test_the_working_folders_file_comes_first(project: Path) -> None:
     for path, size in ((FILE, "near"), (project.parent / FILE, "far")):
         path.parent.mkdir()

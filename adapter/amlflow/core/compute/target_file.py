@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,8 +97,9 @@ def editing(workspace: WorkspaceBase, name: str) -> Iterator[TargetFile]:
     """Lock the compute.yaml of a target and read it. It need not exist yet.
 
     It is the one that declares the target. If none does, it is the nearest one in or above the
-    folder of the config.json that named the workspace, and without a config.json, of the working
-    folder. If there is none, it is made beside the config.json, or else in the working folder.
+    folder of the config.json that named the workspace. If there is none, it is made there. If
+    nothing can be written there, or if no config.json named the workspace, the same is done for the
+    working folder.
 
     Raises:
         ComputeTargetException: it cannot be locked, read or written.
@@ -126,9 +128,21 @@ def _choose(workspace: WorkspaceBase, name: str) -> Path:
         if name in declared.read_file(path):
             return path
     project = folder_of(workspace)
-    if nearest := find_upwards(project or working_folder(), declared.FILE):
-        return nearest
-    if project is None:
-        config = find_config(None)
-        project = working_folder() if config is None else config.folder
-    return project / FOLDER / declared.FILE
+    if project is not None:
+        path = find_upwards(project, declared.FILE) or _below(project)
+        if _is_writable(path):
+            return path
+    if near := find_upwards(working_folder(), declared.FILE):
+        return near
+    config = find_config(None)
+    return _below(working_folder() if config is None else config.folder)
+
+
+def _below(folder: Path) -> Path:
+    return folder / FOLDER / declared.FILE
+
+
+def _is_writable(path: Path) -> bool:
+    """Whether a file can be written: its folder, or the one in which that would be made."""
+    folder = next(folder for folder in path.parents if folder.exists())
+    return os.access(folder, os.W_OK)
