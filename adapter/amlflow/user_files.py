@@ -67,7 +67,14 @@ def parse_yaml(text: str, path: str | os.PathLike[str]) -> Any:
     import yaml  # takes long to import, and few scripts read such a file
 
     try:
-        content = yaml.safe_load(text)
+        loader = yaml.SafeLoader(text)
+        try:
+            node = loader.get_single_node()
+            # First, as PyYAML before 6.0.4 copies a mapping each time that ``<<`` names it.
+            _check(node, path)
+            return None if node is None else loader.construct_document(node)
+        finally:
+            loader.dispose()
     except RecursionError:
         raise UserErrorException(f"{path} is not YAML that can be read: {_DEEP}.") from None
     # PyYAML lets each error of a conversion pass, for example of the date 2020-13-45.
@@ -75,7 +82,6 @@ def parse_yaml(text: str, path: str | os.PathLike[str]) -> Any:
         yaml.YAMLError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError
     ) as error:  # fmt: skip
         raise UserErrorException(f"{path} is not YAML: {error}") from None
-    return _checked(content, path)
 
 
 def parse_json(text: str, path: str | os.PathLike[str]) -> Any:
@@ -94,13 +100,15 @@ def parse_json(text: str, path: str | os.PathLike[str]) -> Any:
         raise UserErrorException(f"{path} is not JSON: {error}") from None
     except RecursionError:
         raise UserErrorException(f"{path} is not JSON that can be read: {_DEEP}.") from None
-    return _checked(content, path)
+    _check(content, path)
+    return content
 
 
 _DEEP = "it has too many values within each other"
 
 
-def _checked(content: Any, path: str | os.PathLike[str]) -> Any:
+def _check(content: Any, path: str | os.PathLike[str]) -> None:
+    """Check the values of JSON, or the nodes of YAML, of which values are made."""
     try:
         count = _count_values(content, {})
     except RecursionError:
@@ -113,20 +121,26 @@ def _checked(content: Any, path: str | os.PathLike[str]) -> Any:
         raise UserErrorException(
             f"{path} has more than {MAX_VALUES} values, or a value that contains itself."
         )
-    return content
 
 
 def _count_values(value: Any, counts: dict[int, int]) -> int:
-    """Count the values in a parsed file, without walking twice through what is named twice.
+    """Count the values in a value, without walking twice through what is named twice.
 
     A value that contains itself has more than :data:`MAX_VALUES`. Raises UnicodeEncodeError.
     """
-    if isinstance(value, str):
-        value.encode()
-    if not isinstance(value, (dict, list)):
+    content = getattr(value, "value", value)  # that of a node
+    if isinstance(content, str):
+        content.encode()
+    if not isinstance(content, (dict, list)):
         return 1
     if id(value) not in counts:
         counts[id(value)] = MAX_VALUES + 1  # as long as its parts are counted
-        parts = [*value, *value.values()] if isinstance(value, dict) else value
-        counts[id(value)] = 1 + sum(_count_values(part, counts) for part in parts)
+        counts[id(value)] = 1 + sum(_count_values(part, counts) for part in _parts_of(content))
     return counts[id(value)]
+
+
+def _parts_of(content: dict[Any, Any] | list[Any]) -> list[Any]:
+    if isinstance(content, dict):
+        return [*content, *content.values()]
+    # The node of a mapping has pairs of nodes.
+    return [part for each in content for part in (each if isinstance(each, tuple) else [each])]

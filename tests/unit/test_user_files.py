@@ -24,11 +24,16 @@ BOMB = "a: &a {k: v}\n" + "".join(
     f"{name}: &{name} {{{', '.join(f'k{each}: *{before}' for each in range(9))}}}\n"
     for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
+MERGES = "a: &a {k: v}\n" + "".join(
+    f"{name}: &{name} {{<<: [{', '.join([f'*{before}'] * 9)}]}}\n"
+    for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
 NOT_YAML = (
     "{", "a: b: c", "*a", "a:\tb\n\t- c", "a: \0", "[" * 400, "[" * 900 + "]" * 900,
     "{a: 2020-13-45}", "{a: 2020-01-01T99:99:99}", "a: " + "9" * 5000, "!!bool maybe", '!!int ""',
     "!!timestamp soon", "!!binary ä", "!!python/object/apply:os.getcwd []", r'{a: "\ud800"}',
-    r'{"\ud800": a}', BOMB, "&a [*a]", "&a {a: *a}",
+    r'{"\ud800": a}', BOMB, MERGES, "&a [*a]", "&a {a: *a}",
+    "&a {<<: *a}",
 )  # fmt: skip
 NOT_JSON = ("{", "", "[" * 400, "[" * 900 + "]" * 900, "9" * 5000, r'{"a": "\ud800"}')
 
