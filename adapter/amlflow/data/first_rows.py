@@ -112,18 +112,21 @@ def _read_beginning(
             table = read_table(definition, beginnings)
         except DatasetExecutionError:  # a row may be cut, or the error is that of the whole file
             return None
-        if is_whole or table.num_rows >= count:
+        if is_whole:
             return table
+        # The last row may be cut: quotes may also be signs in a cell, as in 5" pipe.
+        if table.num_rows > count:
+            return table[:-1]
     return None
 
 
 def _choose(files: Sequence[DataFile], size: int, count: int) -> tuple[list[_Beginning], bool]:
     """Return the first bytes of the files, and whether they are all bytes of all files.
 
-    They are of ``count`` files at most, because a file has a row.
+    They are of ``count + 1`` files at most, as most files have a row.
     """
     chosen: list[_Beginning] = []
-    for file in files[:count]:
+    for file in files[: count + 1]:
         content = file.read_beginning(size)
         is_whole = len(content) < size
         if not is_whole:

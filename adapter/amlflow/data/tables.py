@@ -322,7 +322,10 @@ def _read_parquet(
     if file.rows is None:
         table = pyarrow.parquet.read_table(stream, partitioning=None)
     else:
-        table = _read_first_rows(stream, file.rows)
+        try:
+            table = _read_first_rows(stream, file.rows)
+        except pa.ArrowNotImplementedError:  # a batch of several groups of some nested types
+            table = pyarrow.parquet.read_table(stream, partitioning=None)[: file.rows]
     return _cast_texts(table, texts)
 
 

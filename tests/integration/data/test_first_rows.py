@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from amlflow.data import first_rows
 from azureml.core import Dataset
@@ -64,6 +66,16 @@ def test_the_first_rows_are_those_of_the_whole_table(
 
 
 @pytest.mark.usefixtures("_small")
+def test_a_row_that_is_cut_is_not_used(write: Write) -> None:
+    text = 'n,t\n1,5" pipe\n' + '2,"text\nand lines"\n' * 20
+    dataset = Dataset.Tabular.from_delimited_files(write("a.csv", text))
+    whole = dataset.to_pandas_dataframe()
+    for count in (2, 3, 4):
+        taken = dataset.take(count).to_pandas_dataframe()
+        pd.testing.assert_frame_equal(taken, whole[:count])
+
+
+@pytest.mark.usefixtures("_small")
 def test_rows_of_several_files(write: Write) -> None:
     paths = [write(f"{n}.csv", "a,b\n" + f"{n},2.5\n" * n) for n in (1, 3, 20, 2)]
     for header in (None, PromoteHeadersBehavior.COMBINE_ALL_FILES_HEADERS):
@@ -117,6 +129,16 @@ def test_the_first_rows_of_parquet_are_those_of_the_whole_table(groups: Path) ->
             assert taken["c"].dtype == "category"
             kinds = {"c": "str"}
             pd.testing.assert_frame_equal(taken.astype(kinds), whole[:count].astype(kinds))
+
+
+def test_first_rows_that_pyarrow_cannot_read_in_parts(folder: Path) -> None:
+    kind = pa.list_(pa.dictionary(pa.int32(), pa.string()))
+    table = pa.table({"l": pa.array([["a", str(n)] for n in range(9)], kind)})
+    pq.write_table(table, folder / "l.parquet", row_group_size=3)
+    with (folder / "l.parquet").open("rb") as stream, pytest.raises(pa.ArrowNotImplementedError):
+        next(pq.ParquetFile(stream).iter_batches(batch_size=5))
+    taken = Dataset.Tabular.from_parquet_files(folder / "l.parquet").take(5).to_pandas_dataframe()
+    assert [list(cell) for cell in taken["l"]] == [["a", str(n)] for n in range(5)]
 
 
 def test_what_comes_later_in_parquet_is_not_read(groups: Path) -> None:
