@@ -54,6 +54,11 @@ _NAMED_PATH = re.compile(
     r"(?P<name>[\w.-]+\s*(?:\[[^\]]*\])?\s*@\s*)(?P<path>[^;]+?)(?P<rest>(?:\s*;.*)?)"
 )
 """A requirement such as ``name @ folder/name.whl; marker``."""
+_ARCHIVES = (
+    ".whl", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tar.lz",
+    ".tlz", ".tar.lzma", ".tar.zst",
+)  # fmt: skip
+"""How the names end that pip or uv takes for files."""
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")
 
 
@@ -349,10 +354,12 @@ def _first_word(package: str) -> str:
 
 
 def _looks_local(text: str) -> bool:
+    bare = text.partition("[")[0].rstrip()
     return (
         text.startswith((".", "/", "~", "file:"))
-        or text.endswith((".whl", ".tar.gz", ".zip"))
-        or "/" in text.partition("[")[0]  # such as folder/
+        or text.endswith(_ARCHIVES)
+        or bare.endswith(_ARCHIVES)  # such as name.whl[extra]
+        or "/" in bare  # such as folder/
     )
 
 

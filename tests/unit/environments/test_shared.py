@@ -47,12 +47,13 @@ LOCAL_LINES = [
     "~/there", "x @ file:///etc/passwd", "x @ /etc/passwd", "x@../y", "wheel.whl", "numpy\n-r /x",
     "https://example.org/x.whl\n-r /x", "x.tar.gz", "../../x.zip ; python_version > '3'",
     "x.whl ; python_version > '3'", "x.whl\t;a", "x.whl more", "x.zip --more",
+    "x.whl[extra]", "x.whl[extra] ; a", "x.tgz", "x.tar", "x.tar.bz2",
 ]  # fmt: skip
 OTHER_LINES = [
     "scipy", "numpy==1.2 ; python_version < '3.12'", "scikit-learn[extra]>=1", "-i https://x/simple",
     "--extra-index-url https://x", "--find-links https://x", "git+https://github.com/a/b@main",
     "x @ https://example.org/x.whl", "-e git+https://x/y#egg=y",
-    "--no-binary :all:", "-f /wheels",
+    "--no-binary :all:", "-f /wheels", "backports.tarfile", "x ; sys_platform == 'a.zip'",
 ]  # fmt: skip
 
 
