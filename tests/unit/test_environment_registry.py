@@ -72,6 +72,10 @@ def test_labels_move_from_version_to_version(registry: Registry) -> None:
     registry.label("e", "2", ["good"])
     assert registry.get("e", label="good").version == "2"
     assert registry.get("e", label="old").version == "1"
+    assert registry.get("e", label="latest").version == "2"
+    assert registry.get("e", label="Latest").version == "2"
+    registry.label("e", "1", ["latest"])
+    assert registry.get("e", label="latest").version == "1"
     with pytest.raises(EnvironmentNotFound, match=r"has no label 'new'\. Its versions are: 1, 2"):
         registry.get("e", label="new")
     with pytest.raises(EnvironmentNotFound, match="has no version '3'"):

@@ -48,6 +48,10 @@ THREADS = 8
 """How many definitions are read at the same time."""
 
 
+LATEST = "latest"
+"""The label of Azure ML for the newest version. Nobody needs to give it."""
+
+
 class EnvironmentNotFound(ServiceException):
     """No environment is registered with this name, version or label."""
 
@@ -116,6 +120,8 @@ class Registry:
     ) -> RegisteredVersion:
         """Return the version with this version name or label; the latest if both are None.
 
+        The label "latest" names the latest version, unless a version was given this label.
+
         Raises :class:`EnvironmentNotFound`.
         """
         versions = self.versions(name)
@@ -128,6 +134,8 @@ class Registry:
         for candidate in versions:
             if candidate.version == version or (label is not None and label in candidate.labels):
                 return candidate
+        if label is not None and label.casefold() == LATEST:
+            return versions[-1]
         wanted = f"version {version!r}" if version is not None else f"label {label!r}"
         numbers = ", ".join(item.version for item in versions[-MAX_NAMED:])
         raise EnvironmentNotFound(
