@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 
-from amlflow.data.definition import Definition, is_web
+from amlflow.data.definition import Definition
 from amlflow.data.errors import DatasetExecutionError, explain_errors
 from amlflow.data.storage import DataFile
 from amlflow.data.tables import read_table
@@ -63,10 +63,10 @@ def _limit(files: Sequence[DataFile], count: int) -> list[DataFile]:
 
     The schema of each file counts, because the files may have different columns.
     """
+    if any(file.is_copied for file in files):  # to count its rows would copy it once more
+        return [replace(file, rows=count) for file in files]
     limited: list[DataFile] = []
     for file in files:
-        if is_web(file.path):  # it is always fetched whole
-            return list(files)
         limited.append(replace(file, rows=count))
         if count:
             with explain_errors("Reading", file.address), file.open() as stream:

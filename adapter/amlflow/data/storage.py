@@ -125,6 +125,11 @@ class DataFile:
         return time if time.tzinfo is not None else time.replace(tzinfo=timezone.utc)
 
     @property
+    def is_copied(self) -> bool:
+        """Whether :meth:`open` fetches the whole file, since its storage gives no other parts."""
+        return is_web(self.path) or self.address.startswith(TRACKER)
+
+    @property
     def local_path(self) -> Path | None:
         """The path of the file if it is on this machine, otherwise None."""
         return Path(self.path) if is_local(self.fs) else None

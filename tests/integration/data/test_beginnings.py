@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from amlflow.core.data import declared
 from amlflow.core.workspace import Workspace
@@ -62,6 +63,22 @@ def test_a_table_that_the_tracker_keeps_is_fetched_once(
     assert tracker.sent[2:] == [("whole", len(text))]
     with pytest.raises(DatasetValidationError, match="does not exist"):
         Dataset.Tabular.from_delimited_files((datastore, "no.csv"))
+
+
+def test_first_rows_of_parquet_that_the_tracker_keeps_are_fetched_once(
+    workspace: Workspace, tracker: PartReadingTracker, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(declared, "own_folder", lambda uri: None)
+    names = ["a.parquet", "b.parquet"]
+    for name in names:
+        pd.DataFrame({"n": range(3)}).to_parquet(folder / name)
+    datastore = workspace.get_default_datastore()
+    datastore.upload_files(names, show_progress=False)
+    paths = [(datastore, name) for name in names]
+    table = Dataset.Tabular.from_parquet_files(paths, validate=False)
+    tracker.sent.clear()
+    assert table.take(4).to_pandas_dataframe()["n"].tolist() == [0, 1, 2, 0]
+    assert [kind for kind, _ in tracker.sent] == ["whole", "whole"]
 
 
 def test_a_table_of_a_tracker_that_gives_only_whole_files(
