@@ -204,9 +204,12 @@ def test_a_cluster_is_found_from_each_folder_that_loads_the_same_config(
     assert set(Workspace("s", "g", "w").compute_targets) == {"local"}
 
 
+@pytest.mark.parametrize("is_above", [False, True])
 def test_a_config_in_a_folder_where_nothing_can_be_written(
-    project: Path, monkeypatch: pytest.MonkeyPatch
+    project: Path, is_above: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if is_above:
+        project = project.rename(project.parent.with_name("config.json"))
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != project.parent)
     ws = Workspace.from_config(project)
     create(ws)

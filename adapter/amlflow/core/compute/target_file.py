@@ -135,7 +135,9 @@ def _choose(workspace: WorkspaceBase, name: str) -> Path:
     if near := find_upwards(working_folder(), declared.FILE):
         return near
     config = find_config(None)
-    return _below(working_folder() if config is None else config.folder)
+    if config is not None and _is_writable(_below(config.folder)):
+        return _below(config.folder)
+    return _below(working_folder())
 
 
 def _below(folder: Path) -> Path:
