@@ -298,6 +298,8 @@ def prints_all_rows(page: Page, count: int) -> None:
     scroller = page.find_all(".amlflow-scroller")[0]
     assert scroller.get_property("scrollHeight") == scroller.get_property("clientHeight")
     assert not page.find_all(".amlflow-nav")[0].is_displayed()
+    charts = page.find_all(".amlflow-board")[0]  # they are closed
+    assert charts.value_of_css_property("display") == "none"
     assert page.find_all(f"{ROW} a")[-1].is_displayed()
     page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
     page.script("dispatchEvent(new Event('afterprint'))")
