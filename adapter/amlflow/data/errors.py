@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from amlflow.exceptions import AzureMLException, UserErrorException
 from amlflow.parts import install_command
 
-MAX_TEXT = 10_000
+MAX_TEXT = 4000
 """How many characters of a storage's error are looked at."""
 MAX_REASON = 300
 """The number of characters of a storage's own message that an error repeats."""
