@@ -142,8 +142,8 @@ def _limit_memory() -> None:
         return
     import resource  # Windows has none
 
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    limit = MOST_MEMORY if hard == resource.RLIM_INFINITY else min(MOST_MEMORY, hard)
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    limit = MOST_MEMORY if soft == resource.RLIM_INFINITY else min(MOST_MEMORY, soft)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 

@@ -6,6 +6,7 @@ import { isFinal } from "./format.js";
 
 const LOOK_MS = 5000;
 const MAX_LOOK_MS = 120_000; // the server gives a query up before; a connection that is lost may say nothing for longer
+const SUPERSEDED = 409; // the list was read again meanwhile
 const GROUPS_MS = 10_000;
 const PAUSE = 20; // the pause before groups are read again, as a multiple of the time that reading them took
 const MAX_LOOKED_AT = 100;
@@ -69,8 +70,8 @@ export class Follower {
       await this.lookForNew();
       this.heard();
     } catch (failure) {
-      // What is wrong with a query stands below its box.
-      if (failure.content?.of !== "query") this.missed(isAway(failure) ? "" : failure.message);
+      // What is wrong with a query stands below its box, and a list that is read again says itself what is wrong.
+      if (failure.content?.of !== "query" && failure.status !== SUPERSEDED) this.missed(isAway(failure) ? "" : failure.message);
     } finally {
       if (this.lookingSince === since) this.lookingSince = null;
     }

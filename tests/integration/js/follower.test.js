@@ -45,4 +45,10 @@ test("a slow server is not asked again before its answer, and a lost connection 
   answers[3](new Response('{"rows": []}'));
   for (let turn = 0; turn < 100 && follower.awaySince; turn += 1) await settled();
   assert.equal(list.age.textContent, "");
+  t.mock.timers.tick(5_000);
+  await settled();
+  answers[4](new Response('{"message": "The list was read again meanwhile."}', { status: 409 }));
+  for (let turn = 0; turn < 100 && follower.lookingSince !== null; turn += 1) await settled();
+  assert.equal(follower.lookingSince, null);
+  assert.equal(list.age.textContent, "");
 });
