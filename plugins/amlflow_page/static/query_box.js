@@ -7,7 +7,7 @@ import { isJmespath } from "./one_box.js";
 import { completions, understand } from "./understand.js";
 
 const HINT =
-  "Words, key:value (status:failed tag:stage=prod metric:loss<0.1 since:2d), or JMESPath as `amlflow run list` takes it";
+  "Words, key:value (status:failed tag:stage=prod metric:loss<0.1 since:2d), or JMESPath as `amlflow run list` takes it.";
 const EXAMPLE = "cuda memory  status:failed  since:2d   or   [?metrics.loss < `0.1` && tags.quality=='fantastic run']";
 const HISTORY = "amlflow.queries";
 const MAX_HISTORY = 20;

@@ -13,6 +13,7 @@ const OPERATORS = { "=": "==" }; // as JMESPath writes them
 const KEY = /^(-?)([A-Za-z_]+):(.*)$/s;
 const BEGINS_WITH_OPERATOR = /^(?:[<>=]|!=)/;
 const LOGIC = ["AND", "OR", "NOT"];
+const COMPARED = /^[\w./-]*(<=|>=|==|!=|<|>)([\d.+-][\w.+-]*)?$/; // a word such as < or loss<0.1
 
 // Returns the words of a text. A part of a word may be in double quotes: tag:"a b"=c. Blanks after a key and around an
 // operator do not end a word: metric:loss < 0.1.
@@ -55,11 +56,13 @@ export function understand(text, time = now()) {
       if (error) return { query: "", text: "", parts: [], hints: [], error };
       continue;
     }
-    result.texts.push(unquoted(word));
+    if (unquoted(word)) result.texts.push(unquoted(word));
     if (key && value)
-      result.hints.push(`“${key}:” is not a key and is looked for as a word; keys are ${KEYS.join(", ")}`);
+      result.hints.push(`“${key}:” is not a key and is looked for as a word; keys are ${KEYS.join(", ")}.`);
     if (LOGIC.includes(word))
-      result.hints.push(`“${word}” is looked for as a word; -key:value finds other runs, status:a status:b either`);
+      result.hints.push(`“${word}” is looked for as a word; -key:value finds other runs, status:a status:b either.`);
+    if (COMPARED.test(word))
+      result.hints.push(`“${word}” is looked for as a word; metric:loss<0.1 or param:lr=0.1 compares.`);
   }
   for (const [key, { conditions, values }] of Object.entries(result.choices)) {
     result.conditions.push(conditions.length > 1 ? `(${conditions.join(" || ")})` : conditions[0]);
@@ -155,7 +158,7 @@ export function completions(text, keys, experiments = []) {
   if (isJmespath(text.trim())) return [];
   const start = text.search(/[^\s]*$/);
   const word = text.slice(start);
-  const [, key, rest] = /^([a-z_]+):(.*)$/i.exec(word) ?? [];
+  const [, key] = /^([a-z_]+):/i.exec(word) ?? [];
   const quote = (name) => (/[\s"=<>!]/.test(name) ? `"${name}"` : name);
   let options = [];
   if (!key) options = word ? KEYS.map((each) => `${each}:`) : [];
@@ -163,8 +166,8 @@ export function completions(text, keys, experiments = []) {
   else if (key === "experiment") options = experiments.map((each) => `experiment:${quote(each)}`);
   else if (Object.hasOwn(KEYED, key))
     options = (keys[KEYED[key].replace(/_.*/, "")] ?? []).map((each) => `${key}:${quote(each)}`);
-  const begun = (key ? `${key}:${rest}` : word).toLowerCase();
+  const begun = unquoted(word).toLowerCase();
   return options
-    .filter((each) => each.toLowerCase().startsWith(begun) && each !== word)
+    .filter((each) => unquoted(each).toLowerCase().startsWith(begun) && each !== word)
     .map((each) => text.slice(0, start) + each);
 }

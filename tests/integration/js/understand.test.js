@@ -57,6 +57,10 @@ test("a word that other boxes take as logic is looked for, and it is said", () =
   const { text, hints } = understand("status:failed OR status:completed", NOW);
   assert.equal(text, "OR");
   assert.match(hints[0], /“OR” is looked for as a word/);
+  for (const text of ["loss < 0.1", "loss<0.1", "val/loss>=1"])
+    assert.match(understand(text, NOW).hints[0], /is looked for as a word; metric:loss<0.1/);
+  assert.deepEqual(understand("a->b --lr=3 <b> metric:loss<1", NOW).hints, []);
+  assert.deepEqual(understand('"', NOW).parts, []);
   assert.match(understand("tag:=x").error, /name of the tag/);
 });
 
@@ -87,6 +91,8 @@ test("keys, statuses and the keys that runs have are offered", () => {
   assert.deepEqual(completions("foo st", keys), ["foo status:"]);
   assert.deepEqual(completions("status:F", keys), ["status:Finalizing", "status:Failed"]);
   assert.deepEqual(completions("tag:", keys), ["tag:stage", 'tag:"two words"', 'tag:"a=b"']);
+  assert.deepEqual(completions("tag:two", keys), ['tag:"two words"']);
+  assert.deepEqual(completions('tag:"two', keys), ['tag:"two words"']);
   assert.deepEqual(completions("x metric_min:l", keys), ["x metric_min:loss"]);
   assert.deepEqual(completions("experiment:e", keys, ["explore"]), ["experiment:explore"]);
   assert.deepEqual(completions("[?tag", keys), []);
