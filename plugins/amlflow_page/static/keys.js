@@ -37,6 +37,8 @@ function labelOf(element) {
 }
 
 function use(element) {
+  const folded = element.closest("details:not([open])");
+  if (folded) folded.open = true; // a narrow window folds the filters away
   const stop = element.matches("table") ? element.querySelector("tbody [tabindex='0']") : element;
   stop?.focus();
   if (element.matches("button, a")) element.click();
