@@ -5,6 +5,7 @@ import { actionsMenu } from "./actions_menu.js";
 import { Board } from "./board.js";
 import { cancel, cancelAll, cancelTrees } from "./cancelling.js";
 import { ChartedRuns } from "./charted_runs.js";
+import { isClockKnown } from "./clock.js";
 import { columnsMenu } from "./columns_menu.js";
 import { copyMenu } from "./copy_menu.js";
 import { fromAddress, fromWidths, standard, toAddress, toWidths } from "./definition.js";
@@ -28,6 +29,7 @@ import { SavedViews } from "./saved_views.js";
 import { SelectionBar } from "./selection_bar.js";
 import { changeTags } from "./tags_dialog.js";
 
+const SINCE = /\b(since|until):/i;
 const MOST_KEPT = 1000; // the scroll position is kept if at most this many rows are above the end of the window
 
 export class AllRuns {
@@ -188,9 +190,11 @@ export class AllRuns {
     this.moves = (this.moves ?? 0) + 1;
     const move = this.moves;
     const isBare = [...query.keys()].every((name) => name === "workspace");
-    const usual = isBare ? await this.views.usual() : null;
+    // `since:2d` counts back from the server's time, which comes with any answer.
+    const needsClock = SINCE.test(query.get("query") ?? "") && !isClockKnown();
+    const usual = isBare || needsClock ? await this.views.usual() : null;
     if (move !== this.moves) return; // the address has changed again
-    if (usual) {
+    if (isBare && usual) {
       query.set("view", usual);
       history.replaceState(history.state, "", `${ALL_RUNS}?${query}`);
     }
