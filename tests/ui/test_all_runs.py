@@ -406,14 +406,14 @@ def test_the_side_bar_leads_there(page: Page, experiment: Any):
     page.until(lambda: experiment.name in page.script(follows), "the entry behind the experiment")
 
 
-AHEAD = """
+AHEAD = """{
 const { now } = Date;
 const later = () => now() + 3 * 86_400_000;
 window.Date = class extends Date {
   constructor(...parts) { super(...(parts.length ? parts : [later()])); }
   static now() { return later(); }
 };
-"""
+}"""
 
 
 @contextlib.contextmanager

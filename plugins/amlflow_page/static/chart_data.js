@@ -246,6 +246,21 @@ export function shown(value) {
     .replace("e+", "e");
 }
 
+const UNITS = [
+  [86400, "d", 3600, "h"],
+  [3600, "h", 60, "m"],
+  [60, "m", 1, "s"],
+];
+
+// Returns seconds as a short text: 90 is 1m 30s.
+export function shownTime(seconds) {
+  const size = Math.abs(seconds);
+  const [unit, name, smaller, itsName] = UNITS.find(([each]) => size >= each) ?? [];
+  if (!unit) return `${shown(seconds)}s`;
+  const rest = Math.floor((size % unit) / smaller);
+  return `${seconds < 0 ? "-" : ""}${Math.floor(size / unit)}${name}${rest ? ` ${rest}${itsName}` : ""}`;
+}
+
 // Returns a text that is cut to a number of characters.
 export function cut(text, count) {
   const characters = [...text];

@@ -11,6 +11,7 @@ import {
   nearestValue,
   scale,
   shown,
+  shownTime,
 } from "./chart_data.js";
 import { h } from "./dom.js";
 import { runAddress } from "./run_route.js";
@@ -51,6 +52,13 @@ const STEPS = Array.from({ length: 340 }, (_, place) =>
   [1, 2, 5].map((digit) => Number(`${digit}e${place - 32}`)),
 ).flat();
 
+const HOUR = 3600;
+const TIME_STEPS = [
+  ...STEPS.filter((step) => step <= 10),
+  ...[15, 30, 60, 120, 300, 600, 900, 1800],
+  ...[1, 2, 3, 6, 12, 24, 48, 120, 240, 480, 960, 2400, 4800, 9600, 24000].map((hours) => hours * HOUR),
+];
+
 // Returns the value at a place of the y axis.
 function valueAt(place, { log }) {
   return log ? 10 ** place : place;
@@ -75,8 +83,9 @@ export function drawCurves(element, chart, curves, runs, onzoom) {
       axes: [
         {
           ...axis,
-          values: (_plot, places) => places.map(shown),
-          label: chart.x === "time" ? "seconds" : "step",
+          ...(chart.x === "time" ? { incrs: TIME_STEPS } : {}),
+          values: (_plot, places) => places.map(chart.x === "time" ? shownTime : shown),
+          label: chart.x === "time" ? "time since the first value" : "step",
           size: 32,
           labelSize: 18,
           labelFont: "12px sans-serif",
@@ -112,7 +121,7 @@ export function drawCurves(element, chart, curves, runs, onzoom) {
         ],
       },
       series: [
-        { label: chart.x === "time" ? "second" : "step" },
+        { label: chart.x },
         ...curves.map((curve) => ({
           label: names.get(curve.run_id),
           stroke: colourOf(runs, curve.run_id),
@@ -158,8 +167,12 @@ function readOut(readout, { cursor, data, series }, pointed, chart) {
   readout.replaceChildren(
     mark,
     h("bdi", {}, series[pointed].label),
-    ` ${shown(valueAt(value, chart))} at ${series[0].label} ${shown(data[0][index])}`,
+    ` ${shown(valueAt(value, chart))} at ${placeText(data[0][index], chart)}`,
   );
+}
+
+function placeText(place, { x }) {
+  return x === "time" ? shownTime(place) : `step ${shown(place)}`;
 }
 
 function showRange(plot, zoom) {

@@ -15,6 +15,7 @@ const {
   readCharts,
   scale,
   shown,
+  shownTime,
   smooth,
   writeCharts,
   zoomBy,
@@ -128,6 +129,11 @@ test("a run's value of an axis is a number, a text or none", () => {
 test("numbers on axes are short", () => {
   assert.deepEqual([0, 0.123456, 1e-5, 12345678, 250].map(shown), ["0", "0.1235", "1e-5", "1.23e7", "250"]);
   assert.deepEqual([-2.5e-7, 1e20, 1e6].map(shown), ["-2.5e-7", "1e20", "1e6"]);
+});
+
+test("times on axes are short", () => {
+  const times = [0, 0.25, 59, 90, 3600, 5400, 90_000, -120];
+  assert.deepEqual(times.map(shownTime), ["0s", "0.25s", "59s", "1m 30s", "1h", "1h 30m", "1d 1h", "-2m"]);
 });
 
 test("a long label is cut between characters", () => {
