@@ -449,6 +449,7 @@ def test_a_metric_is_a_column_that_sorts_and_the_list_follows(
     page.see(".amlflow-selection b", "1 selected")
     page.driver.back()
     shows(page, "elm", "ash", "oak")
+    assert page.see(".amlflow-selection b").text == "1 selected"
     new = experiment.start_logging(snapshot_directory=None)
     new.display_name = "yew"
     new.complete()

@@ -199,6 +199,8 @@ export class AllRuns {
       history.replaceState(history.state, "", `${ALL_RUNS}?${query}`);
     }
     this.address = query.toString();
+    const before = this.whichRuns();
+    this.workspace = query.get("workspace");
     await this.views.open(query);
     if (move !== this.moves) return;
     const base = this.views.base() ?? standard();
@@ -206,10 +208,17 @@ export class AllRuns {
     const sort = query.get("sort") ?? this.views.current?.definition.sort;
     if (sort && sort !== this.shown.sort)
       say(`“${sort}” is not a column to sort by. The newest runs come first.`, true);
-    this.table.forget();
+    const isSameRuns = this.whichRuns() === before; // after Back from another order
+    if (!isSameRuns) this.table.forget();
     this.charted.select();
     this.show();
-    this.load();
+    this.load(isSameRuns);
+  }
+
+  // Returns what decides which runs are shown, as a text.
+  whichRuns() {
+    const { sort, columns, widths, charts, dense, pinned, ...which } = this.shown;
+    return JSON.stringify([this.workspace, this.views.current?.id, which]);
   }
 
   left() {
