@@ -71,7 +71,8 @@ export class Follower {
       this.heard();
     } catch (failure) {
       // What is wrong with a query stands below its box, and a list that is read again says itself what is wrong.
-      if (failure.content?.of !== "query" && failure.status !== SUPERSEDED) this.missed(isAway(failure) ? "" : failure.message);
+      if (failure.content?.of !== "query" && failure.status !== SUPERSEDED)
+        this.missed(isAway(failure) ? "" : failure.message);
     } finally {
       if (this.lookingSince === since) this.lookingSince = null;
     }
