@@ -25,8 +25,9 @@ def scheme_of(uri: str) -> str:
 
 def is_known(uri: str) -> bool:
     """Whether MLflow, or a package that adds a store to it, accepts a URI."""
-    scheme = scheme_of(uri)
-    return scheme in OWN or not _plugin_schemes().isdisjoint({scheme, uri.partition(":")[0]})
+    scheme, whole = scheme_of(uri), uri.partition(":")[0]  # only databases have drivers
+    is_own = scheme in DATABASES or whole in OWN
+    return is_own or not _plugin_schemes().isdisjoint({scheme, whole})
 
 
 @functools.cache

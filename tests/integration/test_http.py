@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import json
 import socket
 import threading
 import time
@@ -207,13 +208,34 @@ def test_https_on_the_same_host_and_port_is_another_origin(tmp_path: Path) -> No
                 call()
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (403, "PERMISSION_DENIED", AuthenticationException),
+        (400, "INVALID_PARAMETER_VALUE", Refused),
+        (503, "TEMPORARILY_UNAVAILABLE", Unavailable),
+    ],
+)
+def test_mlflows_own_error_at_the_first_contact_is_shown(
+    status: int, code: str, kind: type[AzureMLException]
+) -> None:
+    error = Reply(json.dumps({"error_code": code, "message": "not you"}).encode(), status=status)
+    with start_proxy("http://127.0.0.1:9") as (proxy, uri):
+        proxy.rule = lambda path, content: error
+        with tried_once(), pytest.raises(kind, match="not you"):
+            open_tracker(uri)
+        proxy.rule = lambda path, content: VERSION if path == "/version" else error
+        with tried_once(), pytest.raises(kind, match="not you"):
+            open_store(uri).get_run(RUN)
+
+
 def test_a_redirect_within_the_server_is_followed_where_it_keeps_what_was_sent(
     tmp_path: Path,
 ) -> None:
     written: list[tuple[str, Any]] = []
 
     def reply(path: str, content: Any, status: int) -> Any:
-        if path.endswith("/version"):
+        if path == "/new/version":
             return VERSION
         if path.startswith("/new"):
             written.append((path, content))

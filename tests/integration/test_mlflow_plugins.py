@@ -59,9 +59,10 @@ def test_a_whole_life_on_the_store_of_another_package(package: Path, tmp_path: P
     assert (tmp_path / "runs.db").exists()
 
 
-def test_a_scheme_that_no_package_has_is_refused() -> None:
+@pytest.mark.parametrize("uri", ["mine:///nowhere", "http+unix://%2Ftmp%2Fmlflow.sock"])
+def test_a_scheme_that_no_package_has_is_refused(uri: str) -> None:
     with pytest.raises(UserErrorException, match="No plugin takes the tracking URI"):
-        open_tracker("mine:///nowhere")
+        open_tracker(uri)
 
 
 def test_a_folder_of_files_is_refused_with_the_way_that_mlflow_names(

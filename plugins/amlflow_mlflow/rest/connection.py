@@ -106,7 +106,8 @@ class Connection:
         elif answer.status < 400:
             raise foreign(self.where, "/version says no version")
         elif answer.status != 404:  # some proxies block this address
-            raise self._error(answer)
+            with translate_errors(self.uri):
+                raise self._error(answer)
 
     def call(self, method: str, path: str, content: Any) -> tuple[dict[str, Any], Answer]:
         """Make a call of MLflow's REST API. Returns the JSON object, and the whole answer."""
@@ -258,8 +259,8 @@ class Connection:
                 answer = self._read_answer(response)
             finally:
                 response.release_conn()
-        if answer.status in REPEATED or answer.status in (401, 403, 407):
-            raise self._error(answer)
+            if answer.status in REPEATED or answer.status in (401, 403, 407):
+                raise self._error(answer)
         kind = answer.headers.get("Content-Type")
         try:
             return parse_object(answer.status, kind, answer.body, self.where)
@@ -271,18 +272,27 @@ class Connection:
     def _ask_version(self, *, waits: bool = False) -> Answer:
         """Return the answer to ``/version``, with any status that is not a redirect.
 
-        With ``waits``, a busy server is asked again for :data:`PROBE_S` seconds.
+        A redirect is only followed to a version. With ``waits``, a busy server is asked again for
+        :data:`PROBE_S` seconds.
         """
         url = f"{self._root}{self._prefix}/version"
-        ask = functools.partial(self._request, "GET", url, None, {}, seconds=PROBE_S)
-        response = while_busy(ask, PROBE_S) if waits else ask()
-        try:
-            if response.status in REDIRECTS:
-                self._target(response, url, "GET")
-                raise foreign(self.where, "it redirects /version")
-            return self._read_answer(response)
-        finally:
-            response.release_conn()
+        for redirects in range(MAX_REDIRECTS):
+            ask = functools.partial(self._request, "GET", url, None, {}, seconds=PROBE_S)
+            response = while_busy(ask, PROBE_S) if waits else ask()
+            try:
+                if response.status not in REDIRECTS:
+                    answer = self._read_answer(response)
+                    if redirects and not is_version(answer.status, answer.body):
+                        break
+                    return answer
+                target = urlsplit(self._target(response, url, "GET"))
+                response.drain_conn()
+            finally:
+                response.release_conn()
+            if not settings.follows_redirects():
+                break
+            url = f"{self._root}{target.path}{'?' if target.query else ''}{target.query}"
+        raise foreign(self.where, "it redirects /version")
 
     def _version_headers(self) -> Mapping[str, str] | None:
         try:
