@@ -253,6 +253,10 @@ def test_a_submitted_script_finds_the_targets_of_its_project(
     assert set(ws.compute_targets) == {"another", "cpu-cluster", "local"}
     assert variables(of_script) == variables(ws)
     assert set(Workspace("s", "g", "other").compute_targets) == {"local"}
+    shutil.copytree((project.parent / FILE).parent, FILE.parent)  # a snapshot of the whole project
+    of_script.compute_targets["another"].update(max_nodes=7)
+    shutil.rmtree(FILE.parent)
+    assert ws.compute_targets["another"].scale_settings.maximum_node_count == 7
     shutil.rmtree(project.parent)  # as in a container
     assert set(Workspace("s", "g", "w").compute_targets) == {"local"}
 

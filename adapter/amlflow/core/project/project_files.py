@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from amlflow.core.project.config_json import FOLDER
-from amlflow.core.store import WorkspaceBase, folder_of
+from amlflow.core.store import WorkspaceBase, folder_of, store_of
 from amlflow.working_folder import working_folder
 
 VARIABLE = "AMLFLOW_PROJECT"
@@ -23,9 +23,11 @@ def find_project_files(workspace: WorkspaceBase, name: str) -> list[Path]:
     """Return the files ``.azureml/NAME`` that hold for a workspace. The first comes first.
 
     These are the nearest one in or above the working folder, and the nearest one in or above the
-    workspace's project.
+    workspace's project. A submitted script works in a copy, so there the project's comes first.
     """
     starts = [working_folder(), folder_of(workspace)]
+    if submitters_project(store_of(workspace).names) is not None:
+        starts.reverse()
     found = [find_upwards(start, name) for start in starts if start is not None]
     return list(dict.fromkeys(path for path in found if path is not None))
 
