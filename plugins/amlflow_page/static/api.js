@@ -50,13 +50,7 @@ function headers(more = {}) {
 }
 
 async function answered(request) {
-  let response;
-  try {
-    response = await request;
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Failure("The server does not answer.", 0, {});
-  }
+  const response = await request.catch(raiseLost);
   hear(response);
   if (response.ok) return response;
   const text = await response.text();
@@ -70,13 +64,19 @@ async function answered(request) {
   throw new Failure(content.message || `The server answers ${response.status}.`, response.status, content);
 }
 
+// Raises the failure of a connection that is lost, also in the middle of an answer.
+function raiseLost(error) {
+  if (error.name === "AbortError") throw error;
+  throw new Failure("The server does not answer.", 0, {});
+}
+
 // Returns the JSON of an answer. If a login has expired, some proxies answer with their page for it.
 async function json(request) {
   const response = await answered(request);
   try {
     return await response.json();
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
+    if (!(error instanceof SyntaxError)) raiseLost(error);
     const message =
       "Another page came instead of an answer of the server. If your login has expired, load the page again.";
     throw new Failure(message, 401, {});

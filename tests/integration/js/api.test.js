@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { event, localStorage, location, serve, studio } from "./page.js";
 
-const { Failure, get, piece, post } = await studio("api");
+const { Failure, get, isAway, piece, post } = await studio("api");
 const { downloadLink } = await studio("download_link");
 
 let server;
@@ -138,6 +138,14 @@ test("a browser that stores nothing asks the default workspace", async (t) => {
   t.after(() => Object.defineProperty(globalThis, "localStorage", { value: localStorage, configurable: true }));
   await get("keys");
   assert.equal(server.requests[0].headers["x-mlflow-workspace"], undefined);
+});
+
+test("an answer that breaks off counts as an outage", async (t) => {
+  const { fetch } = globalThis;
+  t.after(() => Object.assign(globalThis, { fetch }));
+  const body = () => new ReadableStream({ start: (stream) => stream.error(new TypeError("terminated")) });
+  globalThis.fetch = async () => new Response(body());
+  await assert.rejects(get("keys"), (failure) => isAway(failure));
 });
 
 test("times are counted by the server's clock, however wrong the browser's is", async () => {
