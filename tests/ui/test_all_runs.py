@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import uuid
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from helpers.browser import Keys, Page
+from helpers.browser import AHEAD, Keys, Page, new_documents_run
 from helpers.studio import ADMIN, READER, WRITER
 from selenium.webdriver.support.expected_conditions import staleness_of
 
@@ -404,26 +402,6 @@ def test_the_side_bar_leads_there(page: Page, experiment: Any):
     follows = "return document.querySelector('.amlflow-nav').previousElementSibling.innerText"
     page.script(f"location.hash = '#/experiments/{experiment.id}'")
     page.until(lambda: experiment.name in page.script(follows), "the entry behind the experiment")
-
-
-AHEAD = """{
-const { now } = Date;
-const later = () => now() + 3 * 86_400_000;
-window.Date = class extends Date {
-  constructor(...parts) { super(...(parts.length ? parts : [later()])); }
-  static now() { return later(); }
-};
-}"""
-
-
-@contextlib.contextmanager
-def new_documents_run(page: Page, script: str) -> Iterator[None]:
-    """Run a script in each page that is opened meanwhile, before the page's own scripts."""
-    added = page.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
-    tab = page.driver.current_window_handle
-    yield
-    if page.driver.current_window_handle == tab:
-        page.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
 
 
 def test_a_metric_is_a_column_that_sorts_and_the_list_follows(
