@@ -26,6 +26,15 @@ from helpers.tools import need
 SECONDS = 60
 """How long to wait for something on a busy machine."""
 
+AHEAD = """{
+const { now } = Date;
+const later = () => now() + 3 * 86_400_000;
+window.Date = class extends Date {
+  constructor(...parts) { super(...(parts.length ? parts : [later()])); }
+  static now() { return later(); }
+};
+}"""
+
 THEMES = {"light": "false", "dark": "true"}
 
 
@@ -74,6 +83,16 @@ class Page:
             self._in_another_tab()
             self.sign_in(user)
             self.driver.get(f"{self.server.uri}/{path}")
+
+    @contextlib.contextmanager
+    def clock_ahead(self) -> Iterator[None]:
+        """Set the clock of pages that are opened meanwhile three days ahead."""
+        tab = self.driver.current_window_handle
+        source = {"source": AHEAD}
+        added = self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", source)
+        yield
+        if self.driver.current_window_handle == tab:
+            self.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
 
     def _takes_input(self) -> bool:
         """Return whether the mouse reaches the page.

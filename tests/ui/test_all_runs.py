@@ -414,7 +414,7 @@ def test_a_metric_is_a_column_that_sorts_and_the_list_follows(
             run.log("val/loss", loss)
         run.complete()
     # The browser's clock is three days ahead: the server's counts.
-    with new_documents_run(page, AHEAD):
+    with page.clock_ahead():
         page.open(f"{here}&columns={quote('metric:val/loss')}&dense=true&query=since:1d", READER)
     shows(page, "oak", "elm", "ash")
     assert page.see(ROW).rect["height"] < 30
