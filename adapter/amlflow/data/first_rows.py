@@ -108,6 +108,8 @@ def _read_beginning(
         return None
     for size in _SIZES:
         beginnings, is_whole = _choose(files, size, count)
+        if not is_whole and _count_lines(beginnings) <= count:
+            continue
         try:
             table = read_table(definition, beginnings)
         except DatasetExecutionError:  # a row may be cut, or the error is that of the whole file
@@ -136,6 +138,12 @@ def _choose(files: Sequence[DataFile], size: int, count: int) -> tuple[list[_Beg
             return chosen, False
         size -= len(content)
     return chosen, len(chosen) == len(files)
+
+
+def _count_lines(beginnings: Sequence[_Beginning]) -> int:
+    """Return how many lines there are at most. A row has at least one."""
+    contents = [each.content for each in beginnings]
+    return sum(content.count(b"\n") + content.count(b"\r") + 1 for content in contents)
 
 
 def _end_of_rows(content: bytes) -> int:

@@ -76,6 +76,17 @@ def test_a_row_that_is_cut_is_not_used(write: Write) -> None:
 
 
 @pytest.mark.usefixtures("_small")
+def test_a_beginning_that_is_too_short_is_not_parsed(
+    write: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    dataset = Dataset.Tabular.from_delimited_files(write("a.csv", "a,b\n1\n" + "1,2\n" * 200))
+    caplog.clear()
+    assert len(dataset.take(100).to_pandas_dataframe()) == 100
+    assert [text for text in caplog.messages if "line 2 has 1 cells" in text] == caplog.messages
+    assert len(caplog.messages) == 1
+
+
+@pytest.mark.usefixtures("_small")
 def test_rows_of_several_files(write: Write) -> None:
     paths = [write(f"{n}.csv", "a,b\n" + f"{n},2.5\n" * n) for n in (1, 3, 20, 2)]
     for header in (None, PromoteHeadersBehavior.COMBINE_ALL_FILES_HEADERS):
