@@ -193,24 +193,3 @@ class Page:
             lambda: self.find_all(".amlflow-scroller[aria-busy='false']"), "the end of the search"
         )
         return [each.text.removeprefix("↳ ") for each in self.find_all(".amlflow-table tbody th")]
-
-
-AHEAD = """{
-const { now } = Date;
-const later = () => now() + 3 * 86_400_000;
-window.Date = class extends Date {
-  constructor(...parts) { super(...(parts.length ? parts : [later()])); }
-  static now() { return later(); }
-};
-}"""
-"""A page's script that sets the browser's clock three days ahead."""
-
-
-@contextlib.contextmanager
-def new_documents_run(page: Page, script: str) -> Iterator[None]:
-    """Run a script in each page that is opened meanwhile, before the page's own scripts."""
-    added = page.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
-    tab = page.driver.current_window_handle
-    yield
-    if page.driver.current_window_handle == tab:
-        page.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)

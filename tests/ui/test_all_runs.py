@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from helpers.browser import AHEAD, Keys, Page, new_documents_run
+from helpers.browser import Keys, Page
 from helpers.studio import ADMIN, READER, WRITER
 from selenium.webdriver.support.expected_conditions import staleness_of
 
