@@ -247,18 +247,23 @@ export function shown(value) {
 }
 
 const UNITS = [
-  [86400, "d", 3600, "h"],
-  [3600, "h", 60, "m"],
-  [60, "m", 1, "s"],
+  [86400, "d"],
+  [3600, "h"],
+  [60, "m"],
 ];
 
-// Returns seconds as a short text: 90 is 1m 30s.
+// Returns seconds as a text without what is 0: 90 is 1m 30s. The lines of a zoomed axis differ in the last part only.
 export function shownTime(seconds) {
   const size = Math.abs(seconds);
-  const [unit, name, smaller, itsName] = UNITS.find(([each]) => size >= each) ?? [];
-  if (!unit) return `${shown(seconds)}s`;
-  const rest = Math.floor((size % unit) / smaller);
-  return `${seconds < 0 ? "-" : ""}${Math.floor(size / unit)}${name}${rest ? ` ${rest}${itsName}` : ""}`;
+  if (size < 60) return `${shown(seconds)}s`;
+  const parts = [];
+  let rest = Math.round(size * 1000) / 1000;
+  for (const [unit, name] of UNITS) {
+    if (rest >= unit) parts.push(`${Math.floor(rest / unit)}${name}`);
+    rest %= unit;
+  }
+  if (rest) parts.push(`${shown(rest)}s`);
+  return (seconds < 0 ? "-" : "") + parts.join(" ");
 }
 
 // Returns a text that is cut to a number of characters.

@@ -83,7 +83,7 @@ export function drawCurves(element, chart, curves, runs, onzoom) {
       axes: [
         {
           ...axis,
-          ...(chart.x === "time" ? { incrs: TIME_STEPS } : {}),
+          ...(chart.x === "time" ? { incrs: TIME_STEPS, space: 80 } : {}),
           values: (_plot, places) => places.map(chart.x === "time" ? shownTime : shown),
           label: chart.x === "time" ? "time since the first value" : "step",
           size: 32,

@@ -134,6 +134,7 @@ test("numbers on axes are short", () => {
 test("times on axes are short", () => {
   const times = [0, 0.25, 59, 90, 3600, 5400, 90_000, -120];
   assert.deepEqual(times.map(shownTime), ["0s", "0.25s", "59s", "1m 30s", "1h", "1h 30m", "1d 1h", "-2m"]);
+  assert.deepEqual([3610, 3600.5, 86_460, 3600.0000002].map(shownTime), ["1h 10s", "1h 0.5s", "1d 1m", "1h"]);
 });
 
 test("a long label is cut between characters", () => {
