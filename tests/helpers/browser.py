@@ -90,9 +90,11 @@ class Page:
         tab = self.driver.current_window_handle
         source = {"source": AHEAD}
         added = self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", source)
-        yield
-        if self.driver.current_window_handle == tab:
-            self.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+        try:
+            yield
+        finally:
+            if self.driver.current_window_handle == tab:
+                self.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
 
     def _takes_input(self) -> bool:
         """Return whether the mouse reaches the page.
