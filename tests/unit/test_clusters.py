@@ -257,6 +257,10 @@ def test_a_submitted_script_finds_the_targets_of_its_project(
     of_script.compute_targets["another"].update(max_nodes=7)
     shutil.rmtree(FILE.parent)
     assert ws.compute_targets["another"].scale_settings.maximum_node_count == 7
+    [(name, value)] = variables(ws).items()
+    with monkeypatch.context() as patched:  # on another machine, the folder is somebody's
+        patched.setenv(name, f"1{value}")
+        assert set(Workspace("s", "g", "w").compute_targets) == {"local"}
     shutil.rmtree(project.parent)  # as in a container
     assert set(Workspace("s", "g", "w").compute_targets) == {"local"}
 

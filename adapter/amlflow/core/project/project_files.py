@@ -8,6 +8,7 @@ finds what code in another folder of the project has declared.
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from amlflow.core.project.config_json import FOLDER
@@ -15,7 +16,11 @@ from amlflow.core.store import WorkspaceBase, folder_of, store_of
 from amlflow.working_folder import working_folder
 
 VARIABLE = "AMLFLOW_PROJECT"
-"""Tells a submitted script the project's folder, since its working folder is another one."""
+"""Tells a submitted script the project's folder, since its working folder is another one.
+
+Before the path, with a colon, is the user id of its owner. On another machine, a folder with the same
+path can be anybody's.
+"""
 _NAMES = ("AZUREML_ARM_SUBSCRIPTION", "AZUREML_ARM_RESOURCEGROUP", "AZUREML_ARM_WORKSPACE_NAME")
 
 
@@ -45,16 +50,26 @@ def find_upwards(start: Path, name: str) -> Path | None:
 
 def variables(workspace: WorkspaceBase) -> dict[str, str]:
     """Return the environment variable that tells a submitted script the project's folder."""
-    return {VARIABLE: str(folder_of(workspace) or working_folder())}
+    folder = folder_of(workspace) or working_folder()
+    try:
+        return {VARIABLE: f"{os.stat(folder).st_uid}:{folder}"}
+    except FileNotFoundError:  # removed since the config.json was read
+        return {}
 
 
 def submitters_project(names: tuple[str, str, str]) -> Path | None:
     """Return the project's folder of the process that submitted this script.
 
     None if this process is not a submitted script, if the workspace with these names is not that of
-    its run, or if the folder does not exist on the machine or in the container of the script.
+    its run, or if the machine or the container of the script does not have this folder of this
+    owner.
     """
-    folder = os.environ.get(VARIABLE)
+    owner, _, folder = os.environ.get(VARIABLE, "").partition(":")
     if not folder or names != tuple(map(os.environ.get, _NAMES)):
         return None
-    return Path(folder) if os.path.isdir(folder) else None
+    try:
+        status = os.stat(folder)
+    except (OSError, ValueError):
+        return None
+    is_it = stat.S_ISDIR(status.st_mode) and str(status.st_uid) == owner
+    return Path(folder) if is_it else None
