@@ -6,6 +6,7 @@ the partition ``high`` preempt jobs of ``main``, which then go back into the que
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -16,6 +17,8 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from helpers import slurm_accounts
 from helpers.servers import free_port
@@ -188,6 +191,21 @@ def hold(folder: Path) -> None:
     finally:
         for process in reversed(processes):
             process.terminate()
+        end_steps(os.environ["SLURM_CONF"])
+
+
+def end_steps(conf: str) -> None:
+    """End what the last jobs of a Slurm have left: slurmstepd, which waits long for an answer.
+
+    psutil sees no environment of it, since its title has overwritten the beginning.
+    """
+    ours = f"SLURM_CONF={conf}".encode()
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.name() == "slurmstepd":
+                environ = Path(f"/proc/{process.pid}/environ").read_bytes()
+                if ours in environ.split(b"\0"):
+                    process.kill()
 
 
 def wait_for(path: Path) -> None:
