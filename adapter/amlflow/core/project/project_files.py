@@ -18,8 +18,8 @@ from amlflow.working_folder import working_folder
 VARIABLE = "AMLFLOW_PROJECT"
 """Tells a submitted script the project's folder, since its working folder is another one.
 
-Before the path, with a colon, is the user id of its owner. On another machine, a folder with the same
-path can be anybody's.
+Before the path, with a colon, is the user id of its owner. On another machine, a folder with the
+same path can be anybody's.
 """
 _NAMES = ("AZUREML_ARM_SUBSCRIPTION", "AZUREML_ARM_RESOURCEGROUP", "AZUREML_ARM_WORKSPACE_NAME")
 
