@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from amlflow.cli.commands import COMMANDS
 from amlflow.core.absent.members import MEMBERS
 from amlflow.core.absent.names import ABSENT, MODULES
 from amlflow.core.experiment import Experiment
@@ -104,6 +105,8 @@ print(json.dumps(said))
         assert missing in message
         assert name.startswith(missing)
     assert "ScriptRunConfig" in said["azureml.train.hyperdrive.run"][0]
+    assert "run monitor-tensorboard" in COMMANDS
+    assert "amlflow run monitor-tensorboard -r RUN_ID" in said["azureml.tensorboard"][0]
 
 
 @pytest.mark.parametrize(

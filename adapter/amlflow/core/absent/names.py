@@ -27,7 +27,6 @@ CLUSTERS = (
 )
 SPARK = "Spark and Hadoop clusters are not submitted to; a command can be spark-submit"
 _R = "R is not run as a script; a command can be Rscript"
-_CHARTS = "MLflow's page has the charts: run.get_portal_url()"
 
 _OF_CORE = {
     **dict.fromkeys(
@@ -171,7 +170,9 @@ MODULES = {
         "MLflow is the tracker here: mlflow.set_tracking_uri(workspace.get_mlflow_tracking_uri())"
     ),
     "azureml.pipeline": "pipelines are Azure's; run.submit_child() runs one script from another",
-    "azureml.tensorboard": _CHARTS,
+    "azureml.tensorboard": (
+        "amlflow run monitor-tensorboard -r RUN_ID shows the event files of a run in TensorBoard"
+    ),
     "azureml.train": (
         "azureml.train has estimator, dnn and sklearn; sweeps and automated ML are Azure's: submit "
         "a ScriptRunConfig for each"
