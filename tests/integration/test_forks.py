@@ -284,6 +284,7 @@ def test_a_lock_of_a_module_is_free_in_the_child(monkeypatch: pytest.MonkeyPatch
 
 INTERRUPTED = """
 import ctypes, functools, os, signal, threading
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 # Calls of C before the fork: Python calls the handler when the next function in Python begins.
 kill = functools.partial(ctypes.CDLL(None).kill, os.getpid(), signal.SIGINT)
 os.register_at_fork(before=kill)
