@@ -119,7 +119,7 @@ def submitting() -> None:
         submit(experiment, f"pass  # {next(number)}", "held")
 
     parts(), whole()
-    plain, ours = medians(lambda: seconds(parts), lambda: seconds(whole), rounds=9)
+    plain, ours = medians(lambda: seconds(parts), lambda: seconds(whole), rounds=60)
     detail = f"{ours * 1000:.0f} ms against {plain * 1000:.0f} ms"
     report(
         "submit() / create_run, upload of the snapshot and sbatch", ours / plain, "<= 1.3", detail
