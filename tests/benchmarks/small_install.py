@@ -28,7 +28,7 @@ from runs import filled, make_client, server
 WORKER = """
 import json, os, sys, time
 answers = os.fdopen(os.dup(1), "w")
-os.dup2(2, 1)  # what MLflow prints is no answer
+os.dup2(2, 1)  # what MLflow prints is not an answer
 names = {}
 for line in sys.stdin:
     code = compile(json.loads(line), "<benchmark>", "exec")

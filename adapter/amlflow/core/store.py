@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 DEFAULT_NAME = "local"
 """The name and resource group of a workspace if no config.json names one."""
 NO_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
+NAME_VARIABLES = (
+    "AZUREML_ARM_SUBSCRIPTION", "AZUREML_ARM_RESOURCEGROUP", "AZUREML_ARM_WORKSPACE_NAME",
+)  # fmt: skip
+"""The variables that tell a submitted script the :attr:`Store.names` of its run's workspace."""
 
 
 @dataclass(frozen=True, slots=True)

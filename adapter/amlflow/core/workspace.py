@@ -33,6 +33,7 @@ from amlflow.core.runs.run import Run, get_run_in
 from amlflow.core.scripts.environment import Environment
 from amlflow.core.store import (
     DEFAULT_NAME,
+    NAME_VARIABLES,
     NO_SUBSCRIPTION,
     Store,
     WorkspaceBase,
@@ -123,11 +124,9 @@ class Workspace(WorkspaceBase, AzureOnly):
     @staticmethod
     def _of_this_job() -> Workspace:
         """Return the workspace of the run that this process was submitted as."""
-        return Workspace(
-            os.environ.get("AZUREML_ARM_SUBSCRIPTION", NO_SUBSCRIPTION),
-            os.environ.get("AZUREML_ARM_RESOURCEGROUP", DEFAULT_NAME),
-            os.environ.get("AZUREML_ARM_WORKSPACE_NAME", DEFAULT_NAME),
-        )
+        defaults = (NO_SUBSCRIPTION, DEFAULT_NAME, DEFAULT_NAME)
+        subscription_id, resource_group, name = map(os.environ.get, NAME_VARIABLES, defaults)
+        return Workspace(subscription_id, resource_group, name)
 
     @staticmethod
     def get(

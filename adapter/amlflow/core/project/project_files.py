@@ -12,7 +12,7 @@ import stat
 from pathlib import Path
 
 from amlflow.core.project.config_json import FOLDER
-from amlflow.core.store import WorkspaceBase, folder_of, store_of
+from amlflow.core.store import NAME_VARIABLES, WorkspaceBase, folder_of, store_of
 from amlflow.working_folder import working_folder
 
 VARIABLE = "AMLFLOW_PROJECT"
@@ -21,7 +21,6 @@ VARIABLE = "AMLFLOW_PROJECT"
 Before the path, with a colon, is the user id of its owner. On another machine, a folder with the
 same path can be anybody's.
 """
-_NAMES = ("AZUREML_ARM_SUBSCRIPTION", "AZUREML_ARM_RESOURCEGROUP", "AZUREML_ARM_WORKSPACE_NAME")
 
 
 def find_project_files(workspace: WorkspaceBase, name: str) -> list[Path]:
@@ -65,7 +64,7 @@ def submitters_project(names: tuple[str, str, str]) -> Path | None:
     owner.
     """
     owner, _, folder = os.environ.get(VARIABLE, "").partition(":")
-    if not folder or names != tuple(map(os.environ.get, _NAMES)):
+    if not folder or names != tuple(map(os.environ.get, NAME_VARIABLES)):
         return None
     try:
         status = os.stat(folder)

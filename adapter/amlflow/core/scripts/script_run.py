@@ -23,7 +23,7 @@ from amlflow.core.scripts.run_configuration import defined_settings
 from amlflow.core.scripts.script_data import CollectedData, definition_text
 from amlflow.core.scripts.script_run_config import ScriptRunConfig
 from amlflow.core.scripts.specify import with_choices
-from amlflow.core.store import ExperimentBase, store_of, tracker_of
+from amlflow.core.store import NAME_VARIABLES, ExperimentBase, store_of, tracker_of
 from amlflow.environments.redaction import without_credentials
 from amlflow.jobs import snapshot
 from amlflow.jobs.finding import hash_of_base, proof_of
@@ -131,9 +131,7 @@ def _context(experiment: ExperimentBase, record: RunRecord) -> dict[str, str]:
     store, tracker = store_of(experiment), tracker_of(experiment)
     return {
         RUN_ID: display_id(record),
-        "AZUREML_ARM_SUBSCRIPTION": store.subscription_id,
-        "AZUREML_ARM_RESOURCEGROUP": store.resource_group,
-        "AZUREML_ARM_WORKSPACE_NAME": store.workspace_name,
+        **dict(zip(NAME_VARIABLES, store.names, strict=True)),
         "AZUREML_ARM_PROJECT_NAME": experiment.name,
         "AZUREML_EXPERIMENT_ID": experiment.id,
         "AZUREML_SERVICE_ENDPOINT": redacted(store.uri),
