@@ -216,7 +216,10 @@ class SlurmCluster(ClusterBase):
         return known
 
     def cancel(self, names: Sequence[str]) -> None:
-        """Cancel jobs: an element of an array by its id, every other job by its name."""
+        """Cancel jobs: an element of an array by its id, every other job by its name.
+
+        scancel is not called for jobs that a fresh answer lacks, since there may be hundreds.
+        """
         jobs, is_fresh = ask(now=False)
         if not is_fresh and any(name not in jobs for name in names):
             jobs, _ = ask(now=True)
@@ -225,9 +228,8 @@ class SlurmCluster(ClusterBase):
         for ids_to_end in _in_parts(list(elements.values())):
             # scancel does not fail for jobs that have just ended.
             run_command(["scancel", "--quiet", *ids_to_end])
-        for name in names:
-            if NAME.fullmatch(name) and name not in elements:
-                run_command(["scancel", f"--name={name}", f"--user={user_name()}"])
+        for name in (name for name in ids if name not in elements):
+            run_command(["scancel", f"--name={name}", f"--user={user_name()}"])
 
     def nudge(self, names: Sequence[str]) -> None:
         """Send a signal with scancel. It reaches the agent, but not what srun has started."""

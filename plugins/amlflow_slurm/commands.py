@@ -21,8 +21,9 @@ _AWAY = (
     "munge encode failed",
     "failed to access",
     "protocol authentication error",
-    "slurm backup controller in standby mode",
+    "in standby mode",
     "slurm temporarily unable to accept job",
+    "rate limit exceeded",
     "transport endpoint",
 )
 """Parts of Slurm's messages about its daemons, not about a job. In small letters."""
@@ -70,9 +71,12 @@ def run_command(
             timeout=limit_s,
             check=False,
         )
-    except subprocess.TimeoutExpired:
+    except subprocess.TimeoutExpired as late:
+        # Such as "Slurm temporarily unable to accept job, sleeping and retrying".
+        said = " ".join((late.stderr or b"").decode(errors="replace").split())
         raise Unavailable(
-            f"Slurm's command {command[0]!r} did not answer within {limit_s:g} seconds."
+            f"Slurm's command {command[0]!r} did not answer within {limit_s:g} seconds"
+            f"{f'; it said: {said}' if said else '.'}"
         ) from None
     if process.returncode == 0:
         return process.stdout

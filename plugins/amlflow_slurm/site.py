@@ -11,7 +11,9 @@ from amlflow_slurm.kept import keep_answer
 
 MAX_AGE_S = 60 * 60.0
 """How long Slurm's settings are kept on this machine."""
-_SETTING = re.compile(r"^(ClusterName|MaxArraySize)\s*=\s*(\S+)", re.MULTILINE)
+_SETTING = re.compile(r"^(ClusterName|MaxArraySize|SchedulerParameters)\s*=\s*(\S+)", re.MULTILINE)
+_MAX_TASKS = re.compile(r"(?:^|,)max_array_tasks=(\d{1,9})", re.IGNORECASE)
+"""A site's limit of the elements of an array, if it is below ``MaxArraySize``."""
 
 
 def user_name() -> str:
@@ -38,8 +40,11 @@ def max_array_size() -> int:
 
     Raises :class:`Unavailable` and ComputeTargetException.
     """
-    size = _settings().get("MaxArraySize", "")
-    return max(int(size), 1) if size.isascii() and size.isdigit() else 1
+    settings = _settings()
+    size = settings.get("MaxArraySize", "")
+    limits = [int(size)] if size.isascii() and size.isdigit() else [1]
+    limits.extend(map(int, _MAX_TASKS.findall(settings.get("SchedulerParameters", ""))))
+    return max(min(limits), 1)
 
 
 def _settings() -> dict[str, str]:

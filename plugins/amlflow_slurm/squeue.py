@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,10 +20,14 @@ _COLUMNS = {
     "State": 24,
     "Reason": 64,
     "RestartCnt": 12,
-    "exit_code": 12,
-    "NodeList": 256,
     "PriorityLong": 24,
 }
+"""The columns of squeue that have a fixed width, and the widths."""
+_LAST_COLUMNS = "exit_code:12|,NodeList:256"
+"""The columns after them. A long list of nodes is not cut off, and an exit code that Slurm does not
+know yet may take no space at all: so a character marks its end."""
+_EXIT_CODE = re.compile(r"(\d{1,12})(?::(\d{1,12}))?")
+"""The status of a process as a number; since 23.02 its exit code and the signal that ended it."""
 _STATES = {
     "PENDING": JobState.QUEUED,
     "REQUEUED": JobState.QUEUED,
@@ -30,6 +35,7 @@ _STATES = {
     "REQUEUE_HOLD": JobState.QUEUED,
     "SPECIAL_EXIT": JobState.QUEUED,
     "RESV_DEL_HOLD": JobState.QUEUED,
+    "EXPEDITING": JobState.QUEUED,
     "SUSPENDED": JobState.RUNNING,
     "STOPPED": JobState.RUNNING,
     "RUNNING": JobState.RUNNING,
@@ -86,7 +92,7 @@ _last: list[Any] = []
 
 
 def _ask_slurm() -> dict[str, Any]:
-    columns = ",".join(f"{name}:{width}" for name, width in _COLUMNS.items())
+    columns = ",".join([*(f"{name}:{width}" for name, width in _COLUMNS.items()), _LAST_COLUMNS])
     options = ["--noheader", "--array", "--states=all", "--user", user_name()]
     rows = rows_of(run_command(["squeue", *options, "-O", columns]))
     names = ElementNames()
@@ -97,13 +103,15 @@ def _ask_slurm() -> dict[str, Any]:
 
 
 def rows_of(text: str) -> list[dict[str, str]]:
-    """Parse the output of squeue: rows with columns of fixed widths."""
+    """Parse the output of squeue. A row is left out if its name has not the form of a work's."""
     rows = []
     for line in text.splitlines():
         row, begin = {}, 0
         for name, width in _COLUMNS.items():
             row[name] = line[begin : begin + width].strip()
             begin += width
+        code, _, nodes = line[begin:].partition("|")
+        row.update(exit_code=code.strip(), NodeList=nodes.strip())
         if NAME.fullmatch(row["Name"]):
             rows.append(row)
     return rows
@@ -132,7 +140,6 @@ def _place_of(row: Mapping[str, str]) -> tuple[int, int, int]:
 def _job_of(row: Mapping[str, str], waiting: Sequence[tuple[int, int, int]]) -> ClusterJob:
     state = _STATES.get(row["State"], JobState.RUNNING)
     before = bisect_left(waiting, _place_of(row)) if state is JobState.QUEUED else None
-    status = _to_number(row["exit_code"])
     reason = _ENDS.get(row["State"])
     if state is JobState.ENDING and row["Reason"] == "TimeLimit":
         reason = _ENDS["TIMEOUT"]
@@ -145,8 +152,17 @@ def _job_of(row: Mapping[str, str], waiting: Sequence[tuple[int, int, int]]) -> 
         before=before,
         nodes=row["NodeList"] or None,
         attempt=_to_number(row["RestartCnt"]) + 1,
-        exit_code=(status >> 8 or status & 127) if state in _OVER else None,
+        exit_code=_to_exit_code(row["exit_code"]) if state in _OVER else None,
     )
+
+
+def _to_exit_code(text: str) -> int | None:
+    """Return a command's exit code, or the number of the signal that has ended it."""
+    numbers = _EXIT_CODE.fullmatch(text)
+    if numbers is None:
+        return None
+    first, second = int(numbers[1]), numbers[2]
+    return (first >> 8 or first & 127) if second is None else (first or int(second))
 
 
 def _to_number(text: str) -> int:

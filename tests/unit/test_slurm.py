@@ -31,6 +31,7 @@ def cluster() -> Cluster:
     [
         ("PENDING", JobState.QUEUED),
         ("REQUEUE_HOLD", JobState.QUEUED),
+        ("EXPEDITING", JobState.QUEUED),
         ("CONFIGURING", JobState.PREPARING),
         ("RUNNING", JobState.RUNNING),
         ("SUSPENDED", JobState.RUNNING),
@@ -63,6 +64,21 @@ def test_why_a_job_has_ended() -> None:
     assert job(row("FAILED", reason="NonZeroExitCode", code="768")).exit_code == 3
     assert job(row("FAILED", code="9")).exit_code == 9
     assert job(row("RUNNING")).exit_code is None
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"), [("127:0", 127), ("0:9", 9), ("0:0", 0), ("", None), ("?", None)]
+)
+def test_an_exit_code_since_slurm_23(code: str, expected: int | None) -> None:
+    ended = job(row("FAILED", code=code, nodes="n[1-2]"))
+    assert (ended.exit_code, ended.nodes) == (expected, "n[1-2]")
+
+
+def test_columns_without_a_fixed_width_move_no_other() -> None:
+    nodes = ",".join(f"node-{number}-of-the-cluster" for number in range(100))
+    first = row("PENDING", code="", nodes="", priority="200", Name="1" * 32)
+    waiting = job(row("PENDING", code="", nodes=nodes, restarts="1"), first)
+    assert (waiting.before, waiting.nodes, waiting.attempt) == (1, nodes, 2)
 
 
 def test_the_attempt_counts_from_one() -> None:

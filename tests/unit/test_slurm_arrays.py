@@ -15,7 +15,10 @@ from amlflow_slurm.cluster import SlurmCluster
 from amlflow_slurm.settings import read_settings
 from helpers.slurm_answers import row
 
-CONFIG = "MaxArraySize            = {limit}\n"
+CONFIG = """\
+MaxArraySize            = {limit}
+SchedulerParameters     = {scheduler}
+"""
 
 
 class Slurm:
@@ -23,6 +26,7 @@ class Slurm:
 
     def __init__(self, limit: int = 1001) -> None:
         self.limit, self.queue, self.calls = limit, "", []
+        self.scheduler = "bf_interval=1"
         self.scripts: dict[str, str] = {}
 
     def __call__(
@@ -32,7 +36,7 @@ class Slurm:
         if command[0] == "squeue":
             return self.queue
         if command[:3] == ["scontrol", "show", "config"]:
-            return CONFIG.format(limit=self.limit)
+            return CONFIG.format(limit=self.limit, scheduler=self.scheduler)
         if command[:3] == ["scontrol", "write", "batch_script"]:
             if command[3] not in self.scripts:
                 raise ComputeTargetException("Slurm refuses it: Invalid job id specified")
@@ -118,6 +122,8 @@ def test_the_clusters_limit_is_kept(slurm: Slurm) -> None:
     slurm.limit = 400
     assert sizes([work(number) for number in range(1000)]) == [400, 400, 200]
     assert len(slurm.calls_of("scontrol")) == 1
+    slurm.scheduler = "bf_interval=1,max_array_tasks=250,defer"
+    assert sizes([work(number) for number in range(600)]) == [250, 250, 100]
     slurm.limit = 0  # the cluster has no arrays
     assert sizes([work(number) for number in range(3)]) == [1, 1, 1]
 
@@ -235,6 +241,18 @@ def test_many_elements_are_cancelled_together(slurm: Slurm, cluster: SlurmCluste
     cluster.cancel([item.name for item in works])
     commands = [call[0] for call in slurm.calls_of("scancel")]
     assert [len(command) for command in commands] == [502, 202]
+
+
+def test_jobs_that_slurm_does_not_have_cost_no_scancel(slurm: Slurm, cluster: SlurmCluster) -> None:
+    """As after a refusal of the second of several arrays: otherwise it takes minutes."""
+    works, single = [work(number) for number in range(3)], "a" * 32
+    cluster.submit(works)
+    array_in_queue(slurm, works)
+    slurm.queue += "\n" + row("PENDING", Name=single, id="9")
+    cluster.cancel([work(number).name for number in range(600)] + [single])
+    elements, by_name = [call[0] for call in slurm.calls_of("scancel")]
+    assert elements[2:] == ["7_0", "7_1", "7_2"]
+    assert by_name[1] == f"--name={single}"
 
 
 def test_an_array_of_somebody_elses_is_left_alone(slurm: Slurm) -> None:

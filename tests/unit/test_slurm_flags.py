@@ -1,8 +1,8 @@
 """Which options of Slurm's commands amlflow uses: only those of all releases that it supports.
 
-The manual pages of Slurm 20.02, 20.11, 21.08, 22.05, 23.02, 23.11, 24.05, 24.11 and 25.05 have each
-of these words, and squeue's source has the columns. Look a new one up in all of them before you add
-it here.
+The manual pages of Slurm 20.02, 20.11, 21.08, 22.05, 23.02, 23.11, 24.05, 24.11, 25.05 and 25.11
+have each of these words, and squeue's source has the columns. Look a new one up in all of them
+before you add it here.
 """
 
 from __future__ import annotations
@@ -35,11 +35,12 @@ OPTIONS = {
         --ntasks-per-node --wait
         """,
 }
-COLUMNS = "Name JobArrayID State Reason RestartCnt exit_code NodeList PriorityLong"
+COLUMNS = "Name JobArrayID State Reason RestartCnt PriorityLong"
+LAST_COLUMNS = "exit_code NodeList"
 STATES = """
-    BOOT_FAIL CANCELLED COMPLETED COMPLETING CONFIGURING DEADLINE FAILED NODE_FAIL OUT_OF_MEMORY
-    PENDING PREEMPTED REQUEUED REQUEUE_FED REQUEUE_HOLD RESIZING RESV_DEL_HOLD REVOKED RUNNING
-    SIGNALING SPECIAL_EXIT STAGE_OUT STOPPED SUSPENDED TIMEOUT
+    BOOT_FAIL CANCELLED COMPLETED COMPLETING CONFIGURING DEADLINE EXPEDITING FAILED NODE_FAIL
+    OUT_OF_MEMORY PENDING PREEMPTED REQUEUED REQUEUE_FED REQUEUE_HOLD RESIZING RESV_DEL_HOLD
+    REVOKED RUNNING SIGNALING SPECIAL_EXIT STAGE_OUT STOPPED SUSPENDED TIMEOUT
     """
 """What squeue prints as a state, in the first and in the last of these releases."""
 SETTINGS = {
@@ -110,5 +111,7 @@ def test_options_of_all_releases(commands: Commands, monkeypatch: pytest.MonkeyP
 
 def test_columns_and_states_of_all_releases() -> None:
     assert list(squeue._COLUMNS) == COLUMNS.split()
+    last = [column.partition(":")[0] for column in squeue._LAST_COLUMNS.split(",")]
+    assert last == LAST_COLUMNS.split()
     assert sorted(squeue._STATES) == sorted(STATES.split())
     assert set(squeue._ENDS) <= set(squeue._STATES)

@@ -92,6 +92,8 @@ def test_the_scripts_time_is_part_of_the_jobs(
         "slurm_load_jobs error: Protocol authentication error",
         "slurm_load_jobs error: Zero Bytes were transmitted or received",
         "slurm_load_jobs error: Socket timed out on send/recv operation",
+        "slurm_load_jobs error: Rate limit exceeded, please retry later",
+        "slurm_load_jobs error: Controller is in standby mode, try a different controller",
     ],
 )
 def test_a_controller_that_is_away_is_no_state(
@@ -184,8 +186,20 @@ def test_a_command_that_does_not_end(
 ) -> None:
     fake(tmp_path, monkeypatch, "squeue", "exec sleep 600")
     monkeypatch.setattr(commands, "LIMIT_S", 0.2)
-    with pytest.raises(Unavailable, match="did not answer within"):
+    with pytest.raises(Unavailable, match=r"did not answer within 0\.2 seconds\.\n"):
         cluster.look([NAME])
+
+
+def test_why_a_command_does_not_end(monkeypatch: pytest.MonkeyPatch, cluster: Cluster) -> None:
+    """As sbatch, which waits for two minutes if Slurm has as many jobs as it may have."""
+
+    def run(command: list[str], **_: object) -> None:
+        raise subprocess.TimeoutExpired(command, 60, stderr=b"sbatch: error: queue\n full")
+
+    monkeypatch.setattr(commands.shutil, "which", lambda name: name)
+    monkeypatch.setattr(commands.subprocess, "run", run)
+    with pytest.raises(Unavailable, match="within 60 seconds; it said: sbatch: error: queue full"):
+        cluster.submit([ClusterWork(name=NAME, python="p", arguments=[])])
 
 
 def test_a_job_that_only_checks_is_cancelled_if_the_answer_is_lost(
