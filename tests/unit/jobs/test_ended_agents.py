@@ -17,3 +17,16 @@ def test_a_program_that_the_node_lacks_is_named(code: int | None, is_missing: bo
     assert ("does not have the program" in error) is is_missing
     assert ("exit code" in error) is (code is not None)
     assert "the setting 'output'" in error
+
+
+@pytest.mark.parametrize(
+    ("attempt", "code", "is_named"), [(1, 1, False), (2, 1, True), (2, 255, True), (2, 9, False)]
+)
+def test_an_agent_that_did_not_begin(attempt: int, code: int, is_named: bool) -> None:
+    """The record's agent is that of the first attempt."""
+    job = ClusterJob(state=JobState.FAILED, id="7", exit_code=code, attempt=attempt)
+    change = cluster_change(record("Queued"), job)
+    assert change is not None
+    error = change.system["error"]
+    assert ("the Python that the target names may not have amlflow" in error) is is_named
+    assert ("the target's image may be missing or broken on the node" in error) is is_named

@@ -55,10 +55,16 @@ ABANDONED_S = 24 * 60 * 60.0
 
 NOT_FOUND = 127
 """The exit code of a shell that does not find a program."""
+NOT_BEGUN = (1, 255)
+"""The exit codes of Python without the agent, and of containers that cannot be started."""
 _NO_AGENT = (
     "The node does not have the program that starts the agent, which is amlflow's Python or what "
     "runs the target's image. Install it there at the same path, or correct the target's settings "
     "'python' and 'image'. "
+)
+_NO_AMLFLOW = (
+    "It had not begun: the Python that the target names may not have amlflow, or the target's "
+    "image may be missing or broken on the node. "
 )
 
 
@@ -135,14 +141,14 @@ def cluster_change(record: RunRecord, job: ClusterJob) -> RunChange | None:
         return (request or fail_as_lost(_NOT_STARTED)).change(datetime.now(timezone.utc))
     if request is None and job.state is not JobState.UNKNOWN:
         return _end_with_attempt(record, job)
-    return (request or _end_of(job)).change(datetime.now(timezone.utc))
+    return (request or _end_of(record, job)).change(datetime.now(timezone.utc))
 
 
 def _end_with_attempt(record: RunRecord, job: ClusterJob) -> RunChange | None:
     """Return the end of a run for the end of its job's attempt, unless a later one has begun."""
     if latest_attempt(record.properties) > job.attempt:
         return None
-    change = _end_of(job).change(datetime.now(timezone.utc))
+    change = _end_of(record, job).change(datetime.now(timezone.utc))
     return dataclasses.replace(change, system={**change.system, ENDED_ATTEMPT: str(job.attempt)})
 
 
@@ -204,7 +210,7 @@ def _to_queued(record: RunRecord, job: ClusterJob) -> RunChange | None:
     return RunChange(status=Status.QUEUED, system={WAITING: json.dumps(note)})
 
 
-def _end_of(job: ClusterJob) -> EndRequest:
+def _end_of(record: RunRecord, job: ClusterJob) -> EndRequest:
     known = "" if job.id is None else f" (job {job.id} of the cluster)"
     if job.state is JobState.CANCELED:
         reason = job.reason or "The cluster has cancelled it."
@@ -214,9 +220,13 @@ def _end_of(job: ClusterJob) -> EndRequest:
             "The cluster no longer knows the run's job, and the job did not report how it ended."
         )
     code = "" if job.exit_code is None else f" with exit code {job.exit_code}"
-    missing = _NO_AGENT if job.exit_code == NOT_FOUND else ""
+    cause = ""
+    if job.exit_code == NOT_FOUND:
+        cause = _NO_AGENT
+    elif job.exit_code in NOT_BEGUN and latest_attempt(record.properties) < job.attempt:
+        cause = _NO_AMLFLOW
     reason = job.reason or (
-        f"The run's agent ended{code} without reporting how the script ended. {missing}If the "
+        f"The run's agent ended{code} without reporting how the script ended. {cause}If the "
         "target has the setting 'output', the agent's own output is in the file that it names."
     )
     return EndRequest(Status.FAILED, to_error(f"{reason}{known}", "ServiceError"))
