@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from azureml.core import ScriptRunConfig
-from azureml.exceptions import UserErrorException
+from azureml.exceptions import ComputeTargetException, UserErrorException
 from helpers.slurm_jobs import slurm_says, submit_and_be_killed
 from helpers.submitted_jobs import error_of, log_of, script, until, wait_for_end
 
@@ -81,8 +82,47 @@ def test_no_run_is_made_if_one_of_a_list_is_wrong(slurm_experiment: Any) -> None
         slurm_experiment.submit(configs(2), tags=[{}])
     with pytest.raises(UserErrorException, match="consists of ScriptRunConfigs"):
         slurm_experiment.submit([*configs(1), "script.py"])
+    too_long = configs(2)
+    too_long[1].run_config.environment_variables = {"LONG": os.urandom(150_000).hex()}
+    with pytest.raises(ComputeTargetException, match="takes at most 131072"):
+        slurm_experiment.submit(too_long)
     assert list(slurm_experiment.get_runs()) == []
     assert slurm_experiment.submit([]) == []
+
+
+def test_no_run_is_made_if_one_of_several_targets_cannot_run_its_scripts(
+    slurm_experiment: Any,
+) -> None:
+    """Each target is asked before the first script is submitted, also if it comes last."""
+    here, there = configs(2, "local"), configs(2)
+    with pytest.raises(ComputeTargetException, match="invalid partition specified: nowhere"):
+        slurm_experiment.submit([*here, *there, *configs(1, "nowhere")])
+    here[1].run_config.environment.python.interpreter_path = "/missing/python"
+    with pytest.raises(ComputeTargetException, match="'/missing/python' does not exist"):
+        slurm_experiment.submit([*there, *here])
+    script("pass", folder="other")
+    Path("other/.amlignore").write_text("*.py")
+    ignored = ScriptRunConfig("other", "script.py", compute_target="local")
+    with pytest.raises(UserErrorException, match=r"matches a line of \.amlignore"):
+        slurm_experiment.submit([*there, ignored])
+    with pytest.raises(UserErrorException, match="tags takes a dict"):
+        slurm_experiment.submit([*configs(1, "local"), *there], tags=[{}, {}, "wrong"])
+    assert list(slurm_experiment.get_runs()) == []
+
+
+def test_why_the_runs_of_a_list_were_not_started(
+    slurm_experiment: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ComputeTargetException("Slurm refuses it: job submit limit")
+
+    monkeypatch.setattr("amlflow_slurm.cluster.SlurmCluster.submit", refuse)
+    with pytest.raises(ComputeTargetException):
+        slurm_experiment.submit(configs(2))
+    with pytest.raises(ComputeTargetException):
+        slurm_experiment.submit(configs(1)[0])
+    said = "The run could not be started: Slurm refuses it: job submit limit"
+    assert [error_of(run) for run in slurm_experiment.get_runs()] == [said] * 3
 
 
 @pytest.mark.parametrize("place", ["many.remove", "SlurmCluster.submit"])

@@ -51,11 +51,20 @@ def pack_source(
         digest = snapshot.check_digest(snapshot_id)
         tracker.get_snapshot(digest, archive)
         return digest
-    root = Path(script.config.source_directory)
-    files = snapshot.collect(root, snapshot.own_paths(tracker))
+    return snapshot.pack(
+        Path(script.config.source_directory), check_source(script, tracker), archive
+    )
+
+
+def check_source(script: PreparedScript, tracker: Tracker) -> list[str]:
+    """Return the files of the script's source, without the source folder.
+
+    Raises what :func:`pack_source` raises.
+    """
+    files = snapshot.collect(Path(script.config.source_directory), snapshot.own_paths(tracker))
     if script.job.is_script:
         check_packed(script.job.command[0], files)
-    return snapshot.pack(root, files, archive)
+    return files
 
 
 def environment_definition(script: PreparedScript) -> dict[str, Any]:

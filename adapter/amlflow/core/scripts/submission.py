@@ -27,7 +27,7 @@ from amlflow.core.scripts.script_run import (
 )
 from amlflow.core.scripts.script_run_config import ScriptRunConfig
 from amlflow.core.store import ExperimentBase, tracker_of
-from amlflow.exceptions import UserErrorException
+from amlflow.exceptions import AzureMLException, UserErrorException
 from amlflow.jobs import snapshot
 from amlflow.jobs.finding import REMEDY, fault_of
 from amlflow.jobs.job import JobFolder
@@ -60,23 +60,45 @@ def submit(
     if kwargs:
         raise UserErrorException(f"submit does not know {', '.join(map(repr, kwargs))}.")
     script = prepare_script(config, experiment, snapshot_id)
-    job, compute = script.job, script.compute
-    folder = JobFolder(job.name)
+    if script.cluster is None:
+        script = check_here(script)
+    else:
+        check_for_cluster(script, script.cluster)
+    return submit_prepared(script, experiment, tags, parent, snapshot_id)
+
+
+def check_here(script: PreparedScript) -> PreparedScript:
+    """Check that this machine can run a script, and return it with what its job needs here.
+
+    Raises:
+        ComputeTargetException: it cannot.
+    """
+    job, compute, folder = script.job, script.compute, JobFolder(script.job.name)
+    needs = [*job.needs, str(folder.journal), *([str(folder.data)] if job.data else [])]
+    variables = script_variables(job, folder, runs_here(compute))
+    job = dataclasses.replace(job, environment={**job.environment, **variables}, needs=needs)
+    if job.dockerfile is None:  # otherwise its image is not built yet
+        compute.check(job.work(folder))  # it also fetches the image
+        warn_of_image(job, compute)
+    warn_of_one_machine(job.distribution, job.target)
+    return dataclasses.replace(script, job=job)
+
+
+def submit_prepared(
+    script: PreparedScript,
+    experiment: ExperimentBase,
+    tags: Mapping[str, Any] | None,
+    parent: RunRecord | None,
+    snapshot_id: str | None,
+) -> RunRecord:
+    """Submit a script that has been checked as far as its cluster is not asked."""
+    folder = JobFolder(script.job.name)
     check_own(folder.path.parent)
     start: Start
-    if script.cluster is not None:
-        check_for_cluster(script, script.cluster)
-        start = StartOnCluster(script.cluster, job)
+    if script.cluster is None:
+        start = StartHere(script.job)
     else:
-        needs = [*job.needs, str(folder.journal), *([str(folder.data)] if job.data else [])]
-        variables = script_variables(job, folder, runs_here(compute))
-        job = dataclasses.replace(job, environment={**job.environment, **variables}, needs=needs)
-        if job.dockerfile is None:  # otherwise its image is not built yet
-            compute.check(job.work(folder))  # it also fetches the image
-            warn_of_image(job, compute)
-        warn_of_one_machine(job.distribution, job.target)
-        start = StartHere(job)
-        script = dataclasses.replace(script, job=job)
+        start = StartOnCluster(script.cluster, script.job)
     with ThreadPoolExecutor(2) as pool:
         # A cluster is asked first, since nothing else may be done before it has answered.
         checking = pool.submit(start.check) if start.asks else None
@@ -160,7 +182,13 @@ def _launch(
             folder.write(job)
             start.start(tracker, job, folder, lock)
         except BaseException as failure:
-            message = f"The run could not be started: {failure}"
-            tracker.update_run(record.id, EndRequest(Status.FAILED, to_error(message)).change())
+            tracker.update_run(record.id, not_started(failure).change())
             raise
     return record
+
+
+def not_started(failure: BaseException) -> EndRequest:
+    """Return the end of a run that could not be started."""
+    text = failure.message if isinstance(failure, AzureMLException) else str(failure)
+    reason = text or type(failure).__name__  # such as KeyboardInterrupt
+    return EndRequest(Status.FAILED, to_error(f"The run could not be started: {reason}"))
