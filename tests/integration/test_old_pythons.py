@@ -6,7 +6,6 @@ which then has only its standard library and the client.
 
 from __future__ import annotations
 
-import functools
 import os
 import signal
 import subprocess
@@ -19,24 +18,13 @@ import pandas
 import pytest
 from amlflow.core.store import store_of
 from amlflow.environments.container_room import room_for_container
-from amlflow.environments.pythons import OLDEST, choose
 from amlflow.environments.room import find_room
 from amlflow.jobs.job import AGENT_PYTHON
 from amlflow.old_pythons.client.values import decode, encode
+from helpers.old_pythons import old_pythons
 from helpers.submitted_jobs import until
 
 RUN_ON_IT = "import sys; sys.path.insert(0, sys.argv[1]); exec(open(sys.argv[2]).read())"
-
-
-@functools.cache
-def old_pythons() -> list[str]:
-    """The interpreters from 3.6 to 3.9 that are here, the oldest first, or else this one.
-
-    Each is started to be asked, so they are looked for when the first test needs one.
-    """
-    versions = [f"3.{minor}" for minor in range(6, OLDEST[1])]
-    pythons = [choose(version)[0] for version in versions]
-    return [python.path for python in pythons if python.minor < OLDEST] or [sys.executable]
 
 
 class Script:

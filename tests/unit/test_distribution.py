@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from amlflow.core.scripts.distribution import distribution_of
+from amlflow.jobs import launcher
 from amlflow.jobs.agent.processes import Failure, failure_in
 from amlflow.jobs.cluster import node_messages
 from amlflow.jobs.distribution import (
@@ -209,6 +210,13 @@ def test_the_process_that_failed_is_named(tmp_path: Path) -> None:
         "Process 2 of 4 was ended by the signal SIGKILL, so the others were ended."
     )
     assert Failure(0, 3).describe(1) == "Process 0 of 1 ended with exit code 3."
+
+
+def test_a_scripts_arguments_name_variables_of_its_process() -> None:
+    words = ["--rank", "$RANK", "a-${RANK}_$X$RANK", "$5 ${ RANK} $RANKS ${RANK", "$$RANK"]
+    assert launcher.expand(words, {"RANK": "3", "X": ""}) == [
+        "--rank", "3", "a-3_3", "$5 ${ RANK} $RANKS ${RANK", "$3",
+    ]  # fmt: skip
 
 
 def test_a_line_without_an_end_takes_no_memory() -> None:

@@ -15,6 +15,7 @@ import pytest
 from amlflow.core.runs.run import Run
 from amlflow.environments.room import find_room
 from amlflow.exceptions import UserErrorException
+from amlflow.jobs import launcher
 from amlflow.jobs.job import AGENT_PYTHON, SCRIPT_PYTHON
 from amlflow.old_pythons import client
 from amlflow.old_pythons.client import connection
@@ -22,12 +23,12 @@ from amlflow.old_pythons.client.values import decode, encode
 from amlflow.old_pythons.served_objects import ServedObjects, UnknownObject, member_of
 from amlflow.relay.client import VARIABLE
 
-FILES = sorted(Path(client.__file__).parent.glob("*.py"))
+FILES = [*sorted(Path(client.__file__).parent.glob("*.py")), Path(launcher.__file__)]
 LIBRARY = frozenset(sys.stdlib_module_names)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_python_36_reads_the_client(path: Path) -> None:
+def test_python_36_reads_what_runs_with_it(path: Path) -> None:
     tree = ast.parse(path.read_text(), feature_version=(3, 6))
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

@@ -1,6 +1,7 @@
 """Starts the processes of a distributed script on one machine.
 
-It runs with the script's Python, also in a container, and imports nothing of amlflow.
+It runs with the script's Python, which may be 3.6, also in a container, and imports nothing of
+amlflow.
 
 ``launcher.py PLAN`` starts all processes of a plan. If a process fails, the others are ended, and a
 file that the plan names gets the failed process's number. Processes of MPI are started by mpiexec
@@ -8,18 +9,17 @@ if the machine has it. ``launcher.py PLAN --one`` starts one process: MPI has pu
 the environment.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 from types import FrameType
-from typing import Any
+from typing import Any, Dict, List, Mapping, Match, Optional, Sequence
 
 GRACE_S = 5.0
 """Seconds between asking the other processes to end and ending them by force."""
@@ -29,6 +29,8 @@ PASSED = (signal.SIGUSR1, signal.SIGUSR2)
 """Signals that are passed on to the processes."""
 NUMBERS = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID")
 """The variables in which Open MPI, PMIx, MPICH and Slurm put a process's number."""
+VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})", re.ASCII)
+"""A variable in an argument, such as ``$RANK`` or ``${RANK}``."""
 NOT_FOUND = 127
 """The exit code of shells for a program that does not exist."""
 MPIEXEC = {
@@ -65,7 +67,7 @@ def main() -> None:
     sys.exit(run_all(plan))
 
 
-def start_or_exit(plan: dict[str, Any], number: int) -> subprocess.Popen[bytes]:
+def start_or_exit(plan: Dict[str, Any], number: int) -> "subprocess.Popen[bytes]":
     """Start a process. If it cannot be started, note that as its failure and exit."""
     try:
         return start(plan, number)
@@ -74,13 +76,13 @@ def start_or_exit(plan: dict[str, Any], number: int) -> subprocess.Popen[bytes]:
         sys.exit(NOT_FOUND)
 
 
-def run_one(plan: dict[str, Any]) -> int:
+def run_one(plan: Dict[str, Any]) -> int:
     """Run the process whose number is in the environment, and return its exit code."""
     number = int(next(os.environ[name] for name in NUMBERS if name in os.environ))
-    told: list[int] = []
-    started: list[subprocess.Popen[bytes]] = []
+    told: List[int] = []
+    started: List[subprocess.Popen[bytes]] = []
 
-    def end(signum: int, frame: FrameType | None) -> None:
+    def end(signum: int, frame: Optional[FrameType]) -> None:
         told.append(signum)
         end_soon({process.pid: number for process in started})
 
@@ -104,15 +106,15 @@ def run_one(plan: dict[str, Any]) -> int:
     return to_exit_code(code)
 
 
-def run_all(plan: dict[str, Any]) -> int:
+def run_all(plan: Dict[str, Any]) -> int:
     """Run all processes. Returns the exit code of the one that failed first, or 0."""
     numbers = [process["number"] for process in plan["processes"]]
     servers = {process["number"] for process in plan["processes"] if process["is_server"]}
-    running: dict[int, int] = {}
+    running: Dict[int, int] = {}
     is_ending = threading.Event()
     result = 0
 
-    def end(signum: int, frame: FrameType | None) -> None:
+    def end(signum: int, frame: Optional[FrameType]) -> None:
         is_ending.set()
         end_soon(running)
 
@@ -139,22 +141,21 @@ def run_all(plan: dict[str, Any]) -> int:
     return result
 
 
-def start(plan: dict[str, Any], number: int) -> subprocess.Popen[bytes]:
+def start(plan: Dict[str, Any], number: int) -> "subprocess.Popen[bytes]":
     """Start a process. Its output goes to its own log.
 
     Raises:
         OSError: the program cannot be started. The log gets the reason, too.
     """
     process = plan["processes"][number]
-    command = (
-        [plan.get("python") or sys.executable, *plan["command"]]
-        if plan["is_script"]
-        else plan["command"]
-    )
     # Variables that MPI has set for the process win over those of the plan.
     own = {name: text for name, text in os.environ.items() if name.startswith("OMPI_")}
     environment = {**os.environ, **process["environment"], **own}
     environment.setdefault("NCCL_SOCKET_IFNAME", "")  # v1's scripts read it; empty means unset
+    command = plan["command"]
+    if plan["is_script"]:
+        python, arguments = plan.get("python") or sys.executable, expand(command[1:], environment)
+        command = [python, command[0], *arguments]
     log = os.open(process["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         return subprocess.Popen(
@@ -173,7 +174,19 @@ def start(plan: dict[str, Any], number: int) -> subprocess.Popen[bytes]:
         os.close(log)
 
 
-def end_soon(running: dict[int, int]) -> None:
+def expand(arguments: Sequence[str], environment: Mapping[str, str]) -> List[str]:
+    """Put the values of variables into a script's arguments, as v1 does.
+
+    A name that is not in the environment stays as it is.
+    """
+
+    def value_of(found: Match[str]) -> str:
+        return environment.get(found[1] or found[2], found[0])
+
+    return [VARIABLE.sub(value_of, argument) for argument in arguments]
+
+
+def end_soon(running: Dict[int, int]) -> None:
     """Ask processes to end. Some seconds later, end by force those that still run."""
     send(running, signal.SIGTERM)
     timer = threading.Timer(GRACE_S, send, (running, signal.SIGKILL))
@@ -181,14 +194,14 @@ def end_soon(running: dict[int, int]) -> None:
     timer.start()
 
 
-def send(running: dict[int, int], signum: int) -> None:
+def send(running: Dict[int, int], signum: int) -> None:
     """Send a signal to the running processes."""
     for pid in list(running):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signum)
 
 
-def note_failure(plan: dict[str, Any], number: int, code: int) -> None:
+def note_failure(plan: Dict[str, Any], number: int, code: int) -> None:
     """Write the number of the failed process to the plan's file, unless another failed before."""
     part = f"{plan['failure']}.{number}"
     with open(part, "w", encoding="utf-8") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,6 +19,13 @@ from helpers.submitted_jobs import log_of, submit, wait_for_end
         # The words of a list stay as they are, unless a shell has to run them.
         (["bash", "-c", "for i in 1 2; do echo $i; done"], None),
         (["awk", "{print $1}", "f"], None),
+        # The first one may be a line, as in public examples of distributed scripts.
+        (
+            ["python -m run --rank $RANK " "train.py --data", PurePosixPath("a b"), "--epochs 25"],
+            ["sh", "-c", "python -m run --rank $RANK train.py --data 'a b' --epochs 25"],
+        ),
+        (["python train.py", "--epochs 2"], ["python", "train.py", "--epochs", "2"]),
+        (["/opt/my tools/run", "a b"], ["/opt/my tools/run", "a b"]),
         ("make && ./run", ["sh", "-c", "make && ./run"]),
         ("RATE=1 ./run", ["sh", "-c", "RATE=1 ./run"]),
         (["run", "--rank", "$RANK", "a", "b"], ["sh", "-c", 'run --rank "$RANK" a b']),
@@ -55,10 +63,12 @@ def test_a_failing_part_of_a_line_fails_the_run(experiment: Any) -> None:
 
 
 def test_arguments_as_v1_takes_them(experiment: Any) -> None:
-    arguments = ["a b", "é", "", -1, 1.5, True, PurePosixPath("x/y"), "$HOME", "*"]
+    plain = ["a b", "é", "", -1, 1.5, True, PurePosixPath("x/y"), "$(id)", "*", "$NO_SUCH", "a$"]
+    arguments = [*plain, "x=$AZUREML_RUN_ID.$HOME"]
     run = submit(experiment, "import sys; print(sys.argv[1:])", arguments=arguments)
     assert wait_for_end(run) == "Completed"
-    assert log_of(run) == f"{[str(each) for each in arguments]}\n"
+    expected = [*map(str, plain), f"x={run.id}.{os.environ['HOME']}"]
+    assert log_of(run) == f"{expected}\n"
     assert ScriptRunConfig(".", "a.py", arguments="--a 'b c'").arguments == ["--a", "b c"]
 
 

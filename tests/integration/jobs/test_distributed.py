@@ -6,8 +6,10 @@ from typing import Any
 
 import psutil
 import pytest
+from azureml.core import Environment
 from azureml.core.runconfig import MpiConfiguration, PyTorchConfiguration, TensorflowConfiguration
 from helpers.distributed_scripts import JOINED, SUM, process_log
+from helpers.old_pythons import old_pythons
 from helpers.submitted_jobs import error_of, log_of, submit, until, wait_for_end
 from helpers.tools import need
 
@@ -39,19 +41,25 @@ def test_processes_that_mpi_joins(experiment: Any) -> None:
 
 
 def test_parameter_servers_end_with_the_workers(experiment: Any) -> None:
+    """On the oldest Python of this machine, which also runs the launcher."""
+    environment = Environment("old")
+    environment.python.user_managed_dependencies = True
+    environment.python.interpreter_path = old_pythons()[0]
     run = submit(
         experiment,
         """
-        import json, os, time
+        import json, os, sys, time
         task = json.loads(os.environ["TF_CONFIG"])["task"]
-        print(task["type"], task["index"], flush=True)
+        print(task["type"], task["index"], sys.argv[1:], flush=True)
         time.sleep(600 if task["type"] == "ps" else 0)
         """,
         distributed_job_config=TensorflowConfiguration(2, 1),
+        environment=environment,
+        arguments=["n$AZ_BATCHAI_TASK_INDEX"],
     )
     assert wait_for_end(run) == "Completed", error_of(run)
     logs = [process_log(run, number).strip() for number in range(3)]
-    assert sorted(logs[:2]) == ["worker 0", "worker 1"]
+    assert logs[:2] == ["worker 0 ['n0']", "worker 1 ['n1']"]
 
 
 @pytest.mark.parametrize("join", ["pytorch", "mpi"])

@@ -18,6 +18,8 @@ _OPERATORS = frozenset({"&&", "||", "|", ";", "&", ">", ">>", "<", "2>", "2>>", 
 _VARIABLE = re.compile(r"\$(\w|\{)")
 _FOR_A_SHELL = re.compile(r"[$&|;<>()`*?~\n]|^\s*\w+=")
 """Characters that need a shell."""
+_SEVERAL_WORDS = re.compile(r"\s*[^\s/]+\s+\S")
+"""The beginning of a command line. A program's path may contain a blank, but only after a slash."""
 
 
 def command_line(
@@ -60,13 +62,17 @@ def _command(command: str | Sequence[str], arguments: list[str]) -> list[str]:
 
     v1 joins the words with spaces and runs them in a shell. Here, a shell runs the command only if
     it contains something for a shell, such as ``&&`` or ``$NAME``. Otherwise each word is passed on
-    as it is, with its spaces.
+    as it is, with its spaces. If the first word of a list is a command line itself, such as
+    ``python train.py``, the texts of the list are joined as v1 does.
     """
     if isinstance(command, str):
         if _FOR_A_SHELL.search(command):
             return _line(" ".join([command, *map(shlex.quote, arguments)]))
         return [*split_words(command, "command"), *arguments] if command.strip() else []
     parts = [str(part) for part in command]
+    if parts and _SEVERAL_WORDS.match(parts[0]):
+        texts = [part if isinstance(part, str) else shlex.quote(str(part)) for part in command]
+        return _command(" ".join(texts), arguments)
     if any(_is_for_a_shell(part) for part in parts):
         return _line(" ".join([*map(_quote, parts), *map(shlex.quote, arguments)]))
     return [*parts, *arguments]

@@ -56,7 +56,8 @@ class ScriptRunConfig:
             script: A Python file in it.
             arguments: A list of texts, numbers, paths and data
                 (``dataset.as_named_input('x')``, ``OutputFileDatasetConfig()``). A single text is
-                split into words as a shell does.
+                split into words as a shell does. ``$NAME`` and ``${NAME}`` become the values that
+                these variables have in the script's process.
             run_config: All settings in one object. As in v1, compute_target, environment,
                 distributed_job_config, max_run_duration_seconds and docker_runtime_config are
                 ignored then.
@@ -68,7 +69,7 @@ class ScriptRunConfig:
             max_run_duration_seconds: The run is Canceled if it takes longer. None means no limit.
             command: A program and its arguments, instead of a script. A shell runs it if it
                 contains something for a shell, such as ``&&``, ``$NAME`` or ``>``. In a list, this
-                must be in a word without blanks.
+                must be in a word without blanks, unless the first word is a command line itself.
             docker_runtime_config: The settings of the container, if the script runs in one.
 
         Raises:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 import signal
 import socket
@@ -14,7 +15,8 @@ from amlflow import whole_files
 from amlflow.jobs import launcher
 from amlflow.jobs.distribution import Distribution, Join, rank_here, server_numbers, variables_of
 from amlflow.jobs.job import PROCESS_LOG, JobFolder
-from amlflow.spec import Work
+from amlflow.jobs.launch import runs_here
+from amlflow.spec import Compute, Work
 from amlflow.tracker_data import Malformed, is_whole, parse, to_object
 
 HERE = "127.0.0.1"
@@ -78,6 +80,15 @@ def distribute_here(work: Work, distribution: Distribution, folder: JobFolder) -
         is_script=True,
         needs=[*work.needs, folder.processes],
     )
+
+
+def expand_arguments(work: Work, compute: Compute) -> Work:
+    """Return the work with the values of variables in its script's arguments, as v1 runs it."""
+    if not work.is_script:
+        return work
+    environment = {**(os.environ if runs_here(compute) else {}), **work.environment}
+    script, *arguments = work.command
+    return dataclasses.replace(work, command=[script, *launcher.expand(arguments, environment)])
 
 
 def free_ports(count: int) -> list[int]:

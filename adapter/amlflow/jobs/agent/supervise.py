@@ -28,7 +28,7 @@ from amlflow.exceptions import AzureMLException, SnapshotException
 from amlflow.jobs.agent.hearing import Superseded
 from amlflow.jobs.agent.last_lines import add_last_lines, read_last_lines
 from amlflow.jobs.agent.preparing import needs_preparation, prepare_work
-from amlflow.jobs.agent.processes import distribute_here, failure_in
+from amlflow.jobs.agent.processes import distribute_here, expand_arguments, failure_in
 from amlflow.jobs.agent.report import Report
 from amlflow.jobs.job import Job, JobFolder
 from amlflow.jobs.launch import LOCK
@@ -173,7 +173,7 @@ class Agent:
             if request is not None:
                 return request
             self._folder.log.touch(0o600)
-            script = compute.start(self._distribute(work))
+            script = compute.start(self._distribute(work, compute))
             try:
                 if not self._report.is_following:
                     reporting.enter_context(self._reporting())
@@ -189,10 +189,11 @@ class Agent:
                 self._report.note(change)
             return outcome
 
-    def _distribute(self, work: Work) -> Work:
-        """Return the work that starts all processes of the script. One process needs no change."""
-        distribution = self._job.distribution
-        return distribute_here(work, distribution, self._folder) if distribution else work
+    def _distribute(self, work: Work, compute: Compute) -> Work:
+        """Return the work that starts all processes of the script."""
+        if self._job.distribution is not None:
+            return distribute_here(work, self._job.distribution, self._folder)
+        return expand_arguments(work, compute)
 
     @contextlib.contextmanager
     def _reporting(self) -> Iterator[None]:
