@@ -46,6 +46,11 @@ _CHECK = "amlflow-check-"
 """The beginning of the name of a job that only checks. Names of runs' jobs have no hyphen."""
 _NO_SIGNALS = "trap '' USR1 USR2"
 """Ignores the signals that the agent passes on. Until it does, they would end it."""
+_NO_TASKS = "unset SLURM_NTASKS"
+"""Leaves out the number of Slurm's tasks where it is not the number of the script's processes.
+
+PyTorch Lightning takes each process for one of these tasks if the variable is set.
+"""
 MAX_VARIABLE = 128 << 10
 """How many bytes an environment variable may have with its name: the Linux kernel's limit."""
 MAX_IDS = 500
@@ -184,6 +189,8 @@ class SlurmCluster(ClusterBase):
     def spread(self, nodes: int, processes: int, *, is_mpi: bool = False) -> Sequence[str]:
         """Return the beginning of a command: an srun that starts processes within this job."""
         cpus = os.environ.get("SLURM_CPUS_PER_TASK")
+        # The only process of a node may start the others there, as torchrun does.
+        begin = _NO_SIGNALS if processes > nodes else f"{_NO_SIGNALS}; {_NO_TASKS}"
         return [
             "srun",
             f"--nodes={nodes}",
@@ -198,7 +205,7 @@ class SlurmCluster(ClusterBase):
             *([] if cpus is None else [f"--cpus-per-task={cpus}"]),
             "sh",
             "-c",
-            f'{_NO_SIGNALS}; export {PROCESS}=$SLURM_PROCID; exec "$@"',
+            f'{begin}; export {PROCESS}=$SLURM_PROCID; exec "$@"',
             "sh",
         ]
 
@@ -291,10 +298,12 @@ def _in_parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
 def _script(settings: SlurmSettings, works: Sequence[ClusterWork]) -> str:
     command = settings.agent_command(works[0].python, works[0].arguments)
     is_array = len(works) > 1
+    is_one_process = works[0].nodes == works[0].processes_per_node == 1
     lines = [
         "#!/bin/bash",
         *([names_line(works)] if is_array else []),
         _NO_SIGNALS,
+        *([] if is_one_process else [_NO_TASKS]),  # srun sets it again for its tasks
         *(f"module load {shlex.quote(module)}" for module in settings.modules),
         *([f"export {SIGTERM_FOR_SCRIPT}=1"] if settings.asks_for_sigterm else []),
         f"export {ATTEMPT}=$(( ${{SLURM_RESTART_COUNT:-0}} + 1 ))",

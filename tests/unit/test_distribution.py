@@ -166,6 +166,7 @@ def test_the_variables_of_mpi() -> None:
             "AZ_BATCHAI_JOB_MASTER_NODE_IP": "10.0.0.4",
             "AZ_BATCH_HOST_LIST": "10.0.0.4,10.0.0.5",
             "AZ_BATCH_NODE_LIST": "10.0.0.4;10.0.0.5",
+            "AZ_BATCH_IS_CURRENT_NODE_MASTER": "false",
         }.items()
     )
     assert "LOCAL_RANK" not in values

@@ -112,6 +112,7 @@ def variables_of(
     ``addresses`` are the addresses of the nodes. ``ports`` has a free port for each process.
     """
     first, port = addresses[0], ports[0]
+    is_first = process.node == 0
     variables = {
         "MASTER_ADDR": first,
         "MASTER_PORT": str(port),
@@ -122,6 +123,7 @@ def variables_of(
         "AZ_BATCHAI_JOB_MASTER_NODE_IP": first,
         "AZ_BATCHAI_TASK_INDEX": str(process.number),
         "AZ_BATCH_MASTER_NODE": f"{first}:{port}",
+        "AZ_BATCH_IS_CURRENT_NODE_MASTER": "true" if is_first else "false",
         "AZ_BATCH_HOST_LIST": ",".join(addresses),
         "AZ_BATCH_NODE_LIST": ";".join(addresses),
     }

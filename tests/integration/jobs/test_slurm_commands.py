@@ -235,6 +235,32 @@ def test_a_signal_for_the_script_does_not_end_an_agent_that_starts(
         assert said == f"{signal.SIG_IGN} {signal.SIG_IGN}\n"
 
 
+@pytest.mark.parametrize(
+    ("nodes", "per_node", "in_job", "in_process"),
+    [(1, 1, "4", None), (1, 2, "None", "4"), (2, 1, "None", None), (2, 2, "None", "4")],
+)
+def test_the_number_of_tasks_reaches_the_processes_only_if_they_are_slurms_tasks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: Cluster,
+    nodes: int, per_node: int, in_job: str, in_process: str | None,
+) -> None:  # fmt: skip
+    """Where it is set, PyTorch Lightning takes each process for one of Slurm's tasks."""
+    fake(tmp_path, monkeypatch, "sbatch", "cat > $0.script")
+    monkeypatch.setenv("SLURM_NTASKS", "4")
+    code = "import os; print(os.environ.get('SLURM_NTASKS'))"
+    work = ClusterWork(
+        name=NAME, python=sys.executable, arguments=["-c", code],
+        nodes=nodes, processes_per_node=per_node,
+    )  # fmt: skip
+    cluster.submit([work])
+    spread = list(cluster.spread(nodes, nodes * per_node))
+    for command, expected in (
+        (["bash", str(tmp_path / "bin" / "sbatch.script")], in_job),
+        ([*spread[spread.index("sh") :], sys.executable, "-c", code], in_process),
+    ):
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert said == f"{expected}\n"
+
+
 def test_what_a_user_has_set_for_the_commands_hides_no_jobs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: Cluster
 ) -> None:
