@@ -21,7 +21,7 @@ from helpers.submitted_jobs import log_of, submit, wait_for_end
         (["awk", "{print $1}", "f"], None),
         # The first one may be a line, as in public examples of distributed scripts.
         (
-            ["python -m run --rank $RANK " "train.py --data", PurePosixPath("a b"), "--epochs 25"],
+            ["python -m run --rank $RANK train.py --data", PurePosixPath("a b"), "--epochs 25"],
             ["sh", "-c", "python -m run --rank $RANK train.py --data 'a b' --epochs 25"],
         ),
         (["python train.py", "--epochs 2"], ["python", "train.py", "--epochs", "2"]),
