@@ -15,6 +15,7 @@ from amlflow.spec import (
     NUDGE,
     PROCESS,
     SIGTERM_FOR_SCRIPT,
+    START_FAILURE,
     ClusterBase,
     ClusterJob,
     ClusterStatus,
@@ -295,6 +296,19 @@ def _in_parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
         yield ids[begin : begin + MAX_IDS]
 
 
+def _load(modules: Sequence[str]) -> Iterator[str]:
+    """Write the lines of a job's script that load modules.
+
+    A job's shell does not read the files of a login shell. So it has the function ``module`` only
+    from the submitter, whose shell may be another one, such as fish.
+    """
+    if modules:
+        yield "type module > /dev/null 2>&1 || . /etc/profile"
+    for module in modules:
+        failure = f"`module load {module}` failed. Correct the target's setting 'modules'."
+        yield f"module load {shlex.quote(module)} || export {START_FAILURE}={shlex.quote(failure)}"
+
+
 def _script(settings: SlurmSettings, works: Sequence[ClusterWork]) -> str:
     command = settings.agent_command(works[0].python, works[0].arguments)
     is_array = len(works) > 1
@@ -304,7 +318,7 @@ def _script(settings: SlurmSettings, works: Sequence[ClusterWork]) -> str:
         *([names_line(works)] if is_array else []),
         _NO_SIGNALS,
         *([] if is_one_process else [_NO_TASKS]),  # srun sets it again for its tasks
-        *(f"module load {shlex.quote(module)}" for module in settings.modules),
+        *_load(settings.modules),
         *([f"export {SIGTERM_FOR_SCRIPT}=1"] if settings.asks_for_sigterm else []),
         f"export {ATTEMPT}=$(( ${{SLURM_RESTART_COUNT:-0}} + 1 ))",
         *(own_lines(works) if is_array else []),

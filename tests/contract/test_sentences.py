@@ -67,6 +67,7 @@ NOT_IN_THE_SUITES = {
     "Cluster.submit: If the answer", "Cluster.submit: Raises", "Cluster.look: Raises",
     "Cluster.cancel: Raises", "Cluster.nudge: Raises", "Cluster.nudge: A cluster that",
     "NUDGE: The signal", "NUDGE: The command then", "SIGTERM_FOR_SCRIPT:",
+    "START_FAILURE:",
     "Cluster.identify: It is", "Cluster.identify: Only where", "Cluster.identify: Raises",
      "ClusterWork: max_seconds", "ClusterWork: image",
     "ClusterJob: id is", "Cluster.spread: With is_mpi",

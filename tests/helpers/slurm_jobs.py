@@ -33,6 +33,10 @@ warned:
 nowhere:
   kind: slurm
   partition: nowhere
+no-module:
+  kind: slurm
+  partition: main
+  modules: [absent/1]
 """
 
 

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from site import getsitepackages, getusersitepackages
 
 from amlflow.jobs.job import Job, JobFolder
 from amlflow.journal.settings import FOLDER as JOURNALS
@@ -45,9 +46,17 @@ def launch(folder: JobFolder, lock: int) -> None:
 
 
 def import_path() -> str | None:
-    """Return the folder from which this process imports amlflow; None if amlflow is installed."""
+    """Return the folder from which this process imports amlflow; None if amlflow is installed.
+
+    The folder of installed packages is not passed on: its other packages are for this Python only,
+    and another one would import them before its own.
+    """
     folder = _own_folder()
-    return folder if folder in sys.path else None
+    return folder if folder in sys.path and folder not in _folders_of_packages() else None
+
+
+def _folders_of_packages() -> list[str]:
+    return [str(Path(folder).resolve()) for folder in (*getsitepackages(), getusersitepackages())]
 
 
 @functools.cache

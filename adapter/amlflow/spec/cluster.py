@@ -53,6 +53,12 @@ before the cluster ends the job, because the user has asked for that. This SIGTE
 script."""
 
 
+START_FAILURE = "AMLFLOW_START_FAILURE"
+"""The name of a variable that the cluster sets for a job that it could not prepare on its node. Its
+value is a sentence that says what is wrong. The command then does not run the script: the run is
+Failed, with this sentence."""
+
+
 PROCESS = "AMLFLOW_PROCESS"
 """The name of the variable that tells a process its number, when :meth:`Cluster.spread` has started
 it: 0 for the first on the first node, and so on, node by node."""

@@ -75,6 +75,14 @@ def test_a_script_that_fails(experiment: Any) -> None:
     assert "ValueError: no such data" in error_of(run)
 
 
+def test_a_node_that_cannot_load_a_module(experiment: Any, tmp_path: Path) -> None:
+    run = submit(experiment, f"open({str(tmp_path / 'note')!r}, 'w')", "no-module")
+    assert wait_for_end(run) == "Failed"
+    assert "is not ready for the job: `module load absent/1` failed." in error_of(run)
+    assert not (tmp_path / "note").exists(), "the script has run"
+    until(lambda: job_of(run)[1] == "COMPLETED")
+
+
 def test_a_job_that_waits_says_for_what_and_is_cancelled(experiment: Any) -> None:
     run = submit(experiment, "print(1)", target="held")
     until(lambda: "JobHeldUser" in str(run.get_detailed_status()["details"]))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from amlflow.exceptions import ComputeTargetException
 from amlflow.plugins import open_cluster
-from amlflow.spec import Cluster, ClusterWork, JobState, Unavailable
+from amlflow.spec import START_FAILURE, Cluster, ClusterWork, JobState, Unavailable
 from amlflow_slurm import commands
 from helpers.slurm_answers import NAME, row
 
@@ -64,12 +64,29 @@ def test_settings_become_options_of_sbatch(tmp_path: Path, monkeypatch: pytest.M
     assert set(expected.split()) <= set(words)
     assert "secret" not in calls.read_text()
     script = (tmp_path / "bin" / "sbatch.script").read_text()
-    assert "module load cuda/12\n" in script
+    assert "module load cuda/12 ||" in script
     assert script.endswith("exec '/opt/a b/python' -m a\n")
     variables = (tmp_path / "bin" / "sbatch.env").read_text().splitlines()
     assert {"S=secret", "SLURM_CONF=/etc/slurm.conf", "OMPI_MCA_btl=self"} <= set(variables)
     of_job = {"SLURM_JOB_ID=1", "PMI_RANK=1", "PMIX_RANK=1", "OMPI_COMM_WORLD_RANK=1"}
     assert not of_job & set(variables)
+
+
+@pytest.mark.parametrize(("modules", "failed"), [(["a", "b/1"], ""), (["a", "absent"], "absent")])
+def test_a_module_that_cannot_be_loaded_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, modules: list[str], failed: str
+) -> None:
+    fake(tmp_path, monkeypatch, "sbatch", "cat > $0.script")
+    loaded = fake(tmp_path, monkeypatch, "module", '[ "$2" != absent ]')
+    fake(tmp_path, monkeypatch, "agent", f'printf %s "${START_FAILURE}" > $0.failure')
+    settings = {"modules": modules, "python": str(tmp_path / "bin" / "agent")}
+    cluster = open_cluster("slurm", settings)
+    assert cluster is not None
+    cluster.submit([ClusterWork(name=NAME, python="p", arguments=[])])
+    subprocess.run(["bash", str(tmp_path / "bin" / "sbatch.script")], check=True)
+    assert loaded.read_text().splitlines() == [f"load {module}" for module in modules]
+    failure = (tmp_path / "bin" / "agent.failure").read_text()
+    assert failure.partition(".")[0] == (f"`module load {failed}` failed" if failed else "")
 
 
 def test_the_scripts_time_is_part_of_the_jobs(

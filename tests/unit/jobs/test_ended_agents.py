@@ -8,7 +8,9 @@ from amlflow.spec import ClusterJob, JobState
 from helpers.cluster_runs import record
 
 
-@pytest.mark.parametrize(("code", "is_missing"), [(127, True), (1, False), (None, False)])
+@pytest.mark.parametrize(
+    ("code", "is_missing"), [(126, True), (127, True), (1, False), (None, False)]
+)
 def test_a_program_that_the_node_lacks_is_named(code: int | None, is_missing: bool) -> None:
     job = ClusterJob(state=JobState.FAILED, id="7", exit_code=code)
     change = cluster_change(record("Running"), job)

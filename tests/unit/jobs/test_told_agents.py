@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import signal
 import sys
+import zipfile
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,7 +14,8 @@ from typing import Any
 
 import pytest
 from amlflow.environments.errors import EnvironmentBuildException
-from amlflow.jobs.agent import on_cluster
+from amlflow.jobs.agent import node_job, on_cluster
+from amlflow.jobs.agent.node_upkeep import NodeReport, Upkeep
 from amlflow.jobs.agent.nudges import Nudges
 from amlflow.jobs.agent.on_cluster import ClusterAgent
 from amlflow.jobs.agent.passed_signals import PassedSignals
@@ -167,6 +170,64 @@ def test_a_build_that_fails_since_the_cluster_ends_the_job(
     monkeypatch.setattr(agent, "_on_signal", lambda *_: None)
     with pytest.raises(EnvironmentBuildException):
         agent._run_script()
+
+
+class Busy:
+    """A tracker that answers at the third question for a snapshot."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.asked = 0
+        self.archive = tmp_path / "archive.zip"
+        with zipfile.ZipFile(self.archive, "w") as archive:
+            archive.writestr("script.py", "print(1)")
+
+    def get_snapshot(self, digest: str, destination: Path) -> None:
+        self.asked += 1
+        if self.asked < 3:
+            raise Unavailable("No server answers (timed out).")
+        shutil.copy(self.archive, destination)
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+def test_a_tracker_that_is_away_before_the_script_starts(
+    make_agent: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_told: bool
+) -> None:
+    busy, agent = Busy(tmp_path), make_agent(CANCELED)
+    monkeypatch.setattr(node_job, "open_direct", lambda uri: busy)
+    agent._job = dataclasses.replace(agent._job, snapshot="digest")
+    report = Report(agent._folder, agent._job, NoQueue())
+    monkeypatch.setattr(report._leaving, "wait", lambda seconds: None)
+    monkeypatch.setattr(agent, "_report", report)
+    agent._nudges._is_nudged = is_told
+
+    def unpack(self: Agent) -> EndRequest:
+        self._unpack()
+        return EndRequest(Status.COMPLETED)
+
+    monkeypatch.setattr(Agent, "_run_script", unpack)
+    assert agent._run_script() == (CANCELED if is_told else EndRequest(Status.COMPLETED))
+    assert busy.asked == (1 if is_told else 3)
+    assert (agent._folder.work / "script.py").exists() is not is_told
+
+
+def test_a_node_waits_for_a_tracker_that_is_away(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It prepares itself while its processes wait. If they are to end, it does not wait longer."""
+    busy = Busy(tmp_path)
+    monkeypatch.setattr(node_job, "open_direct", lambda uri: busy)
+    folder = JobFolder(job.name, tmp_path)
+    folder.make()
+    upkeep = Upkeep(dataclasses.replace(job, snapshot="digest"), folder, 1, 1)
+    monkeypatch.setattr(upkeep._report._leaving, "wait", lambda seconds: None)
+    monkeypatch.setattr(NodeReport, "send_all", list)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Unavailable), upkeep.prepare(lambda: True, lambda: False):
+        pass
+    assert busy.asked == 1
+    with upkeep.prepare(lambda: False, lambda: False) as work:
+        assert (work.folder / "script.py").exists()
+    assert busy.asked == 3
 
 
 class Late:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 from amlflow.jobs.agent.attempts import restore_outputs
 from amlflow.jobs.agent.supervise import unpack_snapshot
 from amlflow.jobs.job import Job, JobFolder
 from amlflow.jobs.launch import script_variables
-from amlflow.spec import Tracker
+from amlflow.layers.stack import open_direct
 
 
 def adapt_to_node(job: Job, folder: JobFolder) -> Job:
@@ -21,15 +22,21 @@ def adapt_to_node(job: Job, folder: JobFolder) -> Job:
     )
 
 
-def make_working_folder(tracker: Tracker, job: Job, folder: JobFolder, attempt: int) -> None:
+Retry = Callable[[Callable[[], None]], None]
+"""Repeats a call while the tracker is away."""
+
+
+def make_working_folder(job: Job, folder: JobFolder, attempt: int, retry: Retry) -> None:
     """Make the script's working folder: the snapshot, and outputs of an earlier attempt.
 
     Raises:
+        Unavailable: the tracker is away, and ``retry`` does not wait for it any longer.
         SnapshotException: the snapshot cannot be unpacked.
         UserErrorException: the name of an output would lead out of the folder.
     """
-    if job.snapshot is not None:
-        tracker.get_snapshot(job.snapshot, folder.snapshot)
+    uri, digest = job.tracking_uri, job.snapshot
+    if digest is not None:
+        retry(lambda: open_direct(uri).get_snapshot(digest, folder.snapshot))
     unpack_snapshot(folder)
     if attempt > 1:
-        restore_outputs(tracker, job.run_id, job.environment, folder.work)
+        retry(lambda: restore_outputs(open_direct(uri), job.run_id, job.environment, folder.work))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import threading
@@ -18,7 +19,6 @@ from amlflow.jobs.cluster.payload import NODE_KIND
 from amlflow.jobs.job import NODE_BUILD_LOG, Job, JobFolder
 from amlflow.jobs.queue import NoQueue
 from amlflow.jobs.run_notes import EndRequest, with_warnings
-from amlflow.layers.stack import open_direct
 from amlflow.plugins import open_compute
 from amlflow.spec import RunChange, Status, Work
 
@@ -71,7 +71,8 @@ class Upkeep:
         Raises the exceptions of preparing, and OSError if a file could not be sent.
         """
         job, folder = self._job, self._folder
-        make_working_folder(open_direct(job.tracking_uri), job, folder, self._attempt)
+        retry = functools.partial(self._report.retry, is_to_end=is_to_end)
+        make_working_folder(job, folder, self._attempt, retry)
         with contextlib.ExitStack() as stack:
             compute = open_compute(NODE_KIND, {})
             reporter = threading.Thread(target=self._report.follow, daemon=True)

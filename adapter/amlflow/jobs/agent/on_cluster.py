@@ -24,6 +24,7 @@ import socket
 import tempfile
 import time
 import uuid
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -48,6 +49,7 @@ from amlflow.run_errors import to_error
 from amlflow.spec import (
     JOB,
     SIGTERM_FOR_SCRIPT,
+    START_FAILURE,
     Cluster,
     ClusterJob,
     Compute,
@@ -78,6 +80,10 @@ def run_cluster_job() -> None:
     job = take_job(os.environ)
     passes_sigterm = os.environ.pop(SIGTERM_FOR_SCRIPT, "") == "1"
     attempt = attempt_of(os.environ)
+    not_ready = os.environ.pop(START_FAILURE, None)
+    if not_ready is not None:
+        _end_without_script(job, attempt, f"{_node()} is not ready for the job: {not_ready}")
+        return
     submitted = job
     is_all_sent = True
     try:
@@ -123,14 +129,23 @@ def _make_folder(parent: str | None) -> Path:
 def _end_without_folder(job: Job, attempt: int, failure: OSError) -> None:
     """Report that the node cannot run the job, since its folder cannot be made there."""
     message = (
-        f"The node {socket.gethostname()} could not make a folder for the job: {failure}. Set "
-        f"{FOLDER_SETTING} to a folder that the nodes have, and which has room."
+        f"{_node()} could not make a folder for the job: {failure}. Set {FOLDER_SETTING} to a "
+        "folder that the nodes have, and which has room."
     )
+    _end_without_script(job, attempt, message)
+
+
+def _end_without_script(job: Job, attempt: int, message: str) -> None:
+    """Report that the run is Failed, and that its script was not started."""
     report = Report(JobFolder(job.name, Path()), job, NoQueue(), attempt)
     outcome = EndRequest(Status.FAILED, to_error(message))
     with contextlib.suppress(PropertyConflict, RunNotFound, Superseded):  # it was cancelled
         report.claim(uuid.uuid4().hex)
         report.note((report.end_request or outcome).change())
+
+
+def _node() -> str:
+    return f"The node {socket.gethostname()}"
 
 
 _TOO_LATE = EndRequest(
@@ -248,17 +263,21 @@ class ClusterAgent(Agent):
 
     def _unpack(self) -> None:
         self._keep_earlier_log()
-        tracker = open_direct(self._job.tracking_uri)
-        make_working_folder(tracker, self._job, self._folder, self._attempt)
+        make_working_folder(self._job, self._folder, self._attempt, self._retry)
+
+    def _retry(self, call: Callable[[], None]) -> None:
+        self._report.retry(call, is_to_end=self._is_to_end)
 
     def _run_script(self) -> EndRequest:
         try:
             return self._run_here_or_spread()
         except AzureMLException:
-            # A cluster that ends the job also ends what prepares the script, such as pip.
-            if self._signalled is None:
+            # A cluster that ends the job also ends what prepares the script, such as pip. A user
+            # may end the run while the agent waits for a tracker that is away.
+            request = self._requested_end()
+            if request is None:
                 raise
-            return self._signalled
+            return request
 
     def _run_here_or_spread(self) -> EndRequest:
         distribution = self._job.distribution
@@ -294,8 +313,10 @@ class ClusterAgent(Agent):
 
     def _keep_earlier_log(self) -> None:
         if self._attempt > 1:
-            tracker = open_direct(self._job.tracking_uri)
-            keep_earlier_log(tracker, self._job.run_id, self._folder, self._attempt)
+            uri, run_id = self._job.tracking_uri, self._job.run_id
+            self._retry(
+                lambda: keep_earlier_log(open_direct(uri), run_id, self._folder, self._attempt)
+            )
 
     def _end_after(self, seconds: float) -> EndRequest | None:
         self._heed_nudge()

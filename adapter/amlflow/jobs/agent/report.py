@@ -18,8 +18,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from amlflow.claims import claim_key
-from amlflow.exceptions import AuthenticationException, AzureMLException
+from amlflow.exceptions import AzureMLException
 from amlflow.jobs.agent.hearing import Superseded, check_is_latest, hear
+from amlflow.jobs.agent.while_away import MAX_PAUSE_S, RETRY_LIMIT_S, repeat_while_away
 from amlflow.jobs.job import (
     DEFINITION_FILE,
     LOG,
@@ -52,7 +53,6 @@ from amlflow.spec import (
     RunNotFound,
     RunRecord,
     Status,
-    Unavailable,
 )
 
 logger = logging.getLogger("amlflow.agent")
@@ -65,10 +65,6 @@ SHARE = 10
 So a long log is sent whole less often. In between, its new parts are sent."""
 MAX_PART = 8 << 20
 """How many bytes a part of a log has at most."""
-RETRY_LIMIT_S = 24 * 60 * 60
-"""How long an agent waits for a tracker that is away. Then the rest stays in the job's folder."""
-MAX_PAUSE_S = 5.0
-"""Seconds between two tries."""
 
 
 class Report:
@@ -105,21 +101,17 @@ class Report:
             self._keeper = open_keeper(self._job.tracking_uri)
         return self._keeper
 
-    def _retry(self, call: Callable[[], None], limit_s: float = RETRY_LIMIT_S) -> None:
-        """Repeat a call while the tracker is away, up to the limit or until :meth:`leave`."""
-        deadline = time.monotonic() + limit_s
-        pause = 0.2
-        while True:
-            try:
-                call()
-            except (Unavailable, AuthenticationException) as away:
-                if time.monotonic() > deadline or self._leaving.is_set():
-                    raise
-                logger.warning("%s", away.message)
-            else:
-                return
-            self._leaving.wait(pause)
-            pause = min(pause * 2, MAX_PAUSE_S)
+    def retry(
+        self,
+        call: Callable[[], None],
+        limit_s: float = RETRY_LIMIT_S,
+        is_to_end: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Repeat a call while the tracker is away, up to the limit or until :meth:`leave`.
+
+        If ``is_to_end`` returns True, it is not repeated either.
+        """
+        repeat_while_away(call, self._leaving, limit_s, is_to_end)
 
     def leave(self) -> None:
         """Stop waiting for a tracker that is away."""
@@ -135,11 +127,11 @@ class Report:
             Superseded: a later attempt of the job has claimed the run.
         """
         if self._attempt > 1:
-            self._retry(lambda: check_is_latest(self._read(), self._attempt))
+            self.retry(lambda: check_is_latest(self._read(), self._attempt))
         system = {**make_heartbeat(), HEARTBEAT_INTERVAL: f"{self._interval_s:g}"}
         change = RunChange(properties={claim_key(self._attempt): agent}, system=system)
-        self._retry(lambda: self._open().update_run(self._job.run_id, change))
-        self._retry(self._hear)
+        self.retry(lambda: self._open().update_run(self._job.run_id, change))
+        self.retry(self._hear)
 
     def _read(self) -> RunRecord:
         return self._open().get_run(self._job.run_id)
@@ -148,7 +140,7 @@ class Report:
         """Report that the script's environment is being made."""
         change = RunChange(status=Status.PREPARING, system=make_heartbeat())
         if self._is_queued:
-            self._retry(lambda: self._open().update_run(self._job.run_id, change))
+            self.retry(lambda: self._open().update_run(self._job.run_id, change))
 
     def running(self, notes: Mapping[str, str], warnings: Sequence[str]) -> None:
         """Report that the script starts, with notes for the run.
@@ -158,10 +150,10 @@ class Report:
         self._status = Status.RUNNING
         self._warnings = list(warnings)
         # When the status is Running, a follower of the run expects the whole log of the build.
-        self._retry(self._send_build_log)
+        self.retry(self._send_build_log)
         now, system = datetime.now(timezone.utc), {**make_heartbeat(), **notes}
         change = RunChange(status=Status.RUNNING, started=now, system=system)
-        self._retry(lambda: self._open().update_run(self._job.run_id, change))
+        self.retry(lambda: self._open().update_run(self._job.run_id, change))
 
     def _send_build_log(self) -> None:
         path = self._folder.build_log
@@ -175,7 +167,7 @@ class Report:
     def note(self, change: RunChange | None) -> None:
         """Store a change of the run, such as notes. None changes nothing."""
         if change is not None:
-            self._retry(lambda: self._open().update_run(self._job.run_id, change))
+            self.retry(lambda: self._open().update_run(self._job.run_id, change))
 
     def look(self) -> None:
         """Look for requests in the tracker now."""
@@ -214,7 +206,7 @@ class Report:
 
     def hear(self) -> None:
         """Read now how the run must end. Raises :class:`Superseded` and the tracker's errors."""
-        self._retry(self._hear)
+        self.retry(self._hear)
 
     def _hear(self) -> None:
         try:
@@ -325,15 +317,15 @@ class Report:
         Returns None if the end itself could not be sent.
         """
         try:
-            self._retry(self._start_finalizing)
+            self.retry(self._start_finalizing)
             self.unsent_files = []
             unsent = [*self._send_journal(), *self._send_files()]
-            self._retry(self._find_tracker_files)
+            self.retry(self._find_tracker_files)
             change = outcome.change(ended)
             warnings = [*self._warnings, *self._kept_warnings(), *unsent, *self._left_out.values()]
             if warnings:
                 change = with_warnings(change, warnings)
-            self._retry(lambda: self._end(change))
+            self.retry(lambda: self._end(change))
         except RunNotFound:
             return []
         except Refused as refusal:
@@ -437,13 +429,13 @@ class Report:
             if path.exists() and self._state(path) != self._sent.get(name)
         }
         try:
-            self._retry(lambda: self._put(pending))
+            self.retry(lambda: self._put(pending))
         except RunNotFound:
             raise
         except (AzureMLException, OSError):
             for name, path in pending.items():  # one by one, so that only the bad one is left out
                 try:
-                    self._retry(functools.partial(self._put, {name: path}))
+                    self.retry(functools.partial(self._put, {name: path}))
                 except (AzureMLException, OSError) as failure:
                     self.unsent_files.append(unsent_warning(name, failure))
                     logger.warning("%s", self.unsent_files[-1])

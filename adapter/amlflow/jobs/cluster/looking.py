@@ -53,8 +53,8 @@ ABANDONED_S = 24 * 60 * 60.0
 """Longer than any process takes, for one whose folder cannot be seen here."""
 
 
-NOT_FOUND = 127
-"""The exit code of a shell that does not find a program."""
+NOT_RUN = (126, 127)
+"""The exit codes of a shell that cannot run a program, or does not find it."""
 NOT_BEGUN = (1, 255)
 """The exit codes of Python without the agent, and of containers that cannot be started."""
 _NO_AGENT = (
@@ -221,7 +221,7 @@ def _end_of(record: RunRecord, job: ClusterJob) -> EndRequest:
         )
     code = "" if job.exit_code is None else f" with exit code {job.exit_code}"
     cause = ""
-    if job.exit_code == NOT_FOUND:
+    if job.exit_code in NOT_RUN:
         cause = _NO_AGENT
     elif job.exit_code in NOT_BEGUN and latest_attempt(record.properties) < job.attempt:
         cause = _NO_AMLFLOW
