@@ -214,7 +214,12 @@ class StartedContainer:
     def _to_ending(self, code: int, state: dict[str, Any]) -> Ending:
         position = self._errors.read_text().strip() if self._errors.exists() else ""
         reason = self._reason(code, state)
-        return Ending(code=code, reason=reason, errors_end=int(position or 0) or None)
+        return Ending(
+            code=code,
+            reason=reason,
+            errors_end=int(position or 0) or None,
+            is_out_of_memory=bool(state.get("OOMKilled")),
+        )
 
     def _reason(self, code: int, state: dict[str, Any]) -> str | None:
         if state.get("OOMKilled"):

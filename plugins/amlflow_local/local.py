@@ -12,16 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from amlflow.exceptions import ComputeTargetException
-from amlflow.spec import JOB, ComputeBase, Ending, Work
-
-from amlflow_local.memory import count_oom_kills
+from amlflow.spec import JOB, OUT_OF_MEMORY, ComputeBase, Ending, Work, count_oom_kills
 
 SETTINGS = ("python",)
 _PR_SET_CHILD_SUBREAPER = 36
-_OUT_OF_MEMORY = (
-    "Meanwhile the kernel killed a process here, because the memory limit was reached (OOM). Ask "
-    "for more memory, or use less."
-)
 
 
 class LocalCompute(ComputeBase):
@@ -111,10 +105,12 @@ class StartedProcess:
         code = self._process.poll()
         _reap_orphans(self._process.pid)
         if code is not None and self._ending is None:
+            is_out_of_memory = code != 0 and count_oom_kills() > self._oom_kills
             self._ending = Ending(
                 code=code,
-                reason=self._reason(code),
+                reason=_reason(code, is_out_of_memory),
                 errors_end=self._errors_end(),
+                is_out_of_memory=is_out_of_memory,
             )
         return self._ending
 
@@ -127,15 +123,6 @@ class StartedProcess:
             return []
         self._process.terminate()
         return [self._process.pid]
-
-    def _reason(self, code: int) -> str | None:
-        """Return why the script has ended, if its exit code alone does not say so."""
-        is_out_of_memory = code != 0 and count_oom_kills() > self._oom_kills
-        if code >= 0 and not is_out_of_memory:
-            return None
-        name = f"was ended by the signal {signal.Signals(-code).name}" if code < 0 else ""
-        reason = f"The script {name or f'ended with exit code {code}'}."
-        return f"{reason} {_OUT_OF_MEMORY}" if is_out_of_memory else reason
 
     def _errors_end(self) -> int | None:
         """Return the offset after the last error output; None if there is none.
@@ -164,6 +151,15 @@ class StartedProcess:
         if self._errors is not None:
             os.close(self._errors)
             self._errors = None
+
+
+def _reason(code: int, is_out_of_memory: bool) -> str | None:
+    """Return why a script has ended, if its exit code alone does not say so."""
+    if code >= 0 and not is_out_of_memory:
+        return None
+    name = f"was ended by the signal {signal.Signals(-code).name}" if code < 0 else ""
+    reason = f"The script {name or f'ended with exit code {code}'}."
+    return f"{reason} {OUT_OF_MEMORY}" if is_out_of_memory else reason
 
 
 def _adopt_orphans() -> None:

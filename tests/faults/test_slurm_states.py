@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from azureml.core.runconfig import PyTorchConfiguration
 from helpers.flaky_proxy import PASS, start_proxy
 from helpers.slurm_faults import ATTEMPTS, Daemons, attempts, check_nothing_is_left, values
 from helpers.slurm_jobs import job_of, slurm_says, submit
@@ -133,9 +134,11 @@ def test_a_run_is_finalizing_while_its_files_are_sent(
 
 
 GREEDY = """
-import os, signal, subprocess, sys
+import os, signal, subprocess, sys, time
 from azureml.core import Run
 
+if os.environ.get("RANK") == "0":
+    time.sleep(600)
 Run.get_context().log("value", 1)
 Run.get_context().flush()
 if {where!r} == "child":
@@ -154,13 +157,18 @@ x = bytearray(400 << 20)
         ("script", "The script was ended by the signal SIGKILL. Meanwhile the kernel killed a"),
         ("child", "The script ended with exit code 9. Meanwhile the kernel killed a process here"),
         ("agent", "Its Slurm job used more memory than it had asked for. (job "),
+        ("process of two", "Process 1 of 2 was ended by the signal SIGKILL, so the others were "),
     ],
 )
 def test_a_job_that_uses_too_much_memory(
     on_slurm: Any, tmp_path: Path, where: str, reason: str
 ) -> None:
-    run = submit(on_slurm, GREEDY.format(where=where), target="tight")
+    two = PyTorchConfiguration(node_count=2) if where == "process of two" else None
+    run = submit(on_slurm, GREEDY.format(where=where), target="tight", distributed_job_config=two)
     assert wait_for_end(run) == "Failed"
     assert reason in error_of(run)
-    until(lambda: job_of(run)[1] == "OUT_OF_MEMORY", what=str(job_of(run)))
+    assert "memory" in error_of(run)
+    # Slurm does not say it of a job if it was in one of its steps.
+    state = "OUT_OF_MEMORY" if two is None else "COMPLETED"
+    until(lambda: job_of(run)[1] == state, what=str(job_of(run)))
     assert run.get_metrics() == {"value": 1}

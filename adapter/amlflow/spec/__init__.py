@@ -75,6 +75,7 @@ from amlflow.spec.errors import (
 from amlflow.spec.files import check_file_name
 from amlflow.spec.images import ImagePython, Images, MadeImage
 from amlflow.spec.limits import KnownLimit
+from amlflow.spec.memory import OUT_OF_MEMORY, count_oom_kills
 from amlflow.spec.records import (
     METRIC_FIELDS,
     TICK,
@@ -148,6 +149,7 @@ __all__ = [
     "ModelRecord",
     "ModelRegistry",
     "NUDGE",
+    "OUT_OF_MEMORY",
     "Op",
     "Order",
     "PROCESS",
@@ -179,6 +181,7 @@ __all__ = [
     "VERSION",
     "Work",
     "check_file_name",
+    "count_oom_kills",
     "hookimpl",
     "is_tried_once",
     "make_record",

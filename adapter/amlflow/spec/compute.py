@@ -58,12 +58,14 @@ class Ending:
     """How a work ended: its exit code, and the reason in one sentence if the code does not tell.
 
     ``errors_end`` is the byte offset in :attr:`Work.output` just after the last output to standard
-    error; None if there was none, or if the target cannot tell.
+    error; None if there was none, or if the target cannot tell. ``is_out_of_memory`` says that a
+    process of the work was killed for lack of memory; the reason then says so, too.
     """
 
     code: int
     reason: str | None = None
     errors_end: int | None = None
+    is_out_of_memory: bool = False
 
 
 class Started(Protocol):

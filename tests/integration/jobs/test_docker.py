@@ -108,15 +108,31 @@ def test_cancel(experiment: Any, target: str, image: Any) -> None:
     assert log_of(run).startswith("begun")
 
 
-def test_out_of_memory(experiment: Any, target: str, image: Any) -> None:
+@pytest.mark.parametrize(
+    ("distributed", "beginning"),
+    [
+        (None, "The container ran out of memory"),
+        (PyTorchConfiguration(process_count=2), "Process 0 of 2 was ended by the signal SIGKILL"),
+    ],
+)
+def test_out_of_memory(
+    experiment: Any, target: str, image: Any, distributed: Any, beginning: str
+) -> None:
     configured("  memory: 48m\n")
     run = submit(
         experiment,
-        "print('eats', flush=True); x = bytearray(400 << 20)",
+        """
+        import os, time
+        print('eats', flush=True)
+        time.sleep(600 if os.environ.get("RANK") == "1" else 0)
+        x = bytearray(400 << 20)
+        """,
         compute_target=target,
         environment=image,
+        distributed_job_config=distributed,
     )
     assert wait_for_end(run) == "Failed"
+    assert error_of(run).startswith(beginning)
     assert "out of memory" in error_of(run)
     assert "48m" in error_of(run)
 

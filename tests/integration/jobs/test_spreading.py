@@ -12,6 +12,7 @@ from amlflow.jobs.cluster.node_messages import ENDED, NodeMessage
 from amlflow.jobs.distribution import Distribution
 from amlflow.jobs.job import Job, Target
 from amlflow.jobs.run_notes import EndRequest
+from amlflow.spec import OUT_OF_MEMORY
 from amlflow.testing.memory_cluster import MemoryCluster
 
 JOB = Job(
@@ -50,6 +51,13 @@ def error_of(outcome: EndRequest) -> str:
     assert outcome.status == "Failed"
     assert outcome.error is not None
     return str(outcome.error["error"]["message"])
+
+
+def test_a_process_that_is_killed_for_lack_of_memory() -> None:
+    message = NodeMessage(number=1, event=ENDED, code=-9, is_out_of_memory=True)
+    assert error_of(outcome_of(message)) == (
+        f"Process 1 of 2 was ended by the signal SIGKILL, so the others were ended. {OUT_OF_MEMORY}"
+    )
 
 
 def test_a_plugin_explains_the_failure_of_a_process() -> None:

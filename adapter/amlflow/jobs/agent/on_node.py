@@ -19,6 +19,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -39,7 +40,7 @@ from amlflow.jobs.distribution import (
     variables_of,
 )
 from amlflow.jobs.job import FOLDER_SETTING, Job, JobFolder
-from amlflow.spec import JOB, PROCESS
+from amlflow.spec import JOB, PROCESS, count_oom_kills
 
 ADDRESSES = "AMLFLOW_NODE_ADDRESSES"
 PORT = "AMLFLOW_NODE_PORT"
@@ -122,6 +123,7 @@ def _run(
     signals: PassedSignals,
 ) -> None:
     adopt_orphans()
+    oom_kills = count_oom_kills()
     started = launcher.start(plan, process.number)
     send(NodeMessage(number=process.number, event=STARTED))
     with signals.to(started.send_signal):
@@ -132,8 +134,12 @@ def _run(
         _end(started)
         return  # the process was ended on request, so its exit code is not reported
     kill_descendants()
-    output = read_last_lines(folder.process_log(process.number))[-MAX_OUTPUT:] if code else ""
-    send(NodeMessage(number=process.number, event=ENDED, code=code, output=output))
+    message = NodeMessage(number=process.number, event=ENDED, code=code)
+    if code:
+        output = read_last_lines(folder.process_log(process.number))[-MAX_OUTPUT:]
+        is_out_of_memory = count_oom_kills() > oom_kills
+        message = replace(message, output=output, is_out_of_memory=is_out_of_memory)
+    send(message)
 
 
 def _end(started: subprocess.Popen[bytes]) -> None:

@@ -27,7 +27,7 @@ from amlflow.jobs.distribution import Distribution, Join, rank_by_node, server_n
 from amlflow.jobs.job import Job
 from amlflow.jobs.run_notes import EndRequest
 from amlflow.run_errors import to_error
-from amlflow.spec import Cluster, Status
+from amlflow.spec import OUT_OF_MEMORY, Cluster, Status
 
 TICK_S = 0.2
 END_S = 30.0
@@ -165,6 +165,8 @@ class Spreading:
         failure = Failure(first.number, first.code)
         node = rank_by_node(self._distribution)[first.number].node
         message = failure.describe(self._distribution.processes)
+        if first.is_out_of_memory:
+            message = f"{message} {OUT_OF_MEMORY}"
         if first.error is not None:
             message = (
                 f"Process {first.number} of {self._distribution.processes} could not be run on "

@@ -265,6 +265,8 @@ class Agent:
         failure = failure_in(self._folder, distribution.processes) if distribution else None
         if distribution is not None and failure is not None:
             message = failure.describe(distribution.processes)
+            if ending.is_out_of_memory:
+                message = f"{message} {ending.reason}"
             path, end, which = self._folder.process_log(failure.number), None, failure.output
         if shutil.disk_usage(self._folder.path).free < FULL:
             message = (

@@ -34,7 +34,8 @@ class NodeMessage:
     """The message that a process has started, or how it has ended.
 
     ``code`` is its exit code; ``-N`` means that signal ``N`` ended it. ``error`` says why it could
-    not be started, and ``output`` is the end of its output.
+    not be started, and ``output`` is the end of its output. ``is_out_of_memory`` says that the
+    kernel killed a process of the node's job meanwhile, for lack of memory.
     """
 
     number: int
@@ -42,6 +43,7 @@ class NodeMessage:
     code: int = 0
     error: str | None = None
     output: str = ""
+    is_out_of_memory: bool = False
 
 
 def send(message: NodeMessage) -> None:
@@ -99,4 +101,5 @@ def parse_message(line: str, count: int) -> NodeMessage | None:
         code=code,
         error=error if isinstance(error, str) else None,
         output=output,
+        is_out_of_memory=content.get("is_out_of_memory") is True,
     )

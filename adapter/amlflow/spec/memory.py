@@ -5,6 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+OUT_OF_MEMORY = (
+    "Meanwhile the kernel killed a process here, because the memory limit was reached (OOM). Ask "
+    "for more memory, or use less."
+)
+"""The sentence about a script during which :func:`count_oom_kills` has risen."""
 OWN_GROUPS = Path("/proc/self/cgroup")
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 _COUNT = re.compile(r"^oom_kill (\d{1,18})$", re.MULTILINE)

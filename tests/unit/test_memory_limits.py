@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from amlflow_local import memory
+from amlflow.spec import memory
 
 VERSION_1 = "9:name=systemd:/\n4:memory:/slurm/job_7\n0::/elsewhere\n"
 VERSION_2 = "0::/slurm/job_7\n"
