@@ -9,6 +9,7 @@ amlflow does not have to store anything else.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import re
@@ -75,11 +76,10 @@ def _is_alike(one: ClusterWork, other: ClusterWork) -> bool:
     return all(_IDENTIFIER.fullmatch(name) for name in _differing(one, other))
 
 
-def _shape(work: ClusterWork) -> tuple[object, ...]:
-    return (
-        work.python, list(work.arguments), set(work.environment), work.nodes,
-        work.processes_per_node, work.max_seconds, work.image,
-    )  # fmt: skip
+def _shape(work: ClusterWork) -> ClusterWork:
+    """Return the work without its name and the values of its variables."""
+    names = dict.fromkeys(work.environment, "")
+    return dataclasses.replace(work, name="", arguments=list(work.arguments), environment=names)
 
 
 def _size(work: ClusterWork, names: set[str]) -> int:

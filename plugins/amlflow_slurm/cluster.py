@@ -43,6 +43,8 @@ from amlflow_slurm.squeue import ask, known_jobs
 
 _NO_NODES = "Requested node configuration is not available"
 """Slurm's message if no node has what a job asks for, or if those that have it are away."""
+MPI = "mpi"
+"""A work's ``distribution`` if its processes call MPI."""
 _CHECK = "amlflow-check-"
 """The beginning of the name of a job that only checks. Names of runs' jobs have no hyphen."""
 _NO_SIGNALS = "trap '' USR1 USR2"
@@ -80,11 +82,12 @@ class SlurmCluster(ClusterBase):
                 "cluster runs containers, name an image that has amlflow in the target's setting "
                 "'image', and leave it out of the environment."
             )
-        if self._settings.image is not None and work.nodes > 1:
+        if self._settings.image is not None and (work.nodes > 1 or work.distribution == MPI):
+            what = f"{work.nodes} nodes" if work.nodes > 1 else "processes that call MPI"
             raise ComputeTargetException(
-                f"The run asks for {work.nodes} nodes, and the target's setting 'image' is "
-                f"{self._settings.image!r}. The processes on other nodes are started by srun, "
-                "which the container does not have. Use a target without 'image'."
+                f"The run asks for {what}, and the target's setting 'image' is "
+                f"{self._settings.image!r}. These processes are started by srun, which the "
+                "container does not have. Use a target without 'image'."
             )
         for name, value in work.environment.items():
             if len(name.encode()) + len(value.encode()) + 2 > MAX_VARIABLE:

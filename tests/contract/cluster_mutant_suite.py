@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from amlflow.spec import Cluster
 from amlflow.testing.cluster_suite import ClusterSuite
 from amlflow.testing.memory_spread import NODE
 from amlflow.testing.suites import compute_base
+from amlflow.testing.suites.cluster_away import Outage
 from mutants.queueing import Mutated
 
 FOLDER = Path(__file__).parent
@@ -34,6 +37,18 @@ class TestMutant(ClusterSuite):
         module, name = mutant.__module__, getattr(mutant, "__name__", "")
         paths = [str(FOLDER), str(FOLDER.parent)]
         return f"sys.path[:0] = {paths!r}\nfrom {module} import {name}\ncluster = {name}()\n"
+
+    @pytest.fixture
+    def reopened(self, cluster: Mutated) -> Cluster:
+        return cluster.reopen()
+
+    @pytest.fixture
+    def outage(self, cluster: Mutated) -> Outage:
+        return functools.partial(mock.patch.object, cluster, "is_away", new=True)
+
+    @pytest.fixture
+    def lost_answer(self, cluster: Mutated) -> Outage:
+        return functools.partial(mock.patch.object, cluster, "loses_answers", new=True)
 
     @pytest.fixture
     def node_variable(self) -> str:

@@ -19,14 +19,23 @@ from mutant_runs import (
     Outcome,
     run_suite,
 )
-from mutants import answering, computing, describing, keeping, queueing, sharing, sharing_away
+from mutants import (
+    answering,
+    computing,
+    describing,
+    keeping,
+    mistaking,
+    queueing,
+    sharing,
+    sharing_away,
+)
 from survivors import list_survivors, load_modules, read_survivors
 
 MODULES = load_modules()
 SURVIVORS = {mutant: test for tests in read_survivors().values() for mutant, test in tests.items()}
 """The test that catches a mutant which the first tests did not."""
 SHARED = [sharing, sharing_away, keeping]
-CLUSTERS = [queueing, describing, answering]
+CLUSTERS = [queueing, describing, answering, mistaking]
 TRACKERS = [each for each in MODULES if each not in (*SHARED, *CLUSTERS, computing)]
 RUNS = {
     SUITE: (TRACKERS, 1),

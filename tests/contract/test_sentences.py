@@ -64,12 +64,12 @@ NOT_IN_THE_SUITES = {
     "ATTEMPT: The name", "ClusterWork: A job", "Cluster: A queue",
     "ClusterBase",  # tests/unit/test_base_classes.py
     # What a suite cannot bring about: tests/integration/jobs/test_slurm.py.
-    "Cluster.submit: If the answer", "Cluster.submit: Raises", "Cluster.look: Raises",
-    "Cluster.cancel: Raises", "Cluster.nudge: Raises", "Cluster.nudge: A cluster that",
+    "Cluster.nudge: A cluster that",
     "NUDGE: The signal", "NUDGE: The command then", "SIGTERM_FOR_SCRIPT:",
     "START_FAILURE:",
-    "Cluster.identify: It is", "Cluster.identify: Only where", "Cluster.identify: Raises",
-     "ClusterWork: max_seconds", "ClusterWork: image",
+    "Cluster.identify: Only where", "Cluster.identify: Raises", "Cluster.check: Raises Unavailable",
+    "ClusterWork: distribution says",  # tests/unit/jobs/test_clusters.py
+    "ClusterWork: These are", "ClusterWork: Processors",  # where the others are
     "ClusterJob: id is", "Cluster.spread: With is_mpi",
     "Cluster.addresses: The nodes reach",  # all nodes are one machine
     "Partition: away", "Cluster.describe: Raises",

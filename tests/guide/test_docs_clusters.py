@@ -81,6 +81,14 @@ def test_from_a_login_node_to_a_cancelled_job(
     assert waiting == ""
 
 
+def test_targets_of_several_sizes() -> None:
+    targets = yaml.safe_load(block("slurm-sizes"))
+    assert [settings.pop("kind") for settings in targets.values()] == ["slurm", "slurm"]
+    asked = [read_settings(settings).to_options() for settings in targets.values()]
+    assert asked[0] == ["--partition=main", "--cpus-per-task=1"]
+    assert {"--cpus-per-task=8", "--gres=gpu:2", "--mem=64G"} < {*asked[1]}
+
+
 def test_a_target_with_an_image_starts_the_agent_in_it() -> None:
     settings = yaml.safe_load(block("slurm-image"))["gpu-cluster"]
     assert settings.pop("kind") == "slurm"

@@ -140,6 +140,8 @@ def test_what_a_job_cannot_take(cluster: Cluster) -> None:
     cluster = SlurmCluster(SlurmSettings(image="/a.sif"))
     with pytest.raises(ComputeTargetException, match=r"asks for 2 nodes, .* 'image' is '/a\.sif'"):
         check(nodes=2)
+    with pytest.raises(ComputeTargetException, match="asks for processes that call MPI"):
+        check(processes_per_node=2, distribution="mpi")
 
 
 ARGUMENTS = ["-m", "amlflow.jobs.agent"]

@@ -104,6 +104,8 @@ def test_one_work_is_not_an_array(slurm: Slurm, cluster: SlurmCluster) -> None:
         {"arguments": ["-m", "other"]},
         {"max_seconds": 60.0},
         {"processes_per_node": 2},
+        {"distribution": "mpi"},
+        {"image": "other"},
         {"environment": {"SHARED": "x"}},
         {"environment": {"SHARED": "x", "OWN": "y", "MORE": "z"}},
     ],

@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from amlflow.exceptions import ComputeTargetException
 from amlflow.spec.cluster import Cluster, ClusterStatus, ClusterWork
 from amlflow.spec.compute import Compute, Work
 from amlflow.spec.errors import Unsupported, redacted
@@ -106,7 +107,12 @@ class ComputeBase(Compute):
         return None
 
     def check(self, work: Work) -> None:
-        """The default takes any work."""
+        """The default takes any work that asks for no image."""
+        if work.image is not None:
+            raise ComputeTargetException(
+                f"The run asks for the image {work.image!r}, which this kind of compute target "
+                "does not use. Leave the image out of the environment, or use another target."
+            )
 
 
 class ClusterBase(Cluster):

@@ -12,7 +12,8 @@ method     what it does                                     errors              
 =========  ===============================================  ===========================  ========
 identify   says which cluster it is, and for whom           ComputeTargetException,      --
                                                             Unavailable
-check      says whether the cluster can take a work         ComputeTargetException       --
+check      says whether the cluster can take a work         ComputeTargetException,      --
+                                                            Unavailable
 submit     puts works into the queue                        ComputeTargetException,      each
                                                             Unavailable                  work
 look       says what the cluster knows of jobs              Unavailable                  --
@@ -73,9 +74,14 @@ class ClusterWork:
     ``environment`` is added to the environment that the cluster gives its jobs. It may hold
     passwords: it is never part of a command line, and nobody else can read it. ``max_seconds`` is
     how long the script may run; the job may take longer, since it prepares and ends the script.
-    ``image`` is the container image that was requested. The job gets ``nodes`` nodes, with room for
-    ``processes_per_node`` processes on each; only a cluster that :attr:`~Cluster.is_distributed`
-    gets a work with more than one of either.
+    ``image`` is the container image that was requested; a cluster that does not run the job in it
+    refuses the work. The job gets ``nodes`` nodes, with room for ``processes_per_node`` processes
+    on each; only a cluster that :attr:`~Cluster.is_distributed` gets a work with more than one of
+    either. ``distribution`` says what connects the processes: ``mpi``, ``pytorch`` or
+    ``tensorflow``; None if the job is one process.
+
+    These are what a run asks for. Processors, GPUs and memory of a job are settings of its target,
+    which the hook ``amlflow_cluster`` gets, as v1's runs get a cluster's size of machines.
     """
 
     name: str
@@ -84,6 +90,7 @@ class ClusterWork:
     environment: Mapping[str, str] = field(default_factory=dict)
     nodes: int = 1
     processes_per_node: int = 1
+    distribution: str | None = None
     max_seconds: float | None = None
     image: str | None = None
 
@@ -171,7 +178,7 @@ class Cluster(Protocol):
         """Raise :class:`ComputeTargetException` with what to do if the cluster cannot take a work.
 
         Called before a run is created; it puts nothing into the queue. ``tracking_uri`` is the
-        tracker that the job has to reach.
+        tracker that the job has to reach. Raises :class:`Unavailable`, too.
         """
 
     @abstractmethod
@@ -203,7 +210,8 @@ class Cluster(Protocol):
         """Take jobs out of the queue, and end those that run; unknown ones are ignored.
 
         Returns when the cluster has accepted that. The cluster may forget a job at once that it
-        had not started: the job is :attr:`JobState.UNKNOWN` then. Raises :class:`Unavailable`.
+        had not started: the job is :attr:`JobState.UNKNOWN` then. A job that is over keeps its end,
+        or is forgotten. Raises :class:`Unavailable`.
         """
 
     @abstractmethod
@@ -230,8 +238,9 @@ class Cluster(Protocol):
         one more if that is not even, and each process its number (:data:`PROCESS`). With ``is_mpi``
         a program of theirs that calls MPI finds them all. The processes have the caller's
         environment. What is written to the standard input goes to all of them, and what they write
-        to their standard output comes back by lines. The command ends when all of them have. They
-        are ended if it is killed, or if one of them ends with another exit code than 0.
+        to their standard output comes back by lines. They begin with SIGUSR1 and SIGUSR2 ignored,
+        and get those that the command gets. The command ends when all of them have. They are ended
+        if it is killed, or if one of them ends with another exit code than 0.
         """
 
     @abstractmethod

@@ -23,6 +23,7 @@ import pytest
 from amlflow.exceptions import ComputeTargetException
 from amlflow.spec import NUDGE, Cluster, ClusterBase, ClusterWork, JobState
 from amlflow.testing.plugin import NOT_CLAIMED
+from amlflow.testing.suites.cluster_away import ClusterAwayTests
 from amlflow.testing.suites.cluster_base import HEAD, OVER, end_of
 from amlflow.testing.suites.cluster_processes import ClusterProcessTests
 from amlflow.testing.suites.cluster_state import ClusterStateTests
@@ -30,7 +31,7 @@ from amlflow.testing.suites.compute_base import until
 from amlflow.testing.suites.signatures import check_signatures
 
 
-class ClusterSuite(ClusterProcessTests, ClusterStateTests):
+class ClusterSuite(ClusterProcessTests, ClusterStateTests, ClusterAwayTests):
     """The tests that every cluster must pass."""
 
     def test_arguments_by_position_and_by_name(self, cluster: Cluster) -> None:
@@ -58,24 +59,32 @@ class ClusterSuite(ClusterProcessTests, ClusterStateTests):
         ClusterWork: environment is added to the environment that the cluster gives its jobs.
         ATTEMPT: The cluster sets it for the job at each start.
         JobState: What a cluster does with a job.
+        Cluster.cancel: A job that is over keeps its end, or is forgotten.
         """
         code = (
-            "f = note.open('a'); "
-            "f.write(repr((sys.argv[1:], os.environ.get('MORE'), os.environ['AMLFLOW_ATTEMPT'])))"
+            "names = 'MORE', 'LONG', 'NONE', 'PATH', 'AMLFLOW_ATTEMPT'; "
+            "note.open('a').write(repr((sys.argv[1:], [os.environ.get(name) for name in names])))"
         )
-        arguments = ["-c", HEAD + code, "a b", "$HOME", "ä'\\"]
-        item = submitted(arguments=arguments, environment={"MORE": "x y\n$HOME 'ä'"})
+        arguments = ["-c", HEAD + code, "a b", "$HOME", "", "ä'\\\n"]
+        environment = {"MORE": "x y\n$HOME 'ä'", "LONG": "x" * 60_000, "NONE": ""}
+        item = submitted(arguments=arguments, environment=environment)
         # JobState: What a cluster does with a job.
         job = end_of(cluster, item.name)
         assert job.state in OVER
         # ClusterWork: The first of the job's nodes
         assert (job.state, job.exit_code in (0, None)) == (JobState.COMPLETED, True), job
-        given, more, attempt = ast.literal_eval((tmp_path / item.name).read_text())
-        assert given == ["a b", "$HOME", "ä'\\"]
+        given, values = ast.literal_eval((tmp_path / item.name).read_text())
+        assert given == arguments[2:]
         # ClusterWork: environment is added
-        assert more == "x y\n$HOME 'ä'"
+        *own, path, attempt = values
+        assert own == [*environment.values()]
+        assert path, "PATH is not set"
         # ATTEMPT: The cluster sets it
         assert attempt == "1"
+        # Cluster.cancel: A job that is over
+        cluster.cancel([item.name])
+        state = cluster.look([item.name], now=True)[item.name].state
+        assert state in (JobState.COMPLETED, JobState.UNKNOWN)
 
     def test_a_work_that_fails(self, cluster: Cluster, submitted: Any) -> None:
         """
@@ -83,7 +92,13 @@ class ClusterSuite(ClusterProcessTests, ClusterStateTests):
         ClusterJob: What the cluster does not tell is None.
         ClusterJob: reason says in the cluster's own words why the job waits, or in a sentence why
             it has ended or is being ended; it is None where the command has ended by itself.
+        ClusterWork: The first of the job's nodes runs python with arguments; the target's settings
+            may name another Python of the nodes.
         """
+        others = [
+            submitted("os.kill(os.getpid(), 9)").name,
+            submitted(python="/no/such/python").name,
+        ]
         job = end_of(cluster, submitted("sys.exit(3)").name)
         # ClusterJob: What a cluster knows of a job.
         assert job.state is JobState.FAILED
@@ -91,15 +106,27 @@ class ClusterSuite(ClusterProcessTests, ClusterStateTests):
         assert job.exit_code in (3, None)
         # ClusterJob: reason says
         assert job.reason is None
+        # ClusterWork: The first of
+        assert [end_of(cluster, name).state for name in others] == [JobState.FAILED] * 2
 
     def test_a_work_that_runs(self, cluster: Cluster, submitted: Any, tmp_path: Path) -> None:
         """
         Cluster.look: What the cluster knows of jobs, by their names.
         ClusterJob: attempt is as ATTEMPT; while a job waits, it is the attempt that comes next.
+        ClusterWork: max_seconds is how long the script may run; the job may take longer, since it
+            prepares and ends the script.
+        Cluster.cancel: Take jobs out of the queue, and end those that run; unknown ones are
+            ignored.
         """
-        item = submitted("note.touch(); time.sleep(600)")
+        item = submitted("time.sleep(0.3); note.touch(); time.sleep(600)", max_seconds=0.2)
+        # ClusterWork: max_seconds is
         until((tmp_path / item.name).exists)
+        # Cluster.cancel: Take jobs out of the queue
+        cluster.submit([])
+        cluster.nudge([])
+        cluster.cancel([])
         job = cluster.look([item.name], now=True)[item.name]
+        assert job.state is not JobState.CANCELED
         # Cluster.look: What the cluster knows
         assert job.state is JobState.RUNNING
         # ClusterJob: attempt is
@@ -143,12 +170,13 @@ class ClusterSuite(ClusterProcessTests, ClusterStateTests):
         Cluster.submit: Put works into the queue, each once.
         ClusterWork: name is unique and consists of letters and digits.
         """
-        works = [work("note.open('a').write('x')") for _ in range(5)]
+        texts = ["x", "x", "x", "y", "y"]
+        works = [work(f"note.open('a').write('{text}')") for text in texts]
         # Cluster.submit: Put works
         cluster.submit(works)
-        for item in works:
+        for item, text in zip(works, texts, strict=True):
             assert end_of(cluster, item.name).state is JobState.COMPLETED
-            assert (tmp_path / item.name).read_text() == "x"
+            assert (tmp_path / item.name).read_text() == text
         # ClusterWork: name is unique
         assert set(cluster.look([item.name for item in works], now=True)) == {
             item.name for item in works
@@ -164,9 +192,15 @@ class ClusterSuite(ClusterProcessTests, ClusterStateTests):
         ClusterJob: reason says in the cluster's own words why the job waits, or in a sentence why
             it has ended or is being ended; it is None where the command has ended by itself.
         """
-        item = submitted("note.write_text(str(os.getpid())); time.sleep(600)")
+        # Two processes that ignore SIGTERM.
+        code = (
+            "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); os.fork(); "
+            "note.open('a').write(f'{os.getpid()} '); time.sleep(600)"
+        )
+        item = submitted(code)
         other = submitted("time.sleep(600)")
-        until(lambda: (tmp_path / item.name).exists() and (tmp_path / item.name).read_text())
+        note = tmp_path / item.name
+        until(lambda: note.exists() and note.read_text().count(" ") == 2)
         # Cluster.cancel: Take jobs out of the queue
         cluster.cancel([uuid.uuid4().hex, item.name])
         # Cluster.cancel: Returns when
@@ -175,7 +209,7 @@ class ClusterSuite(ClusterProcessTests, ClusterStateTests):
         # ClusterJob: reason says
         assert job.reason
         # Cluster.cancel: Take jobs out of the queue
-        assert not psutil.pid_exists(int((tmp_path / item.name).read_text()))
+        until(lambda: not any(is_alive(int(pid)) for pid in note.read_text().split()))
         assert cluster.look([other.name], now=True)[other.name].state not in OVER
 
     def test_a_nudge(self, cluster: Cluster, submitted: Any, tmp_path: Path) -> None:
@@ -255,15 +289,69 @@ class ClusterSuite(ClusterProcessTests, ClusterStateTests):
         # Cluster.check: Called before
         assert cluster.look([item.name], now=True)[item.name].state is JobState.UNKNOWN
 
+    def test_an_image_that_is_not_used(
+        self, cluster: Cluster, work: Callable[..., ClusterWork], image: str | None
+    ) -> None:
+        """
+        ClusterWork: image is the container image that was requested; a cluster that does not run
+            the job in it refuses the work.
+        """
+        if image is not None:
+            pytest.skip("the cluster runs jobs in images")
+        with pytest.raises(ComputeTargetException):
+            cluster.check(work(image="python:3.12"), "https://mlflow.example")
+
     def test_a_work_that_the_cluster_cannot_take(
         self, cluster: Cluster, work: Callable[..., ClusterWork], too_many_nodes: int
     ) -> None:
         """
         Cluster.check: Raise ComputeTargetException with what to do if the cluster cannot take a
             work.
+        Cluster.submit: Raises ComputeTargetException if the cluster refuses a work; those before it
+            are in the queue.
         """
+        if not cluster.is_distributed:
+            pytest.skip(f"{NOT_CLAIMED}jobs of several processes (`is_distributed`)")
+        works = [work(), work(nodes=too_many_nodes)]
+        # Cluster.check: Raise
         with pytest.raises(ComputeTargetException):
-            cluster.check(work(nodes=too_many_nodes), "https://mlflow.example")
+            cluster.check(works[1], "https://mlflow.example")
+        # Cluster.submit: Raises
+        try:
+            cluster.submit(works)
+        except ComputeTargetException:
+            works.pop()
+        names = [item.name for item in works]
+        states = {job.state for job in cluster.look(names, now=True).values()}
+        cluster.cancel(names)
+        assert JobState.UNKNOWN not in states
+
+    def test_another_process_finds_the_jobs(
+        self, cluster: Cluster, reopened: Cluster, submitted: Any
+    ) -> None:
+        """
+        Cluster.identify: It is the same wherever the same jobs are known, and different where they
+            are not, as for another user.
+        Cluster.look: What the cluster knows of jobs, by their names.
+        Cluster.cancel: Take jobs out of the queue, and end those that run; unknown ones are
+            ignored.
+        """
+        name = submitted("time.sleep(600)").name
+        # Cluster.identify: It is
+        assert reopened.identify() == cluster.identify()
+        # Cluster.look: What the cluster knows
+        assert reopened.look([name], now=True)[name].state not in OVER
+        # Cluster.cancel: Take jobs out of the queue
+        reopened.cancel([name])
+        end_of(cluster, name)
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether a process runs. One that nobody has waited for after its end does not."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def command_lines(text: str) -> list[str]:

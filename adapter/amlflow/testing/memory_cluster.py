@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import signal
 import subprocess
@@ -31,11 +32,12 @@ NODES = "AMLFLOW_MEMORY_NODES"
 class MemoryCluster(ClusterBase):
     """A cluster of ``nodes`` nodes. Each job takes as many nodes as it asks for.
 
-    With ``is_away``, it does not answer, like a cluster whose controller is down.
+    With ``is_away``, it does not answer, like a cluster whose controller is down. With
+    ``loses_answers``, it takes works, and its answers are lost.
     """
 
     def __init__(self, nodes: int = 8) -> None:
-        self.nodes, self.is_away = nodes, False
+        self.nodes, self.is_away, self.loses_answers = nodes, False, False
         self._works: dict[str, ClusterWork] = {}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._canceled: set[str] = set()
@@ -49,14 +51,28 @@ class MemoryCluster(ClusterBase):
                 f"The work asks for {work.nodes} nodes, and the cluster has {self.nodes}; ask for "
                 "fewer."
             )
+        if work.image is not None:
+            raise ComputeTargetException(
+                f"The work asks for the image {work.image!r}, and the cluster's jobs are processes "
+                "of this machine; leave the image out."
+            )
 
     def submit(self, works: Sequence[ClusterWork]) -> None:
         with self._lock:
-            self._answer()
-            for work in works:
-                self.check(work, "")
-                self._works[work.name] = work
-            self._schedule()
+            try:
+                self._take(works)
+            except Unavailable:
+                if any(work.name not in self._works for work in works):
+                    raise  # otherwise only the answer was lost
+
+    def _take(self, works: Sequence[ClusterWork]) -> None:
+        self._answer()
+        for work in works:
+            self.check(work, "")
+            self._works[work.name] = work
+        self._schedule()
+        if self.loses_answers:
+            raise Unavailable("The answer of the cluster in memory was lost.")
 
     def look(self, names: Sequence[str], *, now: bool = False) -> Mapping[str, ClusterJob]:
         with self._lock:
@@ -88,8 +104,12 @@ class MemoryCluster(ClusterBase):
         with self._lock:
             _end(self._processes.pop(name))
 
+    def reopen(self) -> MemoryCluster:
+        """Return the same cluster as another process opens it: it has the same jobs."""
+        return copy.copy(self)
+
     def identify(self) -> str:
-        return f"memory {id(self)}"
+        return f"memory {id(self._works)}"
 
     @property
     def is_distributed(self) -> bool:
@@ -144,7 +164,7 @@ class MemoryCluster(ClusterBase):
             self._attempts[name] = self._attempts.get(name, 0) + 1
             own = {ATTEMPT: str(self._attempts[name]), NODES: str(work.nodes)}
             self._processes[name] = subprocess.Popen(
-                [work.python, *work.arguments],
+                ["/bin/sh", "-c", 'exec "$@"', "sh", work.python, *work.arguments],
                 env={**os.environ, **work.environment, **own},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -175,7 +195,7 @@ class MemoryCluster(ClusterBase):
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End all processes of a job, which are in one session."""
+    """End all processes of a job, which are in one group."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

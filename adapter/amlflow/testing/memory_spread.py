@@ -4,32 +4,37 @@
 
 The first process of this script only waits for a second one. The second process starts the
 command's processes, and ends them when the first process has ended for any reason. The environment
-variable VARIABLE tells each of the command's processes its number. This script does not import
-amlflow, so it starts fast.
+variable VARIABLE tells each of the command's processes its number. SIGUSR1 and SIGUSR2 are passed
+on to them, and ignored by whatever cannot pass them on yet. This script does not import amlflow, so
+it starts fast.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import IO
 
 NODE = "AMLFLOW_MEMORY_NODE"
 """The environment variable that tells a process the number of its node."""
 WATCHED = "--watched-by"
+PASSED = signal.SIGUSR1, signal.SIGUSR2
 PAUSE_S = 0.02
 
 
 def main(words: Sequence[str]) -> int:
+    _on_passed_signals(signal.SIG_IGN)
     if words[0] == WATCHED:
         watcher, variable, nodes, processes, *command = words[1:]
         return Spread(variable, int(nodes), int(processes), command).wait(int(watcher))
     reading, writing = os.pipe()  # reading ends when this process has ended
     watched = [sys.executable, "-I", __file__, WATCHED, str(reading), *words]
     with subprocess.Popen(watched, pass_fds=[reading]) as process:
+        _on_passed_signals(lambda number, _: process.send_signal(number))
         os.close(reading)
         code = process.wait()
     os.close(writing)
@@ -52,6 +57,7 @@ class Spread:
             )
             for number, node in enumerate(places)
         ]
+        _on_passed_signals(lambda number, _: self._send(number))
 
     def wait(self, watcher: int) -> int:
         """Wait for all processes. Returns the exit code of the first that failed, or 0."""
@@ -79,9 +85,12 @@ class Spread:
         thread.start()
         return thread
 
-    def _end(self) -> None:
+    def _send(self, number: int) -> None:
         for process in self._processes:
-            process.kill()
+            process.send_signal(number)
+
+    def _end(self) -> None:
+        self._send(signal.SIGKILL)
 
     def _end_with(self, watcher: int) -> None:
         os.read(watcher, 1)  # nothing is written to it: it returns when the writer has ended
@@ -101,6 +110,11 @@ class Spread:
             with self._lock:
                 sys.stdout.buffer.write(line)
                 sys.stdout.buffer.flush()
+
+
+def _on_passed_signals(handler: Callable[[int, object], None] | signal.Handlers) -> None:
+    for number in PASSED:
+        signal.signal(number, handler)
 
 
 def _write(stream: IO[bytes] | None, data: bytes) -> None:

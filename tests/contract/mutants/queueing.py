@@ -204,6 +204,8 @@ class LeavesProcesses(Mutated):
     Cluster.cancel: Take jobs out of the queue, and end those that run; unknown ones are ignored.
     """
 
+    is_awaited = True
+
     def cancel(self, names: Sequence[str]) -> None:
         self._canceled.update(names)
 

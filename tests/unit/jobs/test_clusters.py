@@ -316,7 +316,7 @@ def test_a_distributed_job_asks_for_nodes() -> None:
     job = make_job(distribution=Distribution(join="pytorch", nodes=2, processes=3))
     work = to_work(job)
     assert take_job(dict(work.environment)).distribution == job.distribution
-    assert (work.nodes, work.processes_per_node) == (2, 2)
+    assert (work.nodes, work.processes_per_node, work.distribution) == (2, 2, "pytorch")
     assert to_work(make_job()).nodes == 1
 
 

@@ -18,6 +18,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
 from amlflow.exceptions import ComputeTargetException
+from amlflow.jobs.distribution import Join
 from amlflow.jobs.job import Job
 from amlflow.jobs.launch import importable
 from amlflow.spec import ATTEMPT, ClusterWork
@@ -80,12 +81,16 @@ def _to_work(job: Job, variables: Mapping[str, str]) -> ClusterWork:
     )
 
 
-def _room_for(job: Job) -> dict[str, int]:
-    """Return the numbers of nodes, and of processes on a node, for a distributed job."""
+def _room_for(job: Job) -> dict[str, Any]:
+    """Return what a distributed job needs: nodes, processes on each, and what connects them."""
     distribution = job.distribution
     if distribution is None:
         return {}
-    return {"nodes": distribution.nodes, "processes_per_node": distribution.per_node}
+    return {
+        "nodes": distribution.nodes,
+        "processes_per_node": distribution.per_node,
+        "distribution": Join(distribution.join).value,
+    }
 
 
 def encode_job(job: Job) -> str:

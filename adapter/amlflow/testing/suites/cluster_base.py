@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from amlflow.spec import Cluster, ClusterJob, ClusterWork, JobState
+from amlflow.testing.plugin import NOT_CLAIMED
 from amlflow.testing.suites.compute_base import until
 
 NOTE = "AMLFLOW_TEST_NOTE"
@@ -29,9 +30,35 @@ class ClusterTestsBase:
         raise NotImplementedError("A suite's subclass gives the cluster.")
 
     @pytest.fixture
+    def opening(self) -> str | None:
+        """Return code that sets ``cluster`` within a job; None if a job cannot open the cluster.
+
+        For example::
+
+            from amlflow.plugins import open_cluster
+            cluster = open_cluster("mine", {})
+        """
+        return None
+
+    @pytest.fixture
+    def reopened(self, cluster: Cluster, opening: str | None) -> Cluster:
+        """Return the cluster, opened once more as another process does. It knows the same jobs."""
+        if opening is None:
+            pytest.skip(f"{NOT_CLAIMED}jobs that another process finds (fixture `opening`)")
+        names: dict[str, Any] = {"sys": sys}
+        exec(opening, names)
+        opened: Cluster = names["cluster"]
+        return opened
+
+    @pytest.fixture
     def too_many_nodes(self) -> int:
         """Return a number of nodes that is larger than the cluster."""
         return 100_000
+
+    @pytest.fixture
+    def image(self) -> str | None:
+        """Return an image that the cluster runs jobs in; None if it refuses works with an image."""
+        return None
 
     @pytest.fixture
     def work(self, tmp_path: Path) -> Callable[..., ClusterWork]:

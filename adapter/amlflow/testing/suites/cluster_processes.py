@@ -17,7 +17,7 @@ from amlflow.testing.suites.cluster_base import ClusterTestsBase, end_of
 NODES, PROCESSES = 2, 3
 
 _JOB = """
-import json, os, pathlib, subprocess, sys, time
+import json, os, pathlib, signal, subprocess, sys, time
 
 note = pathlib.Path(os.environ["AMLFLOW_TEST_NOTE"])
 told = {{}}
@@ -73,17 +73,6 @@ def write(kind, text):
 
 class ClusterProcessTests(ClusterTestsBase):
     """Tests of a job with several processes."""
-
-    @pytest.fixture
-    def opening(self) -> str | None:
-        """Return code that sets ``cluster`` within a job; None if a job cannot open the cluster.
-
-        For example::
-
-            from amlflow.plugins import open_cluster
-            cluster = open_cluster("mine", {})
-        """
-        return None
 
     @pytest.fixture
     def node_variable(self) -> str | None:
@@ -202,18 +191,30 @@ told["count"] = len(files("pid"))
         """
         Cluster.spread: They are ended if it is killed, or if one of them ends with another exit
             code than 0.
+        Cluster.spread: They begin with SIGUSR1 and SIGUSR2 ignored, and get those that the command
+            gets.
         """
         code = """
+import signal
+
+had = [signal.getsignal(each) for each in (signal.SIGUSR1, signal.SIGUSR2)]
+signal.signal(signal.SIGUSR1, lambda *_: write("heard", str(had == [signal.SIG_IGN] * 2)))
 write("pid", str(os.getpid()))
 time.sleep(60)
 """
         course = f"""
 told["have started"] = wait_until(lambda: len(files("pid")) == {PROCESSES})
+process.send_signal(signal.SIGUSR1)
+wait_until(lambda: len(files("heard")) == {PROCESSES} or process.poll() is not None)
+told["heard"] = [path.read_text() for path in files("heard")]
 process.kill()
 process.wait()
 told["are gone"] = wait_until(are_gone)
 """
         told = spread(code, course)
+        # Cluster.spread: They begin
+        assert told["heard"] == ["True"] * PROCESSES
+        # Cluster.spread: They are ended
         assert told == {**told, "have started": True, "are gone": True}
 
     def test_addresses_outside_of_a_job(self, cluster: Cluster) -> None:
