@@ -107,6 +107,31 @@ def test_a_tracker_that_is_away_until_the_job_has_ended(
     assert run.get_metrics()["value"] == list(range(40))
 
 
+def test_values_that_a_killed_attempt_has_left_on_its_node(
+    proxy: Proxy, note: Path, gate: Path
+) -> None:
+    """The next attempt sends them, if it runs on the same node."""
+    run = submit(new_experiment(), GATED.format(note=str(note), gate=str(gate)))
+    until(note.exists)
+    until(lambda: run.get_status() == "Running")
+    job_id = job_of(run)[0]
+    proxy.rule = proxy.down
+    gate.touch()
+    until(lambda: not psutil.pid_exists(pids(note)[0]))
+    slurm_says("scancel", "--signal=KILL", "--batch", job_id)
+    until(lambda: "FAILED" in state_of(job_id))
+    proxy.rule = always_pass
+    assert wait_for_end(run) == "Failed"
+    assert "If values that the script logged last are missing, look on n" in error_of(run)
+    assert len(run.get_metrics().get("value", [])) < 40
+    slurm_says("scontrol", "requeue", job_id)
+    start_again(run)
+    until(lambda: job_of(run)[1] == "COMPLETED", 2 * SOON)
+    again = Run(run.experiment, run.id)  # an object that has seen an end does not ask again
+    assert again.get_status() == "Completed"
+    assert sorted(again.get_metrics()["value"]) == sorted([*range(40), *range(40)])
+
+
 def test_a_cancel_while_the_tracker_is_away(proxy: Proxy, note: Path) -> None:
     """The script ends at once, and the run is Canceled when the tracker is back."""
     run = submit(new_experiment(), ATTEMPTS.format(note=str(note), last=2))

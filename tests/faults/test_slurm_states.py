@@ -13,10 +13,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from azureml.core.runconfig import PyTorchConfiguration
 from helpers.flaky_proxy import PASS, start_proxy
-from helpers.slurm_faults import ATTEMPTS, Daemons, attempts, check_nothing_is_left, values
+from helpers.slurm_faults import ATTEMPTS, Daemons, attempts, check_nothing_is_left, pids, values
 from helpers.slurm_jobs import job_of, slurm_says, submit
 from helpers.submitted_jobs import error_of, new_experiment, until, wait_for_end
 
@@ -89,6 +90,21 @@ def test_a_job_whose_processes_are_being_ended(on_slurm: Any, tmp_path: Path) ->
     until(lambda: job_of(run)[1] == "CANCELLED")
     assert run.get_metrics()["value"] == values(1)
     check_nothing_is_left(run, note)
+
+
+@pytest.mark.long
+def test_a_job_that_is_suspended(on_slurm: Any, tmp_path: Path) -> None:
+    """Its agent can hear nothing, so Slurm ends it."""
+    note = tmp_path / "attempts"
+    run = submit(on_slurm, ATTEMPTS.format(note=str(note), last=2))
+    until(lambda: attempts(note) == 1)
+    until(lambda: run.get_status() == "Running")
+    slurm_says("scontrol", "suspend", job_of(run)[0])
+    run.cancel()
+    assert wait_for_end(run) == "Canceled"
+    until(lambda: job_of(run)[1] == "CANCELLED")
+    assert run.get_metrics()["value"] == values(1)
+    until(lambda: not psutil.pid_exists(pids(note)[0]))  # Slurm kills the agent, too
 
 
 @pytest.mark.long

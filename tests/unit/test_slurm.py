@@ -34,7 +34,7 @@ def cluster() -> Cluster:
         ("EXPEDITING", JobState.QUEUED),
         ("CONFIGURING", JobState.PREPARING),
         ("RUNNING", JobState.RUNNING),
-        ("SUSPENDED", JobState.RUNNING),
+        ("SUSPENDED", JobState.SUSPENDED),
         ("COMPLETING", JobState.ENDING),
         ("COMPLETED", JobState.COMPLETED),
         ("CANCELLED", JobState.CANCELED),

@@ -42,6 +42,8 @@ from amlflow.jobs.distribution import Distribution
 from amlflow.spec import Work
 
 FOLDER_SETTING = "AMLFLOW_JOBS"
+NODE_PREFIX = "amlflow-"
+"""The beginning of the names of folders on a cluster's nodes, which contain job folders."""
 AGENT_PYTHON = "AMLFLOW_AGENT_PYTHON"
 """The variable with the Python for agents, if the script's own Python cannot run an agent."""
 SCRIPT_PYTHON = "AMLFLOW_SCRIPT_PYTHON"

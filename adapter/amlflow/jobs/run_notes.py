@@ -54,6 +54,9 @@ WARNINGS = parse_warnings.key
 ENVIRONMENT = parse_environment.key
 """``{"name", "version", "key"}`` of the script's environment."""
 
+LEFT_OPEN = 143
+"""The exit code of an agent that a signal has ended, and which leaves the run's end to the cluster.
+It is that of a shell whose program was ended by SIGTERM."""
 DEFAULT_HEARTBEAT_S = 10.0
 HEARTBEAT_SETTING = "AMLFLOW_HEARTBEAT_SECONDS"
 MAX_MISSED = 3

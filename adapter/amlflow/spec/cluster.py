@@ -101,6 +101,7 @@ class JobState(Enum):
     QUEUED = "it waits, also if it has run before and was put back"
     PREPARING = "its nodes are made ready"
     RUNNING = "it runs"
+    SUSPENDED = "it has run, and its processes are stopped until the cluster lets them go on"
     ENDING = "its processes are being ended, and it may be put back into the queue"
     COMPLETED = "its command has ended with the exit code 0"
     FAILED = "its command has ended with another exit code, or the cluster has ended it for a fault"

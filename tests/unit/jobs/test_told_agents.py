@@ -264,6 +264,26 @@ def test_the_agent_waits_for_a_request_that_is_being_written(
     assert late.looks == (1 if is_away else 3)
 
 
+@pytest.mark.parametrize("status", ["Completed", "Failed", "Canceled"])
+def test_a_job_that_is_put_back_after_its_run_has_ended(
+    make_agent: Any, job: Job, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    """As when Slurm preempts a job while its agent reports the end: nothing runs or changes."""
+    tracker = MemoryTracker("memory:")
+    ended = datetime(2026, 1, 3, tzinfo=timezone.utc)
+    run = stored(tracker, record("Finalizing", AGENT))
+    tracker.update_run(run.id, RunChange(status=status, ended=ended))
+    agent = make_agent()
+    report = Report(agent._folder, dataclasses.replace(job, run_id=run.id), NoQueue(), 2)
+    monkeypatch.setattr(report, "_open", lambda: tracker)
+    monkeypatch.setattr(agent, "_report", report)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    agent.run()
+    after = tracker.get_run(run.id)
+    assert (after.status, after.ended) == (status, ended)
+    assert not agent._folder.path.exists()
+
+
 def test_the_agent_does_not_wait_for_ever_for_a_request(
     make_agent: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

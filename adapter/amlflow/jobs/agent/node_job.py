@@ -29,6 +29,8 @@ Retry = Callable[[Callable[[], None]], None]
 def make_working_folder(job: Job, folder: JobFolder, attempt: int, retry: Retry) -> None:
     """Make the script's working folder: the snapshot, and outputs of an earlier attempt.
 
+    What an earlier attempt has logged and left on this node is sent.
+
     Raises:
         Unavailable: the tracker is away, and ``retry`` does not wait for it any longer.
         SnapshotException: the snapshot cannot be unpacked.
@@ -39,4 +41,8 @@ def make_working_folder(job: Job, folder: JobFolder, attempt: int, retry: Retry)
         retry(lambda: open_direct(uri).get_snapshot(digest, folder.snapshot))
     unpack_snapshot(folder)
     if attempt > 1:
+        # Few jobs have a second attempt, and importing the journal's recovery takes long.
+        from amlflow.jobs.agent.left_behind import send_left_behind
+
+        send_left_behind(job, folder)
         retry(lambda: restore_outputs(open_direct(uri), job.run_id, job.environment, folder.work))

@@ -39,9 +39,9 @@ from amlflow.jobs.agent.report import Report
 from amlflow.jobs.agent.supervise import Agent
 from amlflow.jobs.cluster.payload import NODE_KIND, attempt_of, take_job
 from amlflow.jobs.distribution import is_spread
-from amlflow.jobs.job import FOLDER_SETTING, Job, JobFolder
+from amlflow.jobs.job import FOLDER_SETTING, NODE_PREFIX, Job, JobFolder
 from amlflow.jobs.queue import NoQueue
-from amlflow.jobs.run_notes import EndRequest
+from amlflow.jobs.run_notes import LEFT_OPEN, EndRequest
 from amlflow.jobs.surrounding import without_place
 from amlflow.layers.stack import open_direct
 from amlflow.plugins import open_cluster, open_compute
@@ -85,7 +85,7 @@ def run_cluster_job() -> None:
         _end_without_script(job, attempt, f"{_node()} is not ready for the job: {not_ready}")
         return
     submitted = job
-    is_all_sent = True
+    is_all_sent, is_left_open = True, False
     try:
         base = _make_folder(os.environ.get(FOLDER_SETTING))
     except OSError as failure:
@@ -107,7 +107,7 @@ def run_cluster_job() -> None:
             folder, job, attempt, submitted, nudges, signals, passes_sigterm=passes_sigterm
         )
         agent.run()
-        is_all_sent = agent.is_all_sent
+        is_all_sent, is_left_open = agent.is_all_sent, agent.is_left_open
     finally:
         if is_all_sent:
             shutil.rmtree(base, ignore_errors=True)
@@ -117,13 +117,15 @@ def run_cluster_job() -> None:
             "send the records, set AMLFLOW_JOURNAL_FOLDER=%s there and run `amlflow sync`.",
             job.run_id, socket.gethostname(), folder.path, folder.journal,
         )  # fmt: skip
+    if is_left_open:
+        raise SystemExit(LEFT_OPEN)
 
 
 def _make_folder(parent: str | None) -> Path:
     """Make a folder for the job on this node. The submitter's setting may name a new ``parent``."""
     if parent is not None:
         Path(parent).mkdir(mode=0o700, parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix="amlflow-", dir=parent))
+    return Path(tempfile.mkdtemp(prefix=NODE_PREFIX, dir=parent))
 
 
 def _end_without_folder(job: Job, attempt: int, failure: OSError) -> None:
@@ -181,6 +183,8 @@ class ClusterAgent(Agent):
         self._is_told, self._is_too_late = False, False
         self.is_all_sent = True
         """Whether nothing of the script is on this node only."""
+        self.is_left_open = False
+        """Whether a signal has ended this attempt, and the run's end was left to the cluster."""
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGTERM and self._passes_sigterm and not self._has_sigterm:
@@ -223,6 +227,7 @@ class ClusterAgent(Agent):
         if self._signalled is not None and outcome == self._signalled:
             reason = self._requested_end_by_user() or self._end_by_cluster()
             if reason is None:
+                self.is_left_open = True
                 self.is_all_sent = self._report.leave_open() or not self._folder.work.exists()
                 return
             outcome = reason

@@ -39,7 +39,7 @@ from amlflow.jobs.distribution import (
     rank_by_node,
     variables_of,
 )
-from amlflow.jobs.job import FOLDER_SETTING, Job, JobFolder
+from amlflow.jobs.job import FOLDER_SETTING, NODE_PREFIX, Job, JobFolder
 from amlflow.spec import JOB, PROCESS, count_oom_kills
 
 ADDRESSES = "AMLFLOW_NODE_ADDRESSES"
@@ -158,7 +158,7 @@ class NodeFolder:
     def __init__(self, job: Job, process: Process) -> None:
         self._job, self._process = job, process
         base = Path(os.environ.get(FOLDER_SETTING) or tempfile.gettempdir())
-        name = f"amlflow-{job.name}-{attempt_of(os.environ)}-{process.node}"
+        name = f"{NODE_PREFIX}{job.name}-{attempt_of(os.environ)}-{process.node}"
         self._base = base / name
         self.folder = JobFolder(job.name, self._base)
         self._plan = self.folder.processes / "plan.json"

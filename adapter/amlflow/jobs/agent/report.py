@@ -21,14 +21,7 @@ from amlflow.claims import claim_key
 from amlflow.exceptions import AzureMLException
 from amlflow.jobs.agent.hearing import Superseded, check_is_latest, hear
 from amlflow.jobs.agent.while_away import MAX_PAUSE_S, RETRY_LIMIT_S, repeat_while_away
-from amlflow.jobs.job import (
-    DEFINITION_FILE,
-    LOG,
-    LOG_PART,
-    PACKAGES_FILE,
-    Job,
-    JobFolder,
-)
+from amlflow.jobs.job import DEFINITION_FILE, LOG, LOG_PART, PACKAGES_FILE, Job, JobFolder
 from amlflow.jobs.launch import import_path, importable
 from amlflow.jobs.queue import NoQueue
 from amlflow.jobs.run_notes import (
@@ -47,6 +40,7 @@ from amlflow.journal.folder import process_folders, tracker_folder
 from amlflow.layers.stack import open_keeper
 from amlflow.local_files import files_below, pin_files
 from amlflow.spec import (
+    FINAL,
     Refused,
     RunChange,
     RunKeeper,
@@ -89,6 +83,8 @@ class Report:
         """Whether a thread is in :meth:`follow`."""
         self.is_superseded = False
         """Whether a later attempt has claimed the run."""
+        self.has_ended = False
+        """Whether the run has ended, when the tracker was last asked."""
         self.end_request: EndRequest | None = None
         """How the run must end, if that has been requested."""
         self.unsent_files: list[str] = []
@@ -215,6 +211,7 @@ class Report:
             self.is_superseded = True
             raise
         self.end_request = requested_end_of(record)
+        self.has_ended = record.status in FINAL
         self._is_queued = record.status == Status.QUEUED
 
     def _send_logs(self) -> None:

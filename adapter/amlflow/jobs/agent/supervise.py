@@ -111,6 +111,9 @@ class Agent:
         except AzureMLException as failure:
             logger.error("The script was not started: %s", failure.message)
             return
+        if self._report.has_ended:  # a cluster has put the job back after its run had ended
+            remove(self._folder)
+            return
         try:
             outcome = self._run_script()
         except (EnvironmentBuildCanceled, ProvidingCanceled):

@@ -40,8 +40,10 @@ logger = logging.getLogger("amlflow")
 OpenCluster = Callable[[], Cluster | None]
 """Opens the cluster that a run's target names on this machine; None if there is none."""
 
-LEAVING = (JobState.QUEUED, JobState.PREPARING, JobState.ENDING)
-"""States of jobs that no agent ends: they wait, or may wait again."""
+LEAVING = (JobState.QUEUED, JobState.PREPARING, JobState.SUSPENDED, JobState.ENDING)
+"""States of jobs that no agent ends now: they wait or are stopped, or may wait again."""
+_REPORTED = (JobState.SUSPENDED, JobState.ENDING)
+"""States of jobs whose agent may still report the end, when the cluster ends it."""
 
 
 def start_telling_agent(
@@ -138,7 +140,7 @@ def remove_from_queue(tracker: Tracker, record: RunRecord, cluster: Cluster, nam
                 tracker.update_run(record.id, RunChange(system=note_of_queue(is_left=False)))
                 return True
             return False
-        if not is_waiting or job is None or job.state is JobState.ENDING:
+        if not is_waiting or job is None or job.state in _REPORTED:
             return False
         tracker.update_run(record.id, request.change())
     except RunNotFound:  # it was deleted in the meantime

@@ -17,9 +17,10 @@ from amlflow.jobs.cluster.identity import has_job_of
 from amlflow.jobs.cluster.names import cluster_name_of
 from amlflow.jobs.finding import find_job, hash_of_base
 from amlflow.jobs.health import Agent, agent_change, limit_of, note_change
-from amlflow.jobs.job import jobs_folder, this_host
+from amlflow.jobs.job import NODE_PREFIX, jobs_folder, this_host
 from amlflow.jobs.run_notes import (
     ENDED_ATTEMPT,
+    LEFT_OPEN,
     WAITING,
     EndRequest,
     fail_as_lost,
@@ -41,7 +42,7 @@ from amlflow.tracker_notes import parse_heartbeat, parse_job, parse_silence, par
 
 _NOT_STARTED = (
     "The cluster no longer knows the run's job, which had waited in its queue. Somebody else may "
-    "have cancelled it there before it started. Submit the run again."
+    "have cancelled it there before it started, or renamed it. Submit the run again."
 )
 
 NOT_SUBMITTED = (
@@ -53,6 +54,8 @@ ABANDONED_S = 24 * 60 * 60.0
 """Longer than any process takes, for one whose folder cannot be seen here."""
 
 
+_LEFT = (JobState.QUEUED, JobState.SUSPENDED)
+"""States of a job that a look removes if its run is to end."""
 NOT_RUN = (126, 127)
 """The exit codes of a shell that cannot run a program, or does not find it."""
 NOT_BEGUN = (1, 255)
@@ -65,6 +68,15 @@ _NO_AGENT = (
 _NO_AMLFLOW = (
     "It had not begun: the Python that the target names may not have amlflow, or the target's "
     "image may be missing or broken on the node. "
+)
+_TOLD = (
+    "The run's agent was told to end by SIGTERM or SIGINT, but the cluster neither ended the job "
+    "nor put it back. Somebody may have sent the signal, as `scancel --signal=TERM --batch` does."
+)
+_LEFT_ON_NODE = (
+    " If values that the script logged last are missing, look on {nodes} for the folder "
+    f"{NODE_PREFIX}*/{{name}}/journal below AMLFLOW_JOBS or the folder for temporary files. To "
+    "send them, set AMLFLOW_JOURNAL_FOLDER to that folder there, and run `amlflow sync`."
 )
 
 
@@ -84,11 +96,11 @@ def look_at_cluster(tracker: Tracker, record: RunRecord, open_cluster: OpenClust
         job = cluster.look([name]).get(name)
         if job is None or (job.state is JobState.UNKNOWN and not has_job_of(cluster, record)):
             return None
-        if job.state is JobState.QUEUED and requested_end_of(record) is not None:
+        if job.state in _LEFT and requested_end_of(record) is not None:
             return remove_from_queue(tracker, record, cluster, name)
     except Unavailable:  # this says nothing about the job
         return None
-    if job.state is JobState.RUNNING:
+    if job.state in (JobState.RUNNING, JobState.SUSPENDED):
         change = _silence_change(tracker, record)
     else:
         change = cluster_change(record, job)
@@ -113,6 +125,7 @@ def cluster_change(record: RunRecord, job: ClusterJob) -> RunChange | None:
                attempt that it waits for has begun since: the answer may be old
     PREPARING  Preparing, if it was Queued
     RUNNING    --: the agent reports the run. If it is silent, NotResponding
+    SUSPENDED  as RUNNING
     ENDING     --: the agent may still report the end
     COMPLETED  Failed, since the agent ended without reporting the script's end
     FAILED     Failed, with the cluster's reason
@@ -133,7 +146,7 @@ def cluster_change(record: RunRecord, job: ClusterJob) -> RunChange | None:
     if job.state is JobState.PREPARING:
         is_queued = record.status == Status.QUEUED
         return RunChange(status=Status.PREPARING) if is_queued else None
-    if job.state in (JobState.RUNNING, JobState.ENDING):
+    if job.state in (JobState.RUNNING, JobState.SUSPENDED, JobState.ENDING):
         return None
     if job.state is JobState.UNKNOWN and not has_agent(record):
         if parse_waiting(record) is None:
@@ -219,6 +232,8 @@ def _end_of(record: RunRecord, job: ClusterJob) -> EndRequest:
         return fail_as_lost(
             "The cluster no longer knows the run's job, and the job did not report how it ended."
         )
+    if job.exit_code == LEFT_OPEN and job.reason is None:
+        return EndRequest(Status.FAILED, to_error(f"{_TOLD}{known}", "ServiceError"))
     code = "" if job.exit_code is None else f" with exit code {job.exit_code}"
     cause = ""
     if job.exit_code in NOT_RUN:
@@ -229,4 +244,7 @@ def _end_of(record: RunRecord, job: ClusterJob) -> EndRequest:
         f"The run's agent ended{code} without reporting how the script ended. {cause}If the "
         "target has the setting 'output', the agent's own output is in the file that it names."
     )
-    return EndRequest(Status.FAILED, to_error(f"{reason}{known}", "ServiceError"))
+    name = cluster_name_of(record)
+    has_left = job.nodes is not None and has_agent(record)
+    left = _LEFT_ON_NODE.format(nodes=job.nodes, name=name) if has_left else ""
+    return EndRequest(Status.FAILED, to_error(f"{reason}{known}{left}", "ServiceError"))
