@@ -25,6 +25,7 @@ from amlflow.spec import (
 )
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
+from amlflow_slurm import outside
 from amlflow_slurm.arrays import (
     ELEMENT,
     NAME,
@@ -37,7 +38,8 @@ from amlflow_slurm.arrays import (
 )
 from amlflow_slurm.commands import run_command
 from amlflow_slurm.nodes import addresses_of, describe, has_nodes_away
-from amlflow_slurm.settings import SlurmSettings
+from amlflow_slurm.outside import NO_SIGNALS
+from amlflow_slurm.settings import PYXIS, SlurmSettings
 from amlflow_slurm.site import cluster_name, user_name
 from amlflow_slurm.squeue import ask, known_jobs
 
@@ -47,8 +49,6 @@ MPI = "mpi"
 """A work's ``distribution`` if its processes call MPI."""
 _CHECK = "amlflow-check-"
 """The beginning of the name of a job that only checks. Names of runs' jobs have no hyphen."""
-_NO_SIGNALS = "trap '' USR1 USR2"
-"""Ignores the signals that the agent passes on. Until it does, they would end it."""
 _NO_TASKS = "unset SLURM_NTASKS"
 """Leaves out the number of Slurm's tasks where it is not the number of the script's processes.
 
@@ -81,13 +81,6 @@ class SlurmCluster(ClusterBase):
                 f"The image {work.image!r} is not used on a target of the kind 'slurm'. If the "
                 "cluster runs containers, name an image that has amlflow in the target's setting "
                 "'image', and leave it out of the environment."
-            )
-        if self._settings.image is not None and (work.nodes > 1 or work.distribution == MPI):
-            what = f"{work.nodes} nodes" if work.nodes > 1 else "processes that call MPI"
-            raise ComputeTargetException(
-                f"The run asks for {what}, and the target's setting 'image' is "
-                f"{self._settings.image!r}. These processes are started by srun, which the "
-                "container does not have. Use a target without 'image'."
             )
         for name, value in work.environment.items():
             if len(name.encode()) + len(value.encode()) + 2 > MAX_VARIABLE:
@@ -175,7 +168,7 @@ class SlurmCluster(ClusterBase):
             options.append(f"--time={settings.time}")
         elif work.max_seconds is not None and work.max_seconds < LONG_S:
             options.append(f"--time={math.ceil((work.max_seconds + RESERVE_S) / 60)}")
-        return [*options, *settings.to_options()]
+        return [*options, *settings.to_options(is_outside=_is_outside(settings, work))]
 
     def identify(self) -> str:
         """Return the cluster's name and the user's number, as squeue lists this user's jobs."""
@@ -188,30 +181,36 @@ class SlurmCluster(ClusterBase):
 
     def addresses(self) -> Sequence[str]:
         """Return the addresses that Slurm itself uses for the job's nodes."""
+        if outside.is_outside():
+            return outside.addresses()
         return addresses_of(os.environ.get("SLURM_JOB_NODELIST", ""))
 
     def spread(self, nodes: int, processes: int, *, is_mpi: bool = False) -> Sequence[str]:
         """Return the beginning of a command: an srun that starts processes within this job."""
+        settings = self._settings
         cpus = os.environ.get("SLURM_CPUS_PER_TASK")
         # The only process of a node may start the others there, as torchrun does.
-        begin = _NO_SIGNALS if processes > nodes else f"{_NO_SIGNALS}; {_NO_TASKS}"
-        return [
+        begin = NO_SIGNALS if processes > nodes else f"{NO_SIGNALS}; {_NO_TASKS}"
+        command = [
             "srun",
             f"--nodes={nodes}",
             f"--ntasks={processes}",
             f"--ntasks-per-node={math.ceil(processes / nodes)}",
             "--distribution=block",
-            f"--mpi={self._settings.mpi if is_mpi else 'none'}",
+            f"--mpi={settings.mpi if is_mpi else 'none'}",
             "--kill-on-bad-exit=1",
             "--wait=0",
             "--export=ALL",
             # Since 22.05, srun does not use the value of sbatch.
             *([] if cpus is None else [f"--cpus-per-task={cpus}"]),
+            *settings.step_options(),
             "sh",
             "-c",
             f'{begin}; export {PROCESS}=$SLURM_PROCID; exec "$@"',
             "sh",
+            *settings.into_image(),
         ]
+        return command if settings.image is None else outside.words_for_srun(command)
 
     def describe(self) -> ClusterStatus:
         """Return the status that sinfo, and squeue for all users, print."""
@@ -312,14 +311,18 @@ def _load(modules: Sequence[str]) -> Iterator[str]:
         yield f"module load {shlex.quote(module)} || export {START_FAILURE}={shlex.quote(failure)}"
 
 
+def _is_outside(settings: SlurmSettings, work: ClusterWork) -> bool:
+    """Whether a job's script stays outside of the container, to run srun for the agent in it."""
+    return settings.image is not None and (work.nodes > 1 or work.distribution == MPI)
+
+
 def _script(settings: SlurmSettings, works: Sequence[ClusterWork]) -> str:
-    command = settings.agent_command(works[0].python, works[0].arguments)
     is_array = len(works) > 1
     is_one_process = works[0].nodes == works[0].processes_per_node == 1
     lines = [
         "#!/bin/bash",
         *([names_line(works)] if is_array else []),
-        _NO_SIGNALS,
+        NO_SIGNALS,
         *([] if is_one_process else [_NO_TASKS]),  # srun sets it again for its tasks
         *_load(settings.modules),
         *([f"export {SIGTERM_FOR_SCRIPT}=1"] if settings.asks_for_sigterm else []),
@@ -327,7 +330,11 @@ def _script(settings: SlurmSettings, works: Sequence[ClusterWork]) -> str:
         *(own_lines(works) if is_array else []),
         # The submitter's packages are for another Python than that of the image.
         *([] if settings.image is None else ["unset PYTHONPATH"]),
-        # exec replaces the shell, so that signals reach the agent.
-        f"exec {shlex.join(command)}",
     ]
+    if _is_outside(settings, works[0]):
+        start = settings.agent_outside(works[0].arguments)
+        lines.append(outside.script_around(start, is_step=settings.containers == PYXIS))
+    else:  # exec replaces the shell, so that signals reach the agent
+        command = settings.agent_command(works[0].python, works[0].arguments)
+        lines.append(f"exec {shlex.join(command)}")
     return "\n".join(lines) + "\n"

@@ -32,10 +32,16 @@ def addresses_of(node_list: str) -> Sequence[str]:
         raise ComputeTargetException(
             "SLURM_JOB_NODELIST is not set: only a job of Slurm has nodes to spread to."
         )
-    names = run_command(["scontrol", "show", "hostnames", node_list]).split()
-    lines = run_command(["scontrol", "--oneliner", "show", "node", node_list]).splitlines()
+    names = run_command(["scontrol", "show", "hostnames", node_list])
+    nodes = run_command(["scontrol", "--oneliner", "show", "node", node_list])
+    return to_addresses(names, nodes)
+
+
+def to_addresses(names: str, nodes: str) -> Sequence[str]:
+    """Return the addresses of nodes by what scontrol says: their names, and a line for each."""
+    lines = nodes.splitlines()
     known = dict(_address(line) for line in lines if line.startswith("NodeName="))
-    return [known.get(name, name) for name in names]
+    return [known.get(name, name) for name in names.split()]
 
 
 def describe(partition: str | None) -> ClusterStatus:

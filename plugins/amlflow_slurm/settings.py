@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from amlflow.exceptions import ComputeTargetException
+
+from amlflow_slurm.outside import noting_pid
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,:/+=@*()\[\]&|-]*")
 _MEMORY = re.compile(r"\d+[KMGT]?")
@@ -18,6 +21,8 @@ _SIGTERM = re.compile(r"--si(?:g|gn|gna|gnal)?=R?BR?:(?:(?:SIG)?TERM|15)(?:@\d+)
 PYXIS = "pyxis"
 """A plugin of Slurm that runs whole jobs in containers."""
 CONTAINERS = ("apptainer", "singularity", PYXIS)
+_OF_PYXIS = re.compile(r"--(no-)?container-")
+"""The beginning of Pyxis's options."""
 _OWN_OPTIONS = frozenset(
     {"--array", "--export", "--export-file", "--job-name", "--no-requeue", "--parsable", "--wait"}
 )
@@ -65,8 +70,11 @@ class SlurmSettings:
     output: str | None = None
     options: tuple[str, ...] = ()
 
-    def to_options(self) -> list[str]:
-        """Return those options of sbatch that are the same for all jobs."""
+    def to_options(self, *, is_outside: bool = False) -> list[str]:
+        """Return those options of sbatch that are the same for all jobs.
+
+        With ``is_outside``, the job's script runs outside of the container.
+        """
         values = {
             "--partition": self.partition,
             "--account": self.account,
@@ -75,25 +83,49 @@ class SlurmSettings:
             "--cpus-per-task": self.cpus,
             "--gres": None if self.gpus is None else f"gpu:{self.gpus}",
             "--mem": self.memory,
-            "--container-image": self.image if self.containers == PYXIS else None,
         }
         options = [f"{name}={value}" for name, value in values.items() if value is not None]
-        return [*options, *self.options]
+        if is_outside:
+            return [*options, *(option for option in self.options if not _OF_PYXIS.match(option))]
+        is_pyxis = self.image is not None and self.containers == PYXIS
+        image = [f"--container-image={self.image}"] if is_pyxis else []
+        return [*options, *image, *self.options]
 
     @property
     def asks_for_sigterm(self) -> bool:
         """Whether the job's command is to get SIGTERM some time before Slurm ends the job."""
         return any(_SIGTERM.fullmatch(option) for option in self.options)
 
+    def step_options(self) -> list[str]:
+        """Return the options with which srun starts processes in the image, if Pyxis runs it."""
+        if self.image is None or self.containers != PYXIS:
+            return []
+        own = [option for option in self.options if _OF_PYXIS.match(option)]
+        return [f"--container-image={self.image}", *own]
+
+    def into_image(self) -> list[str]:
+        """Return the words before a command that runs in the image. Pyxis needs none."""
+        if self.image is None or self.containers == PYXIS:
+            return []
+        gpus = [] if self.gpus is None else ["--nv"]
+        return [self.containers, "exec", *gpus, self.image]
+
+    def agent_outside(self, arguments: Sequence[str]) -> str:
+        """Return the shell's command that starts the agent in the image from a script outside."""
+        command = [self.python or "python3", *arguments]
+        if self.containers != PYXIS:
+            *before, image = self.into_image()
+            return f'{shlex.join(before)} --bind "$folder" {shlex.join([image, *command])}'
+        step = ["srun", "--overlap", "--nodes=1", "--ntasks=1", "--mpi=none", *self.step_options()]
+        place = '--nodelist="$SLURMD_NODENAME" --container-mounts="$folder:$folder"'
+        return f"{shlex.join(step)} {place} {shlex.join(noting_pid(command))}"
+
     def agent_command(self, python: str, arguments: Sequence[str]) -> list[str]:
         """Return the command that runs the agent. ``python`` is the submitter's Python."""
         if self.image is None:
             return [self.python or python, *arguments]
-        command = [self.python or "python3", *arguments]
-        if self.containers == PYXIS:  # sbatch has put the whole script into the container
-            return command
-        gpus = [] if self.gpus is None else ["--nv"]
-        return [self.containers, "exec", *gpus, self.image, *command]
+        # With Pyxis, sbatch has put the whole script into the container.
+        return [*self.into_image(), self.python or "python3", *arguments]
 
 
 def read_settings(settings: Mapping[str, Any]) -> SlurmSettings:

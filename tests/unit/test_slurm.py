@@ -9,9 +9,8 @@ from amlflow.exceptions import ComputeTargetException
 from amlflow.plugins import open_cluster
 from amlflow.spec import Cluster, ClusterWork, JobState, Partition
 from amlflow_slurm import squeue
-from amlflow_slurm.cluster import SlurmCluster
 from amlflow_slurm.nodes import status_of
-from amlflow_slurm.settings import SlurmSettings, read_settings
+from amlflow_slurm.settings import read_settings
 from helpers.slurm_answers import NAME, row
 
 
@@ -137,11 +136,6 @@ def test_what_a_job_cannot_take(cluster: Cluster) -> None:
         check(image="ubuntu")
     with pytest.raises(ComputeTargetException, match="'BIG' has 200000 bytes"):
         check(environment={"BIG": "x" * 200_000})
-    cluster = SlurmCluster(SlurmSettings(image="/a.sif"))
-    with pytest.raises(ComputeTargetException, match=r"asks for 2 nodes, .* 'image' is '/a\.sif'"):
-        check(nodes=2)
-    with pytest.raises(ComputeTargetException, match="asks for processes that call MPI"):
-        check(processes_per_node=2, distribution="mpi")
 
 
 ARGUMENTS = ["-m", "amlflow.jobs.agent"]

@@ -317,26 +317,63 @@ def test_the_end_of_processes_on_several_nodes(experiment: Any, tmp_path: Path, 
 APPTAINER = """#!/bin/sh
 echo "$@" "$PYTHONPATH" >> {calls}
 [ "$1" = exec ] || exit 2
-shift 2  # the image: its programs are those of this machine
-exec "$@"
+[ "$2" != --bind ] || shift 2
+shift 2  # the image: its programs are those of this machine, but Slurm's are not there
+PATH={folder} exec "$@"
 """
 """A program in place of Apptainer, which Debian does not have."""
 
 
-def test_a_job_in_an_image(
-    experiment: Any, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def calls(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file with the calls of Apptainer, which the target ``in-image`` runs."""
     calls, program = tmp_path / "calls", tmp_path / "bin" / "apptainer"
     program.parent.mkdir()
-    program.write_text(APPTAINER.format(calls=calls))
+    program.write_text(APPTAINER.format(calls=calls, folder=program.parent))
     program.chmod(0o755)
+    (program.parent / "sh").symlink_to("/bin/sh")
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
     target = {"kind": "slurm", "image": "/images/amlflow.sif", "python": sys.executable}
     (folder / ".azureml" / "compute.yaml").write_text(f"in-image: {json.dumps(target)}\n")
+    return calls
+
+
+def test_a_job_in_an_image(experiment: Any, calls: Path) -> None:
     run = submit(experiment, "import time; print('there', flush=True); time.sleep(600)", "in-image")
     until(lambda: "there" in log_of(run))
     run.cancel()  # the signal reaches the agent in the container
     assert wait_for_end(run) == "Canceled"
     command = f"exec /images/amlflow.sif {sys.executable} -m amlflow.jobs.agent --cluster"
     assert calls.read_text() == f"{command} \n"  # without PYTHONPATH
+    assert left_by(run) == []
+
+
+def test_a_job_of_two_nodes_in_an_image(experiment: Any, calls: Path) -> None:
+    run = submit(
+        experiment,
+        """
+        import os, signal, sys
+        from azureml.core import Run
+
+        signal.signal(signal.SIGUSR1, lambda number, frame: sys.exit("told"))
+        Run.get_context().log("rank", int(os.environ["RANK"]))
+        print(os.environ["MASTER_ADDR"], os.environ["SLURMD_NODENAME"], flush=True)
+        signal.pause()
+        """,
+        "in-image",
+        distributed_job_config=PyTorchConfiguration(process_count=2, node_count=2),
+    )
+    until(lambda: "127.0.0.1 n" in process_log(run, 0) and "127.0.0.1 n" in process_log(run, 1))
+    first, *others = calls.read_text().splitlines()
+    folder = Path(first.split()[2])
+    assert folder.is_dir()
+    slurm_says("scancel", "--batch", "--signal=USR1", job_of(run)[0])
+    assert wait_for_end(run) == "Failed"
+    assert "told" in error_of(run)
+    assert sorted(run.get_metrics()["rank"]) == [0, 1]
+    agent = f"{sys.executable} -m amlflow.jobs.agent"
+    assert first == f"exec --bind {folder} /images/amlflow.sif {agent} --cluster "
+    assert others == [f"exec /images/amlflow.sif {agent} --process "] * 2
+    until(lambda: job_of(run)[1] == "COMPLETED")
+    assert not folder.exists()
     assert left_by(run) == []

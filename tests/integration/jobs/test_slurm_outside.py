@@ -1,0 +1,82 @@
+"""The script of a job whose agent is in a container, with programs in place of Slurm's."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from amlflow_slurm import outside
+from amlflow_slurm.settings import SlurmSettings
+
+SLURM = """#!/bin/bash
+case $0 in
+*/scontrol)
+    [ "$2" = hostnames ] && printf 'n1\\nn2\\n' || echo 'NodeName=n2 NodeAddr=10.0.0.2 CPUs=4'
+    exit ;;
+esac
+while [ "$1" != sh ]; do echo "$1" >> {options}; shift; done
+SLURM_PROCID=7 "$@" <&0 &  # a step has a process of its own
+wait $!
+"""
+AGENT = """
+import os, signal, subprocess, sys
+from amlflow_slurm.cluster import SlurmCluster
+from amlflow_slurm.settings import SlurmSettings
+
+cluster = SlurmCluster(SlurmSettings(image="a#b", containers="pyxis"))
+print(*cluster.addresses(), flush=True)
+os.environ["AMLFLOW_OWN"] = "a b\\nc"
+code = '''
+import os, sys
+print(repr(os.environ["AMLFLOW_OWN"]), os.environ["AMLFLOW_PROCESS"], sys.argv[1:])
+print("AMLFLOW_SLURM_OUTSIDE" in os.environ, sys.stdin.read(), flush=True)
+sys.exit("an error")
+'''
+command = [*cluster.spread(2, 4), sys.executable, "-c", code, "", "x y"]
+done = subprocess.run(command, input="input", capture_output=True, text=True)
+print(done.stdout, done.stderr, flush=True)
+
+def end(number, frame):
+    print("got", signal.Signals(number).name, flush=True)
+    sys.exit(3)
+
+signal.signal(signal.SIGURG, end)
+print("ready", flush=True)
+signal.alarm(30)  # ends a test that would wait for ever
+signal.pause()
+"""
+
+
+def test_an_agent_in_a_container(tmp_path: Path) -> None:
+    """It knows the nodes, starts processes, gets signals, and its exit code is the script's."""
+    programs, options = tmp_path / "bin", tmp_path / "options"
+    programs.mkdir()
+    for name in ("srun", "scontrol"):
+        (programs / name).write_text(SLURM.format(options=options))
+        (programs / name).chmod(0o755)
+    settings = SlurmSettings(image="a#b", containers="pyxis", python=sys.executable)
+    script = outside.script_around(settings.agent_outside(["-c", AGENT]), is_step=True)
+    place = {"SLURM_JOB_NODELIST": "n[1-2]", "SLURMD_NODENAME": "n1", "TMPDIR": str(tmp_path)}
+    environ = {**os.environ, **place, "PATH": f"{programs}:{os.environ['PATH']}"}
+    process = subprocess.Popen(
+        ["bash", "-c", script], env=environ, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line.rstrip())
+        if line == "ready\n":
+            process.send_signal(signal.SIGURG)
+    assert process.wait() == 3
+    assert lines == [
+        "n1 10.0.0.2", r"'a b\nc' 7 ['', 'x y']", "False input", " an error", "", "ready",
+        "got SIGURG",
+    ]  # fmt: skip
+    agents, processes = " ".join(options.read_text().split()).split(" --nodes=2 ")
+    assert "--overlap --nodes=1 --ntasks=1" in agents
+    assert "--nodelist=n1 --container-mounts=" in agents
+    assert agents.count("--container-image=a#b") == processes.count("--container-image=a#b") == 1
+    assert list(tmp_path.glob("amlflow-srun-*")) == []
