@@ -60,6 +60,8 @@ def test_the_same_servers_are_reached_without_a_proxy(
 @pytest.mark.parametrize(
     "settings",
     [
+        {},
+        {"no_proxy": "x"},
         {"HTTP_PROXY": PROXY},
         {"http_proxy": PROXY},
         {"Http_Proxy": PROXY},

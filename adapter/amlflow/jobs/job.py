@@ -220,15 +220,19 @@ class JobFolder:
         self.build_log_name = BUILD_LOG
         """The name of the log of making the script's environment, in the run."""
 
-    def make(self) -> None:
-        """Make the folder. Only this user may read it."""
+    def make(self, *, has_parts: bool = True) -> None:
+        """Make the folder. Only this user may read it.
+
+        It gets the folders that an agent needs, if it ``has_parts``.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path.mkdir(mode=0o700)
         handle = os.open(self.secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(secrets.token_bytes(32))
-        self.journal.mkdir(mode=0o700)
-        self.sending.mkdir(mode=0o700)  # made now, since the disk may be full later
+        if has_parts:  # made now, since the disk may be full later
+            self.journal.mkdir(mode=0o700)
+            self.sending.mkdir(mode=0o700)
 
     def write(self, job: Job) -> None:
         """Write the job completely or not at all.

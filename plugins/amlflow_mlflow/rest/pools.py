@@ -26,11 +26,18 @@ _NO_TLS = ("WRONG_VERSION_NUMBER", "UNEXPECTED_EOF", "RECORD_LAYER_FAILURE", "re
 
 def find_proxy(root: str) -> str | None:
     """Find the proxy for a server in the environment or the system's settings. None if none."""
+    if _has_only_environment() and not any(name[-6:].lower() == "_proxy" for name in os.environ):
+        return None  # at once, since each call asks, and the functions below read all variables
     parts = urlsplit(root)
     if urllib.request.proxy_bypass(parts.netloc) or _is_excluded(parts.netloc, parts.hostname):
         return None
     proxies = urllib.request.getproxies()
     return proxies.get(parts.scheme) or proxies.get("all")
+
+
+def _has_only_environment() -> bool:
+    """Whether this system has no settings of proxies besides environment variables."""
+    return urllib.request.getproxies is urllib.request.getproxies_environment
 
 
 def open_pool(tls: settings.Tls, proxy: str | None) -> urllib3.PoolManager:

@@ -162,6 +162,21 @@ def test_an_answer_is_shared_by_all_who_look(
     assert len(calls.read_text().splitlines()) == 2
 
 
+def test_an_answer_is_read_while_another_process_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: Cluster
+) -> None:
+    """That process holds the lock for up to a minute if Slurm's controller is away."""
+    (tmp_path / "answer").write_text(row("RUNNING"))
+    fake(tmp_path, monkeypatch, "squeue", f"cat {tmp_path}/answer")
+    cluster.look([NAME])
+
+    def wait(path: str) -> None:
+        raise AssertionError(path)
+
+    monkeypatch.setattr("amlflow_slurm.kept.FileLock", wait)
+    assert cluster.look([NAME])[NAME].state is JobState.RUNNING
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"time": 1}', '{"time": "x", "rows": []}', "\0"])
 def test_a_kept_answer_that_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: Cluster, content: str

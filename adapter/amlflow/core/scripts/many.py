@@ -156,7 +156,7 @@ def _submit_to(
     folder = JobFolder(new_name())
     check_own(folder.path.parent)
     tracker = tracker_of(experiment)
-    with make_folder(folder) as lock:
+    with make_folder(folder, is_for_agent=False) as lock:
         digests = _store_sources(tracker, scripts, folder, snapshot_id)
         first = scripts[0].job
         of_cluster = cluster_notes(cluster, first.target.kind, first.tracking_uri)

@@ -102,22 +102,24 @@ def submit_prepared(
     with ThreadPoolExecutor(2) as pool:
         # A cluster is asked first, since nothing else may be done before it has answered.
         checking = pool.submit(start.check) if start.asks else None
-        with make_folder(folder) as lock:
+        with make_folder(folder, is_for_agent=script.cluster is None) as lock:
             return _launch(
                 script, experiment, tags, parent, snapshot_id, folder, lock, start, pool, checking
             )
 
 
 @contextlib.contextmanager
-def make_folder(folder: JobFolder) -> Iterator[contextlib.ExitStack]:
+def make_folder(folder: JobFolder, *, is_for_agent: bool) -> Iterator[contextlib.ExitStack]:
     """Make a job's folder, and remove it again if the job fails to start.
+
+    The agent of a cluster's job makes another folder on its node.
 
     Yields a stack that holds the folder's lock: the folder is locked until you close the stack. The
     lock tells other processes that a process is starting the job. If they find no lock, no process
     is starting it.
     """
     try:
-        folder.make()
+        folder.make(has_parts=is_for_agent)
         check_own(folder.path.parent)
         with contextlib.ExitStack() as lock:
             handle = folder.take()
