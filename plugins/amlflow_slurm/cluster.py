@@ -54,6 +54,14 @@ _NO_TASKS = "unset SLURM_NTASKS"
 
 PyTorch Lightning takes each process for one of these tasks if the variable is set.
 """
+_ONLY_OF_IMAGE = (
+    "unset PYTHONPATH PYTHONHOME APPTAINER_CLEANENV SINGULARITY_CLEANENV; export PYTHONNOUSERSITE=1"
+)
+"""Makes the Python of an image load its own packages only, and gives it the job's variables.
+
+The submitter's packages are for another Python, also those of ``pip install --user``: Apptainer
+shows the home folder in the container.
+"""
 MAX_VARIABLE = 128 << 10
 """How many bytes an environment variable may have with its name: the Linux kernel's limit."""
 MAX_IDS = 500
@@ -328,8 +336,7 @@ def _script(settings: SlurmSettings, works: Sequence[ClusterWork]) -> str:
         *([f"export {SIGTERM_FOR_SCRIPT}=1"] if settings.asks_for_sigterm else []),
         f"export {ATTEMPT}=$(( ${{SLURM_RESTART_COUNT:-0}} + 1 ))",
         *(own_lines(works) if is_array else []),
-        # The submitter's packages are for another Python than that of the image.
-        *([] if settings.image is None else ["unset PYTHONPATH"]),
+        *([] if settings.image is None else [_ONLY_OF_IMAGE]),
     ]
     if _is_outside(settings, works[0]):
         start = settings.agent_outside(works[0].arguments)

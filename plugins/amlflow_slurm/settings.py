@@ -141,7 +141,14 @@ def read_settings(settings: Mapping[str, Any]) -> SlurmSettings:
                 f"{', '.join(map(repr, names))}."
             )
     known = {name: value for name, value in settings.items() if value is not None}
-    return SlurmSettings(**{name: _CHECKS[name](name, value) for name, value in known.items()})
+    read = SlurmSettings(**{name: _CHECKS[name](name, value) for name, value in known.items()})
+    if read.image is not None and read.asks_for_sigterm:
+        raise ComputeTargetException(
+            "The compute target's 'options' ask for SIGTERM before the time is over. In an image "
+            "amlflow cannot ask Slurm whether a SIGTERM is that one or ends the job. Ask for "
+            "another signal, such as '--signal=B:USR1@120'."
+        )
+    return read
 
 
 def _to_word(name: str, value: Any) -> str:

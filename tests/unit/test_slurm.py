@@ -115,6 +115,10 @@ def test_jobs_that_are_not_amlflows_are_left_out() -> None:
         ({"image": "-x"}, "image: '-x'; it is the path or the name of a container image"),
         ({"image": "a\nb"}, "it is the path or the name of a container image"),
         ({"containers": "docker"}, "containers: 'docker'; it is 'apptainer', 'singularity' or"),
+        (
+            {"image": "/a.sif", "options": ["--signal=B:TERM@60"]},
+            r"cannot ask Slurm whether a SIGTERM .* such as '--signal=B:USR1@120'",
+        ),
     ],
 )
 def test_a_setting_that_is_wrong(settings: dict[str, Any], message: str) -> None:

@@ -314,14 +314,22 @@ def test_the_end_of_processes_on_several_nodes(experiment: Any, tmp_path: Path, 
     assert left_by(run) == []
 
 
-APPTAINER = """#!/bin/sh
-echo "$@" "$PYTHONPATH" >> {calls}
-[ "$1" = exec ] || exit 2
-[ "$2" != --bind ] || shift 2
-shift 2  # the image: its programs are those of this machine, but Slurm's are not there
-PATH={folder} exec "$@"
+APPTAINER = """#!{python}
+import os, signal, subprocess, sys
+names = "PYTHONPATH", "PYTHONHOME", "APPTAINER_CLEANENV", "PYTHONNOUSERSITE"
+with open({calls!r}, "a") as calls:
+    print(*sys.argv[1:], [os.environ.get(name) for name in names], file=calls)
+command = sys.argv[5 if sys.argv[2] == "--bind" else 3:]
+# The programs in the image are those of this machine, but Slurm's are not there.
+child = subprocess.Popen(command, env=dict(os.environ, PATH={folder!r}))
+for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
+    signal.signal(number, lambda number, frame: child.send_signal(number))
+sys.exit(child.wait())
 """
-"""A program in place of Apptainer, which Debian does not have."""
+"""A program in place of Apptainer, which Debian 12 does not have.
+
+As Apptainer does, it passes signals on, but not SIGURG.
+"""
 
 
 @pytest.fixture
@@ -329,22 +337,38 @@ def calls(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     """The file with the calls of Apptainer, which the target ``in-image`` runs."""
     calls, program = tmp_path / "calls", tmp_path / "bin" / "apptainer"
     program.parent.mkdir()
-    program.write_text(APPTAINER.format(calls=calls, folder=program.parent))
+    values = {"python": sys.executable, "calls": str(calls), "folder": str(program.parent)}
+    program.write_text(APPTAINER.format(**values))
     program.chmod(0o755)
     (program.parent / "sh").symlink_to("/bin/sh")
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    for name in ("PYTHONPATH", "PYTHONHOME"):
+        monkeypatch.setenv(name, "/of/another/python")
+    monkeypatch.setenv("APPTAINER_CLEANENV", "1")
     target = {"kind": "slurm", "image": "/images/amlflow.sif", "python": sys.executable}
     (folder / ".azureml" / "compute.yaml").write_text(f"in-image: {json.dumps(target)}\n")
     return calls
 
 
 def test_a_job_in_an_image(experiment: Any, calls: Path) -> None:
-    run = submit(experiment, "import time; print('there', flush=True); time.sleep(600)", "in-image")
+    run = submit(
+        experiment,
+        """
+        import signal, time
+        signal.signal(signal.SIGUSR1, lambda *_: print("saved", flush=True))
+        print("there", flush=True)
+        while True:
+            time.sleep(0.1)
+        """,
+        "in-image",
+    )
     until(lambda: "there" in log_of(run))
-    run.cancel()  # the signal reaches the agent in the container
+    signal_script = "scancel", "--batch", "--signal=USR1", job_of(run)[0]
+    until(lambda: slurm_says(*signal_script) or "saved" in log_of(run))
+    run.cancel()  # no nudge reaches the agent in the container
     assert wait_for_end(run) == "Canceled"
     command = f"exec /images/amlflow.sif {sys.executable} -m amlflow.jobs.agent --cluster"
-    assert calls.read_text() == f"{command} \n"  # without PYTHONPATH
+    assert calls.read_text() == f"{command} [None, None, None, '1']\n"
     assert left_by(run) == []
 
 
@@ -372,8 +396,9 @@ def test_a_job_of_two_nodes_in_an_image(experiment: Any, calls: Path) -> None:
     assert "told" in error_of(run)
     assert sorted(run.get_metrics()["rank"]) == [0, 1]
     agent = f"{sys.executable} -m amlflow.jobs.agent"
-    assert first == f"exec --bind {folder} /images/amlflow.sif {agent} --cluster "
-    assert others == [f"exec /images/amlflow.sif {agent} --process "] * 2
+    variables = "[None, None, None, '1']"
+    assert first == f"exec --bind {folder} /images/amlflow.sif {agent} --cluster {variables}"
+    assert others == [f"exec /images/amlflow.sif {agent} --process {variables}"] * 2
     until(lambda: job_of(run)[1] == "COMPLETED")
     assert not folder.exists()
     assert left_by(run) == []
