@@ -100,6 +100,7 @@ class StartedProcess:
         self._oom_kills = oom_kills
         self._errors: int | None = errors
         self._ending: Ending | None = None
+        self._is_gone = False
 
     def ending(self) -> Ending | None:
         code = self._process.poll()
@@ -138,6 +139,8 @@ class StartedProcess:
         self._process.send_signal(number)
 
     def end(self, grace: float) -> None:
+        if self._is_gone:  # to look at all processes of the machine takes a while
+            return
         terminated = self._terminate() if grace else []
         # `start` has imported it.
         from amlflow_local.tree import end_tree
@@ -151,6 +154,7 @@ class StartedProcess:
         if self._errors is not None:
             os.close(self._errors)
             self._errors = None
+        self._is_gone = True
 
 
 def _reason(code: int, is_out_of_memory: bool) -> str | None:

@@ -16,7 +16,9 @@ from collections.abc import Callable, Iterable
 import psutil
 from amlflow.spec import JOB
 
-PAUSE_S = 0.03
+FIRST_PAUSE_S = 0.001
+"""Most processes end at once."""
+MAX_PAUSE_S = 0.03
 ROUNDS = 100
 """How often to look again for processes that were started while others were ended."""
 
@@ -86,11 +88,13 @@ def end_tree(
 
 def _wait(processes: list[psutil.Process], seconds: float, reap: Callable[[], object]) -> None:
     until = time.monotonic() + seconds
+    pause = FIRST_PAUSE_S
     while time.monotonic() < until:
         reap()
         if not any(_is_alive(process) for process in processes):
             return
-        time.sleep(PAUSE_S)
+        time.sleep(pause)
+        pause = min(2 * pause, MAX_PAUSE_S)
 
 
 def _is_alive(process: psutil.Process) -> bool:
