@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import platform
 import re
+import secrets
 import subprocess
 import sys
 import tarfile
 import threading
-import zlib
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from datetime import datetime, timezone
@@ -31,8 +31,10 @@ REPOSITORY = "amlflow-environment"
 BUILDER = "amlflow-build"
 """How the names of the containers begin from which images are made.
 
-The rest of such a name is the image's name, and a number that is different on each machine.
+The rest of such a name is the image's name, and digits that are different for each container.
 """
+LEFT_S = 24 * 60 * 60.0
+"""When a container from which an image is made is this old, a killed process has left it."""
 COMMIT_TIMEOUT_S = 3600
 """How many seconds to wait for a commit. A layer may have many gigabytes."""
 POLL_S = 0.1
@@ -119,10 +121,10 @@ class DockerImages:
         labels: Mapping[str, str],
     ) -> str:
         client = connect(COMMIT_TIMEOUT_S)
-        builder = f"{BUILDER}-{name}-{zlib.crc32(platform.node().encode())}"
+        # Another user of the daemon may make the same image at this moment.
+        builder = f"{BUILDER}-{name}-{secrets.token_hex(8)}"
         try:
-            with contextlib.suppress(docker.errors.NotFound):  # what a killed process has left
-                _remove(client.containers.get(builder))
+            _remove_left(client, f"{BUILDER}-{name}-")
             # The container is never started, so the image's start commands do not run.
             container = client.containers.create(
                 image, ["true"], entrypoint=[], name=builder, environment=dict(variables),
@@ -307,6 +309,14 @@ def _as_everybodys(member: tarfile.TarInfo) -> tarfile.TarInfo:
     member.uname = member.gname = "root"
     member.mode |= 0o755 if member.isdir() or member.mode & 0o100 else 0o644
     return member
+
+
+def _remove_left(client: Any, prefix: str) -> None:
+    """Remove old containers whose names begin like this."""
+    for row in client.api.containers(all=True, filters={"name": f"^/{prefix}"}):
+        if time.time() - row["Created"] >= LEFT_S:
+            with contextlib.suppress(docker.errors.APIError):  # another process removes it, too
+                client.api.remove_container(row["Id"], force=True, v=True)
 
 
 def _remove(container: Any) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-import platform
+import os
 import socket
 import subprocess
 import sys
 import threading
 import uuid
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -280,9 +279,10 @@ BUILDER = """
 import io, json, sys
 from amlflow.environments.in_images import ensure_in_image
 from amlflow.environments.specification import Specification
-from amlflow_docker.images import BUILDER as BUILDER_NAME
+from amlflow_docker import images as module
 from amlflow_docker.images import DockerImages
 from amlflow_docker.settings import parse_settings
+module.LEFT_S = 0.0
 image, *pip = json.loads(sys.argv[1])
 log = io.StringIO()
 images = DockerImages(parse_settings({}))
@@ -316,7 +316,7 @@ def test_processes_make_one_image_after_one_that_was_killed(
     base = docker.from_env().images.get(docker_image).id
     surroundings = surroundings_of(DockerImages(parse_settings({})), str(base), "python3")
     key = key_of(plan_of(Specification(pip=tuple(lines[1:]))), surroundings)
-    name = f"{BUILDER_NAME}-{key}-{zlib.crc32(platform.node().encode())}"
+    name = f"{BUILDER_NAME}-{key}-left"
     docker.from_env().containers.create(docker_image, ["true"], name=name)
     outputs = [process.communicate()[0].split() for process in [start(), start()]]
     assert len({image for image, _ in outputs}) == 1
@@ -327,6 +327,26 @@ def test_processes_make_one_image_after_one_that_was_killed(
     ]
     assert not any(each.lstrip("/").startswith(f"{BUILDER_NAME}-{key}") for each in names)
     assert left.startswith(f"{STAGING}")
+
+
+def test_two_users_of_a_daemon_make_one_image(docker_image: str, tmp_path: Path) -> None:
+    """Each has a folder of its own for environments, so no lock keeps them apart."""
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "file").write_bytes(os.urandom(8 << 20))
+    images, name = DockerImages(parse_settings({})), uuid.uuid4().hex
+    both = threading.Barrier(2)
+
+    def add(number: int) -> str:
+        both.wait()
+        return images.add(docker_image, name, tmp_path / "root", {}, {"number": str(number)})
+
+    with ThreadPoolExecutor(2) as pool:
+        made = list(pool.map(add, range(2)))
+    found = images.find(name)
+    assert found is not None
+    assert found[0] in made
+    for image in made:
+        docker.from_env().images.remove(image)
 
 
 def test_an_image_that_has_all_gets_no_packages(
