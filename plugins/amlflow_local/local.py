@@ -143,9 +143,10 @@ class StartedProcess:
             return
         terminated = self._terminate() if grace else []
         # `start` has imported it.
-        from amlflow_local.tree import end_tree
+        from amlflow_local.tree import end_tree, members, own_members
 
-        end_tree(self._name, grace, self._process.poll, terminated)
+        find = own_members if sys.platform == "linux" else members
+        end_tree(self._name, grace, self._process.poll, terminated, find)
         # A process that has just started is not found yet: its environment cannot be read.
         self._process.kill()
         self._process.wait()
