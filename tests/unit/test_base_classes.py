@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from amlflow.exceptions import ComputeTargetException
 from amlflow.layers.layer import Layer
 from amlflow.spec import (
+    ClusterBase,
+    ClusterWork,
     Compute,
     ComputeBase,
     KnownLimit,
@@ -96,6 +100,7 @@ def test_a_compute_target_has_defaults() -> None:
     compute: Compute = Small()
     assert compute.max_runs is None
     compute.check(Work(name="a", command=[], is_script=True, folder=None, output=None))  # type: ignore[arg-type]
+    compute.check(Work(name="a", command=[], is_script=True, folder=None, output=None, image="b"))  # type: ignore[arg-type]
     assert compute.known_limits == ()  # type: ignore[attr-defined]
 
 
@@ -138,3 +143,15 @@ def test_a_record_without_fields_that_are_not_there() -> None:
     assert draft == RunDraft(experiment_id="1", created=NOW)
     with pytest.raises(TypeError, match="created"):
         make_record(RunDraft, experiment_id="1")
+
+
+def test_a_cluster_needs_three_methods() -> None:
+    class Small(ClusterBase):
+        submit = look = cancel = not_called
+
+    cluster = Small()
+    work = ClusterWork(name="a", python="python", arguments=[])
+    cluster.check(work, "")
+    with pytest.raises(ComputeTargetException, match="asks for the image 'b', which"):
+        cluster.check(dataclasses.replace(work, image="b"), "")
+    assert (cluster.identify(), cluster.describe(), cluster.is_distributed) == ("", None, False)

@@ -107,12 +107,7 @@ class ComputeBase(Compute):
         return None
 
     def check(self, work: Work) -> None:
-        """The default takes any work that asks for no image."""
-        if work.image is not None:
-            raise ComputeTargetException(
-                f"The run asks for the image {work.image!r}, which this kind of compute target "
-                "does not use. Leave the image out of the environment, or use another target."
-            )
+        """The default takes any work."""
 
 
 class ClusterBase(Cluster):
@@ -131,7 +126,12 @@ class ClusterBase(Cluster):
         return False
 
     def check(self, work: ClusterWork, tracking_uri: str) -> None:
-        """The default takes any work."""
+        """The default takes any work that asks for no image."""
+        if work.image is not None:
+            raise ComputeTargetException(
+                f"The run asks for the image {work.image!r}, which this kind of compute target "
+                "does not use. Leave the image out of the environment, or use another target."
+            )
 
     def nudge(self, names: Sequence[str]) -> None:
         """The default does nothing: the command asks the tracker once a second."""
