@@ -138,5 +138,6 @@ def test_amlflows_and_slurms_processes_of_a_job_are_killed(
     else:
         assert wait_for_end(run, 120) == "Failed"
         assert "A node of its Slurm job failed." in error_of(run)
+    until(lambda: job_of(run)[1] == ("COMPLETED" if is_put_back else "NODE_FAIL"))
     assert run.get_metrics()["value"] == values(2 if is_put_back else 1)
     end_left(pids(note))

@@ -50,6 +50,7 @@ def test_a_job_that_is_preempted_twice(on_slurm: Any, tmp_path: Path) -> None:
         slurm_says("scancel", urgent)
         start_again(run)
     assert wait_for_end(run, 4 * SOON) == "Completed", error_of(run)
+    until(lambda: job_of(run)[1] == "COMPLETED")
     assert run.get_metrics()["value"] == values(3)
     assert "attempt 3" in log_of(run)
     logs = [name for name in run.get_file_names() if name.startswith("user_logs")]
@@ -113,6 +114,7 @@ def test_a_node_that_dies(
     finally:
         own_slurm.start(node)
     end_left(pids(note))
+    until(lambda: job_of(run)[1] == ("COMPLETED" if is_put_back else "NODE_FAIL"))
     until(
         lambda: slurm_says("sinfo", "-h", "-p", "main", "--states=idle", "-o", "%D").strip() == "3"
     )

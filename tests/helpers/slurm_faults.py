@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from helpers import slurm_daemons
-from helpers.slurm_jobs import job_of, left_by, slurm_says
+from helpers.slurm_jobs import check_no_folder_is_left, job_of, slurm_says
 from helpers.submitted_jobs import until
 
 MORE_TARGETS = """
@@ -184,6 +184,11 @@ def values(count: int) -> list[int]:
 
 
 def check_nothing_is_left(run: Any, note: Path) -> None:
-    """Check that no process of the script or of the run's job is left."""
+    """Check that no process of the script is left, and no folder of the run's job."""
+    check_no_process_is_left(note)
+    check_no_folder_is_left(run)
+
+
+def check_no_process_is_left(note: Path) -> None:
+    """Check that no process of the script is left."""
     assert not any(psutil.pid_exists(pid) for pid in pids(note))
-    assert left_by(run) == []

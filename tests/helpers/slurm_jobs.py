@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
-import tempfile
 import textwrap
 import time
 from pathlib import Path
@@ -72,12 +72,21 @@ def jobs_named(run: Any) -> list[list[str]]:
     return [line.split() for line in slurm_says(*states).splitlines()]
 
 
-def left_by(run: Any) -> list[Path]:
-    """Return the folders that the run's job has left on nodes."""
+def check_no_folder_is_left(run: Any) -> None:
+    """Check that the run's job leaves no folder on its nodes, which are this machine.
+
+    The agent removes its folder after it has reported the end of the run.
+    """
     from amlflow.jobs.cluster.names import cluster_name_of
 
     name = cluster_name_of(run._reload())
-    return list(Path(tempfile.gettempdir()).glob(f"amlflow-{name}*"))
+    jobs = Path(os.environ["AMLFLOW_JOBS"])  # the jobs have it, too
+    assert jobs.is_dir()
+
+    def left() -> list[Path]:
+        return [*jobs.glob(f"amlflow-*/{name}"), *jobs.glob(f"amlflow-{name}*")]
+
+    until(lambda: not left(), what=str(left()))
 
 
 def submit_and_be_killed(experiment: Any, place: str, count: int = 1) -> Any:

@@ -166,4 +166,4 @@ def test_the_death_of_a_rank_of_pytorch(experiment: Any, python: str, target: st
     assert status == "Failed"
     assert "Process 2 of 4 ended with exit code 1, so the others were ended." in error_of(run)
     assert "ValueError: no such data" in error_of(run)
-    assert slurm_jobs.left_by(run) == []
+    slurm_jobs.check_no_folder_is_left(run)

@@ -17,8 +17,8 @@ from azureml.core.runconfig import MpiConfiguration, PyTorchConfiguration
 from azureml.exceptions import ComputeTargetException
 from helpers.distributed_scripts import JOINED, SUM, process_log
 from helpers.slurm_jobs import (
+    check_no_folder_is_left,
     job_of,
-    left_by,
     slurm_says,
     start_again,
     submit,
@@ -266,7 +266,7 @@ def test_processes_of_several_nodes(experiment: Any) -> None:
     assert sorted(run.get_metrics("rank")["rank"]) == [0, 1, 2]
     outputs = [name for name in run.get_file_names() if name.startswith("outputs")]
     assert outputs == [f"outputs/{rank}.txt" for rank in range(3)]
-    assert left_by(run) == []
+    check_no_folder_is_left(run)
 
 
 def test_mpi_on_several_nodes(experiment: Any) -> None:
@@ -311,7 +311,7 @@ def test_the_end_of_processes_on_several_nodes(experiment: Any, tmp_path: Path, 
         assert "(user_logs/std_log_process_3.txt):\nall are there" in error_of(run)
     assert not any(psutil.pid_exists(int(pid)) for pid in note.read_text().split())
     assert "all are there" in process_log(run, 0)
-    assert left_by(run) == []
+    check_no_folder_is_left(run)
 
 
 APPTAINER = """#!{python}
@@ -369,7 +369,7 @@ def test_a_job_in_an_image(experiment: Any, calls: Path) -> None:
     assert wait_for_end(run) == "Canceled"
     command = f"exec /images/amlflow.sif {sys.executable} -m amlflow.jobs.agent --cluster"
     assert calls.read_text() == f"{command} [None, None, None, '1']\n"
-    assert left_by(run) == []
+    check_no_folder_is_left(run)
 
 
 def test_a_job_of_two_nodes_in_an_image(experiment: Any, calls: Path) -> None:
@@ -401,4 +401,4 @@ def test_a_job_of_two_nodes_in_an_image(experiment: Any, calls: Path) -> None:
     assert others == [f"exec /images/amlflow.sif {agent} --process {variables}"] * 2
     until(lambda: job_of(run)[1] == "COMPLETED")
     assert not folder.exists()
-    assert left_by(run) == []
+    check_no_folder_is_left(run)
