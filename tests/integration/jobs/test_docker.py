@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import docker
 import pytest
 from amlflow.plugins import open_compute
+from amlflow_docker.images import DockerImages
+from amlflow_docker.settings import parse_settings
 from azureml.core import Environment, RunConfiguration, ScriptRunConfig
 from azureml.core.runconfig import DockerConfiguration, PyTorchConfiguration
 from azureml.exceptions import ComputeTargetException
@@ -330,3 +335,23 @@ def test_a_script_cannot_change_what_all_scripts_import(
     run = submit(experiment, code, compute_target=target, environment=environment)
     assert wait_for_end(run) == "Completed", (run.get_details(), log_of(run))
     assert log_of(run) == "Read-only file system\n" * 2 + "True True\n"
+
+
+def test_two_users_of_a_daemon_make_one_image(docker_image: str, tmp_path: Path) -> None:
+    """Each has a folder of its own for environments, so no lock keeps them apart."""
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "file").write_bytes(os.urandom(8 << 20))
+    images, name = DockerImages(parse_settings({})), uuid.uuid4().hex
+    both = threading.Barrier(2)
+
+    def add(number: int) -> str:
+        both.wait()
+        return images.add(docker_image, name, tmp_path / "root", {}, {"number": str(number)})
+
+    with ThreadPoolExecutor(2) as pool:
+        made = list(pool.map(add, range(2)))
+    found = images.find(name)
+    assert found is not None
+    assert found[0] in made
+    for image in made:
+        docker.from_env().images.remove(image)

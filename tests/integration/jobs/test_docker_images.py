@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -327,26 +326,6 @@ def test_processes_make_one_image_after_one_that_was_killed(
     ]
     assert not any(each.lstrip("/").startswith(f"{BUILDER_NAME}-{key}") for each in names)
     assert left.startswith(f"{STAGING}")
-
-
-def test_two_users_of_a_daemon_make_one_image(docker_image: str, tmp_path: Path) -> None:
-    """Each has a folder of its own for environments, so no lock keeps them apart."""
-    (tmp_path / "root").mkdir()
-    (tmp_path / "root" / "file").write_bytes(os.urandom(8 << 20))
-    images, name = DockerImages(parse_settings({})), uuid.uuid4().hex
-    both = threading.Barrier(2)
-
-    def add(number: int) -> str:
-        both.wait()
-        return images.add(docker_image, name, tmp_path / "root", {}, {"number": str(number)})
-
-    with ThreadPoolExecutor(2) as pool:
-        made = list(pool.map(add, range(2)))
-    found = images.find(name)
-    assert found is not None
-    assert found[0] in made
-    for image in made:
-        docker.from_env().images.remove(image)
 
 
 def test_an_image_that_has_all_gets_no_packages(
