@@ -54,7 +54,17 @@ def describe(partition: str | None) -> ClusterStatus:
     of_partition = [] if partition is None else [f"--partition={partition}"]
     key = hashlib.sha256((partition or "").encode()).hexdigest()[:16]
     answer, _ = keep_answer(f"nodes-{key}", lambda: _ask_nodes(of_partition), now=False)
-    return status_of(answer["sinfo"], answer["squeue"])
+    status = status_of(answer["sinfo"], answer["squeue"])
+    known = [each.name for each in status.partitions]
+    unknown = (
+        [] if partition is None else [each for each in partition.split(",") if each not in known]
+    )
+    if unknown:  # sinfo prints nothing for it, and does not fail
+        raise ComputeTargetException(
+            f"Slurm has no partition {', '.join(map(repr, unknown))}; `sinfo --summarize` lists "
+            "what it has. Correct the setting 'partition' of the compute target."
+        )
+    return status
 
 
 def has_nodes_away(partition: str | None) -> bool:

@@ -162,6 +162,21 @@ def test_an_answer_is_shared_by_all_who_look(
     assert len(calls.read_text().splitlines()) == 2
 
 
+def test_a_partition_that_slurm_does_not_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """sinfo prints nothing about it, as about a partition without jobs that squeue is asked for."""
+    calls = fake(tmp_path, monkeypatch, "sinfo", "echo '1/2/0/3 main'")
+    fake(tmp_path, monkeypatch, "squeue", "true")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    cluster = open_cluster("slurm", {"partition": "main,gpu"})
+    assert cluster is not None
+    for _ in range(2):
+        with pytest.raises(ComputeTargetException, match=r"Slurm has no partition 'gpu'; `sinfo"):
+            cluster.describe()
+    assert len(calls.read_text().splitlines()) == 1
+
+
 def test_an_answer_is_read_while_another_process_asks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: Cluster
 ) -> None:
