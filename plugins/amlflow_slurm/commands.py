@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 
 from amlflow.exceptions import ComputeTargetException
-from amlflow.spec import Unavailable
+from amlflow.spec import Unavailable, without_place
 
 LIMIT_S = 60.0
 """The time limit of a command. If the controller is away, a command waits 10 to 20 seconds."""
@@ -27,7 +27,7 @@ _AWAY = (
     "transport endpoint",
 )
 """Parts of Slurm's messages about its daemons, not about a job. In small letters."""
-_OF_A_JOB = ("SLURM_", "PMI_", "PMIX_", "PMI2_", "OMPI_COMM_WORLD_", "OMPI_UNIVERSE_SIZE")
+_OF_A_JOB = ("SLURM_", "SRUN_DEBUG")
 _KEPT = ("SLURM_CONF",)
 _DEFAULTS = ("SQUEUE_", "SCANCEL_", "SINFO_", "SCONTROL_")
 """Variables of the user for these commands. They could leave out jobs, as SQUEUE_PARTITION does."""
@@ -97,7 +97,7 @@ def _own_environment(program: str, more: Mapping[str, str]) -> dict[str, str]:
     left_out = _OF_A_JOB if program == "sbatch" else (*_OF_A_JOB, *_DEFAULTS)
     own = {
         name: value
-        for name, value in os.environ.items()
+        for name, value in without_place(os.environ).items()
         if name in _KEPT or not (name.startswith(left_out) or name in _SBATCH_DEFAULTS)
     }
     return {**own, **more}

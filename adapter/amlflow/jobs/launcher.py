@@ -45,6 +45,8 @@ MPIEXEC = {
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
 }
 """Variables for mpiexec. Those of the script's environment replace them."""
+FOR_MPIEXEC = "AMLFLOW_FOR_MPIEXEC"
+"""The variable with the names of those that were set. The script's processes do not get them."""
 
 
 def main() -> None:
@@ -59,6 +61,7 @@ def main() -> None:
         if mpiexec is not None:
             command = [mpiexec, "-n", str(len(plan["processes"])), sys.executable, __file__]
             environment = {**MPIEXEC, **os.environ}
+            environment[FOR_MPIEXEC] = " ".join(MPIEXEC.keys() - os.environ.keys())
             os.execve(mpiexec, [*command, sys.argv[1], "--one"], environment)  # noqa: S606
         say(
             "mpiexec is not in PATH. The processes get their numbers in variables "
@@ -79,6 +82,8 @@ def start_or_exit(plan: Dict[str, Any], number: int) -> "subprocess.Popen[bytes]
 def run_one(plan: Dict[str, Any]) -> int:
     """Run the process whose number is in the environment, and return its exit code."""
     number = int(next(os.environ[name] for name in NUMBERS if name in os.environ))
+    for name in os.environ.pop(FOR_MPIEXEC, "").split():
+        os.environ.pop(name, None)
     told: List[int] = []
     started: List[subprocess.Popen[bytes]] = []
 

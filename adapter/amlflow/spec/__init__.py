@@ -76,6 +76,7 @@ from amlflow.spec.files import check_file_name
 from amlflow.spec.images import ImagePython, Images, MadeImage
 from amlflow.spec.limits import KnownLimit
 from amlflow.spec.memory import OUT_OF_MEMORY, count_oom_kills
+from amlflow.spec.place import without_place
 from amlflow.spec.records import (
     METRIC_FIELDS,
     TICK,
@@ -188,6 +189,7 @@ __all__ = [
     "redacted",
     "transition",
     "tried_once",
+    "without_place",
 ]
 
 _FROM_HOOKS = ["hookimpl", "Commands", "Hooks"]

@@ -34,10 +34,14 @@ def test_processes_that_pytorch_joins(experiment: Any) -> None:
 
 def test_processes_that_mpi_joins(experiment: Any) -> None:
     need("mpiexec")
-    run = submit(experiment, SUM, distributed_job_config=MpiConfiguration(2, node_count=2))
+    more = """
+    print([name for name in os.environ if name.startswith(("HYDRA_", "OMPI_MCA", "AMLFLOW_FOR"))])
+    """
+    two = MpiConfiguration(2, node_count=2)
+    run = submit(experiment, SUM + more, distributed_job_config=two)
     assert wait_for_end(run) == "Completed", error_of(run)
     for rank in range(4):
-        assert f"{rank} of 4: 6, {rank}" in process_log(run, rank)
+        assert process_log(run, rank) == f"{rank} of 4: 6, {rank}\n[]\n"
 
 
 def test_parameter_servers_end_with_the_workers(experiment: Any) -> None:

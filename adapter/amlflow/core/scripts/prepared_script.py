@@ -32,11 +32,11 @@ from amlflow.exceptions import ComputeTargetException, UserErrorException
 from amlflow.jobs.cluster.payload import to_work
 from amlflow.jobs.job import AGENT_PYTHON, SCRIPT_PYTHON, Job, Target, new_name
 from amlflow.jobs.launch import import_path
-from amlflow.jobs.surrounding import without_notebook, without_place
+from amlflow.jobs.notebook import without_notebook
 from amlflow.parts import ROOM
 from amlflow.plugins import open_cluster
 from amlflow.relay.client import VARIABLE
-from amlflow.spec import Cluster, Compute, Feature, Tracker, Unsupported, redacted
+from amlflow.spec import Cluster, Compute, Feature, Tracker, Unsupported, redacted, without_place
 from amlflow.systems import IS_WINDOWS
 
 logger = logging.getLogger("amlflow")

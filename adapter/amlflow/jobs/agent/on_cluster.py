@@ -42,7 +42,6 @@ from amlflow.jobs.distribution import is_spread
 from amlflow.jobs.job import FOLDER_SETTING, NODE_PREFIX, Job, JobFolder
 from amlflow.jobs.queue import NoQueue
 from amlflow.jobs.run_notes import LEFT_OPEN, EndRequest
-from amlflow.jobs.surrounding import without_place
 from amlflow.layers.stack import open_direct
 from amlflow.plugins import open_cluster, open_compute
 from amlflow.run_errors import to_error
@@ -58,6 +57,7 @@ from amlflow.spec import (
     RunNotFound,
     Started,
     Status,
+    without_place,
 )
 
 logger = logging.getLogger("amlflow.agent")
