@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+from collections.abc import Mapping
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from amlflow.installed import entry_points_of
 from amlflow.per_process import PerProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
     from importlib.metadata import EntryPoint
     from pathlib import Path
 
@@ -396,18 +397,44 @@ def explain_failure(output: str) -> list[str]:
     return _ask_for_texts("amlflow_explain_failure", output=output)
 
 
+def node_variables(uri: str) -> dict[str, str]:
+    """Return the variables that a cluster's nodes need to use a tracker, in addition to a user's.
+
+    Raises:
+        UserErrorException: the user's file with credentials is damaged.
+    """
+
+    def is_right(answer: Any) -> bool:
+        return isinstance(answer, Mapping) and all(
+            isinstance(text, str) for item in answer.items() for text in item
+        )
+
+    answers = _ask_all("amlflow_node_variables", is_right, {"uri": uri}, passes_errors=True)
+    return {name: value for answer in answers for name, value in answer.items()}
+
+
 def _ask_for_texts(hook: str, **arguments: str) -> list[str]:
+    return _ask_all(hook, lambda answer: isinstance(answer, str), arguments)
+
+
+def _ask_all(
+    hook: str,
+    is_right: Callable[[Any], bool],
+    arguments: Mapping[str, str],
+    *,
+    passes_errors: bool = False,
+) -> list[Any]:
     """Return the plugins' answers to a hook. A plugin that fails is named in a warning."""
     # Imported here, because it imports pluggy.
     from amlflow.plugin_calls import HookCall, hook_call
 
     def check(answer: Any) -> str | None:
-        return None if isinstance(answer, str) else f"its answer is of {type(answer)}"
+        return None if is_right(answer) else f"its answer is of {type(answer)}"
 
-    with hook_call(HookCall(hook, check)) as call:
-        texts: list[str] = getattr(load_plugins().manager.hook, hook)(**arguments)
+    with hook_call(HookCall(hook, check, passes_errors=passes_errors)) as call:
+        answers: list[Any] = getattr(load_plugins().manager.hook, hook)(**arguments)
     call.log_failures()
-    return texts
+    return answers
 
 
 def announce(hook: str, run: RunRecord) -> None:

@@ -70,3 +70,14 @@ def amlflow_client_server(
     from amlflow_mlflow.client_server import serve_client
 
     return serve_client(uri, packages, environ)
+
+
+@hookimpl
+def amlflow_node_variables(uri: str) -> Mapping[str, str] | None:
+    """Return the user and the password for a server that are in ``~/.mlflow/credentials``."""
+    if not uri.startswith(("http://", "https://")):
+        return None
+    # Only a process that submits to a cluster needs it.
+    from amlflow_mlflow.rest.settings import variables_from_file
+
+    return variables_from_file()

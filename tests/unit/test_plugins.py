@@ -378,6 +378,14 @@ def test_plugins_explain_a_failure(load: Any, caplog: pytest.LogCaptureFixture) 
         assert f"'{name}'" in caplog.text
 
 
+def test_plugins_give_variables_for_nodes(load: Any, caplog: pytest.LogCaptureFixture) -> None:
+    hook = "@hookimpl\ndef amlflow_node_variables(uri):\n    return "
+    load(a=f"{hook}{{'A': uri}}", b=f"{hook}None", c=f"{hook}{{'C': 5}}", d=f"{hook}'D'")
+    assert plugins.node_variables("http://x") == {"A": "http://x"}
+    for name in ("c", "d"):
+        assert f"'{name}'" in caplog.text
+
+
 def test_a_hook_may_leave_its_arguments_out(load: Any, heard: list[str]) -> None:
     load(
         a="""

@@ -72,6 +72,13 @@ class Hooks:
         script starts nevertheless, and the message becomes a warning of its run.
         """
 
+    def amlflow_node_variables(self, uri: str) -> Mapping[str, str] | None:
+        """The environment variables that a cluster's nodes need to use the tracker at this URI.
+
+        A job of a cluster gets the variables of its submitter, and not its files. So return what
+        this machine has in files of the user, such as a password. Return None if there is nothing.
+        """
+
     def amlflow_compute(self, kind: str, settings: Mapping[str, Any]) -> Compute | None:
         """Open a compute target of this kind, or return None to leave it to another plugin.
 

@@ -27,6 +27,8 @@ HEADERS = "mlflow.request_header_provider"
 """The group of entry points that add headers to MLflow's calls."""
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """The variables of the package requests. MLflow's client uses that package."""
+USERNAME = "MLFLOW_TRACKING_USERNAME"
+PASSWORD = "MLFLOW_TRACKING_PASSWORD"  # noqa: S105 - the name of the variable
 TIMEOUT_S = 120.0
 RETRIES = 7.0
 BACKOFF_FACTOR, BACKOFF_JITTER = 2.0, 1.0
@@ -157,6 +159,17 @@ def headers(uri: str) -> dict[str, str]:
     return fields
 
 
+def variables_from_file() -> dict[str, str]:
+    """Return MLflow's variables for the user and the password that are in the user's file.
+
+    Empty if there are none. Raises :class:`UserErrorException` if the file is damaged.
+    """
+    user, password = _pair()
+    if not (user and password) or (user, password) == _pair_in(os.environ):
+        return {}
+    return {USERNAME: user, PASSWORD: password}
+
+
 def signer_name() -> str | None:
     """Return what signs each call: ``aws-sigv4``, or the name that a package gives it; or None."""
     if _is_true("MLFLOW_TRACKING_AWS_SIGV4"):
@@ -262,7 +275,7 @@ def _basic(user: str, password: str) -> str:
 
 
 def _pair_in(environ: Mapping[str, str]) -> tuple[str | None, str | None]:
-    return environ.get("MLFLOW_TRACKING_USERNAME"), environ.get("MLFLOW_TRACKING_PASSWORD")
+    return environ.get(USERNAME), environ.get(PASSWORD)
 
 
 def _pair(environ: Mapping[str, str] = os.environ) -> tuple[str | None, str | None]:

@@ -21,6 +21,7 @@ from amlflow.exceptions import ComputeTargetException
 from amlflow.jobs.distribution import Join
 from amlflow.jobs.job import Job
 from amlflow.jobs.launch import importable
+from amlflow.plugins import node_variables
 from amlflow.spec import ATTEMPT, ClusterWork
 
 VARIABLE = "AMLFLOW_CLUSTER_JOB"
@@ -36,7 +37,7 @@ NODE_KIND = "local"
 
 def to_work(job: Job) -> ClusterWork:
     """Return what the cluster must run for a job: an agent."""
-    return _to_work(job, {VARIABLE: encode_job(job)})
+    return _to_work(job, {**node_variables(job.tracking_uri), VARIABLE: encode_job(job)})
 
 
 def to_works(jobs: Sequence[Job]) -> list[ClusterWork]:
@@ -46,9 +47,9 @@ def to_works(jobs: Sequence[Job]) -> list[ClusterWork]:
     contents = [_content_of(job) for job in jobs]
     common = _common(contents)
     common[ENVIRONMENT] = _common([content[ENVIRONMENT] for content in contents])
-    shared = _encode(common)
+    shared = {**node_variables(jobs[0].tracking_uri), VARIABLE: _encode(common)}
     return [
-        _to_work(job, {VARIABLE: shared, OWN_VARIABLE: _encode(_own(content, common))})
+        _to_work(job, {**shared, OWN_VARIABLE: _encode(_own(content, common))})
         for job, content in zip(jobs, contents, strict=True)
     ]
 
