@@ -49,7 +49,9 @@ server=$!
 agent=$!
 trap 'kill "$server" 2> /dev/null; rm -rf "$folder"' EXIT
 pass_on() { kill "-$1" "@PID@" 2> /dev/null; }
-for name in URG TERM USR1 USR2; do trap "pass_on $name" "$name"; done
+for name in URG USR1 USR2; do trap "pass_on $name" "$name"; done
+# Slurm ends the job, and kills this script if that takes long.
+trap 'pass_on TERM; rm -rf "$folder"' TERM
 # A signal ends a wait, but not the agent.
 wait "$agent"
 code=$?

@@ -22,7 +22,7 @@ SLURM_PROCID=7 "$@" <&0 &  # a step has a process of its own
 wait $!
 """
 AGENT = """
-import os, signal, subprocess, sys
+import os, signal, subprocess, sys, time
 from amlflow_slurm.cluster import SlurmCluster
 from amlflow_slurm.settings import SlurmSettings
 
@@ -39,14 +39,16 @@ command = [*cluster.spread(2, 4), sys.executable, "-c", code, "", "x y"]
 done = subprocess.run(command, input="input", capture_output=True, text=True)
 print(done.stdout, done.stderr, flush=True)
 
-def end(number, frame):
-    print("got", signal.Signals(number).name, flush=True)
-    sys.exit(3)
+def say(number, frame):
+    os.write(1, f"got {signal.Signals(number).name}\\n".encode())
 
-signal.signal(signal.SIGURG, end)
+signal.signal(signal.SIGURG, say)
+signal.signal(signal.SIGTERM, say)
 print("ready", flush=True)
 signal.alarm(30)  # ends a test that would wait for ever
-signal.pause()
+while os.path.exists(os.environ["AMLFLOW_SLURM_OUTSIDE"]):
+    time.sleep(0.01)
+sys.exit(3)
 """
 
 
@@ -70,10 +72,12 @@ def test_an_agent_in_a_container(tmp_path: Path) -> None:
         lines.append(line.rstrip())
         if line == "ready\n":
             process.send_signal(signal.SIGURG)
+        if line == "got SIGURG\n":
+            process.send_signal(signal.SIGTERM)
     assert process.wait() == 3
     assert lines == [
         "n1 10.0.0.2", r"'a b\nc' 7 ['', 'x y']", "False input", " an error", "", "ready",
-        "got SIGURG",
+        "got SIGURG", "got SIGTERM",
     ]  # fmt: skip
     agents, processes = " ".join(options.read_text().split()).split(" --nodes=2 ")
     assert "--overlap --nodes=1 --ntasks=1" in agents
