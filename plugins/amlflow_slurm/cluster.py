@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from amlflow.exceptions import ComputeTargetException
 from amlflow.spec import (
     ATTEMPT,
+    JOB_IMAGE,
     NUDGE,
     PROCESS,
     SIGTERM_FOR_SCRIPT,
@@ -319,6 +320,11 @@ def _load(modules: Sequence[str]) -> Iterator[str]:
         yield f"module load {shlex.quote(module)} || export {START_FAILURE}={shlex.quote(failure)}"
 
 
+def _of_image(image: str) -> list[str]:
+    """Return the lines of a script with the variables of a job in an image."""
+    return [f"export {JOB_IMAGE}={shlex.quote(image)}", _ONLY_OF_IMAGE]
+
+
 def _is_outside(settings: SlurmSettings, work: ClusterWork) -> bool:
     """Whether a job's script stays outside of the container, to run srun for the agent in it."""
     return settings.image is not None and (work.nodes > 1 or work.distribution == MPI)
@@ -336,7 +342,7 @@ def _script(settings: SlurmSettings, works: Sequence[ClusterWork]) -> str:
         *([f"export {SIGTERM_FOR_SCRIPT}=1"] if settings.asks_for_sigterm else []),
         f"export {ATTEMPT}=$(( ${{SLURM_RESTART_COUNT:-0}} + 1 ))",
         *(own_lines(works) if is_array else []),
-        *([] if settings.image is None else [_ONLY_OF_IMAGE]),
+        *([] if settings.image is None else _of_image(settings.image)),
     ]
     if _is_outside(settings, works[0]):
         start = settings.agent_outside(works[0].arguments)

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 
 from amlflow.exceptions import ComputeTargetException
-from amlflow.spec import Unavailable, without_place
+from amlflow.spec import JOB_IMAGE, Unavailable, without_place
 
 LIMIT_S = 60.0
 """The time limit of a command. If the controller is away, a command waits 10 to 20 seconds."""
@@ -27,7 +27,7 @@ _AWAY = (
     "transport endpoint",
 )
 """Parts of Slurm's messages about its daemons, not about a job. In small letters."""
-_OF_A_JOB = ("SLURM_", "SRUN_DEBUG")
+_OF_A_JOB = ("SLURM_", "SRUN_DEBUG", JOB_IMAGE)
 _KEPT = ("SLURM_CONF",)
 _DEFAULTS = ("SQUEUE_", "SCANCEL_", "SINFO_", "SCONTROL_")
 """Variables of the user for these commands. They could leave out jobs, as SQUEUE_PARTITION does."""

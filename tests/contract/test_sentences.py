@@ -66,7 +66,7 @@ NOT_IN_THE_SUITES = {
     # What a suite cannot bring about: tests/integration/jobs/test_slurm.py.
     "Cluster.nudge: A cluster that",
     "NUDGE: The signal", "NUDGE: The command then", "SIGTERM_FOR_SCRIPT:",
-    "START_FAILURE:",
+    "START_FAILURE:", "JOB_IMAGE:",
     "Cluster.identify: Only where", "Cluster.identify: Raises", "Cluster.check: Raises Unavailable",
     "ClusterWork: distribution says",  # tests/unit/jobs/test_clusters.py
     "ClusterWork: These are", "ClusterWork: Processors",  # where the others are

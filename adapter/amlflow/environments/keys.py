@@ -15,6 +15,7 @@ from amlflow.environments.redaction import without_secrets
 from amlflow.environments.requirement_lines import add_hashes, local_path_of, written_path_of
 from amlflow.environments.uv import index_variables
 from amlflow.environments.wheels import digest_of
+from amlflow.spec import JOB_IMAGE
 
 LENGTH = 32
 """How many hexadecimal digits a key has."""
@@ -76,6 +77,8 @@ def key_of(
         "relax": relax,
         "machine": index_variables(environ, names_index=lines.index is not None),
     }
+    if JOB_IMAGE in environ:  # images and the node may have different Pythons of one version
+        content["image"] = environ[JOB_IMAGE]
     if plan.before is not None:  # other keys are as they were before there was a date
         content["before"] = plan.before
     text = without_secrets(json.dumps(content, sort_keys=True))

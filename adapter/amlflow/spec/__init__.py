@@ -44,6 +44,7 @@ from typing import TYPE_CHECKING, Any
 from amlflow.spec.base import ClusterBase, ComputeBase, TrackerBase, make_record
 from amlflow.spec.cluster import (
     ATTEMPT,
+    JOB_IMAGE,
     NUDGE,
     PROCESS,
     SIGTERM_FOR_SCRIPT,
@@ -138,6 +139,7 @@ __all__ = [
     "ImagePython",
     "Images",
     "JOB",
+    "JOB_IMAGE",
     "JobState",
     "Kind",
     "KnownLimit",

@@ -60,6 +60,12 @@ value is a sentence that says what is wrong. The command then does not run the s
 Failed, with this sentence."""
 
 
+JOB_IMAGE = "AMLFLOW_JOB_IMAGE"
+"""The name of a variable that the cluster sets for a job that runs in a container. Its value is the
+name of the image. Environments made there are not used elsewhere, since their Python is not there.
+"""
+
+
 PROCESS = "AMLFLOW_PROCESS"
 """The name of the variable that tells a process its number, when :meth:`Cluster.spread` has started
 it: 0 for the first on the first node, and so on, node by node."""

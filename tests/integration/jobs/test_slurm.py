@@ -316,7 +316,7 @@ def test_the_end_of_processes_on_several_nodes(experiment: Any, tmp_path: Path, 
 
 APPTAINER = """#!{python}
 import os, signal, subprocess, sys
-names = "PYTHONPATH", "PYTHONHOME", "APPTAINER_CLEANENV", "PYTHONNOUSERSITE"
+names = "PYTHONPATH", "PYTHONHOME", "APPTAINER_CLEANENV", "PYTHONNOUSERSITE", "AMLFLOW_JOB_IMAGE"
 with open({calls!r}, "a") as calls:
     print(*sys.argv[1:], [os.environ.get(name) for name in names], file=calls)
 command = sys.argv[5 if sys.argv[2] == "--bind" else 3:]
@@ -368,7 +368,7 @@ def test_a_job_in_an_image(experiment: Any, calls: Path) -> None:
     run.cancel()  # no nudge reaches the agent in the container
     assert wait_for_end(run) == "Canceled"
     command = f"exec /images/amlflow.sif {sys.executable} -m amlflow.jobs.agent --cluster"
-    assert calls.read_text() == f"{command} [None, None, None, '1']\n"
+    assert calls.read_text() == f"{command} [None, None, None, '1', '/images/amlflow.sif']\n"
     check_no_folder_is_left(run)
 
 
@@ -396,7 +396,7 @@ def test_a_job_of_two_nodes_in_an_image(experiment: Any, calls: Path) -> None:
     assert "told" in error_of(run)
     assert sorted(run.get_metrics()["rank"]) == [0, 1]
     agent = f"{sys.executable} -m amlflow.jobs.agent"
-    variables = "[None, None, None, '1']"
+    variables = "[None, None, None, '1', '/images/amlflow.sif']"
     assert first == f"exec --bind {folder} /images/amlflow.sif {agent} --cluster {variables}"
     assert others == [f"exec /images/amlflow.sif {agent} --process {variables}"] * 2
     until(lambda: job_of(run)[1] == "COMPLETED")

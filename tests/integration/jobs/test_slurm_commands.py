@@ -40,7 +40,10 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, script: str
 def test_settings_become_options_of_sbatch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = fake(tmp_path, monkeypatch, "sbatch", "cat > $0.script; env > $0.env")
     monkeypatch.setenv("SLURM_JOB_ID", "1")
-    for name in ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "OMPI_MCA_ess", "SRUN_DEBUG"):
+    for name in (
+        "PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "OMPI_MCA_ess", "SRUN_DEBUG",
+        "AMLFLOW_JOB_IMAGE",
+    ):  # fmt: skip
         monkeypatch.setenv(name, "1")
     monkeypatch.setenv("OMPI_MCA_btl", "self")  # a user's setting
     monkeypatch.setenv("SLURM_CONF", "/etc/slurm.conf")
@@ -68,7 +71,8 @@ def test_settings_become_options_of_sbatch(tmp_path: Path, monkeypatch: pytest.M
     assert script.endswith("exec '/opt/a b/python' -m a\n")
     variables = (tmp_path / "bin" / "sbatch.env").read_text().splitlines()
     assert {"S=secret", "SLURM_CONF=/etc/slurm.conf", "OMPI_MCA_btl=self"} <= set(variables)
-    left = [name for name in variables if name.startswith(("SLURM_", "SRUN_", "PMI", "OMPI_"))]
+    of_job = "SLURM_", "SRUN_", "PMI", "OMPI_", "AMLFLOW_JOB_"
+    left = [name for name in variables if name.startswith(of_job)]
     assert sorted(left) == ["OMPI_MCA_btl=self", "SLURM_CONF=/etc/slurm.conf"]
 
 

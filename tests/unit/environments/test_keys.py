@@ -14,6 +14,7 @@ from amlflow.environments.keys import key_of
 from amlflow.environments.plan import plan_of
 from amlflow.environments.pythons import Interpreter, choose, minors_of
 from amlflow.environments.specification import Specification
+from amlflow.spec import JOB_IMAGE
 
 PYTHON = Interpreter("/python", (3, 11, 7), "CPython x86_64 linux 64")
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -35,6 +36,7 @@ def test_other_packages_pythons_and_indexes_have_another() -> None:
         key("numpy", python=Interpreter("/python", (3, 11, 8), PYTHON.build)),
         key("numpy", python=Interpreter("/python", (3, 11, 7), "CPython aarch64 linux 64")),
         key("numpy", environ={"PIP_INDEX_URL": "https://b.example"}),
+        key("numpy", environ={JOB_IMAGE: "/a.sif"}), key("numpy", environ={JOB_IMAGE: "/b.sif"}),
     ]  # fmt: skip
     assert len(set(keys)) == len(keys)
 
