@@ -74,6 +74,10 @@ NOT_IN_THE_SUITES = {
     "Cluster.addresses: The nodes reach",  # all nodes are one machine
     "Partition: away", "Cluster.describe: Raises",
     "CONTAINER:",  # tests/integration/jobs/test_docker.py
+    "Ending: is_out_of_memory", "OUT_OF_MEMORY:",  # tests/integration/jobs/test_spreading.py
+    "count_oom_kills",  # tests/unit/test_memory_limits.py
+    "without_place", "_OF_MPI", "_SETTING", "_WITH_MPI", "_MPI_RANKS", "_MARK",
+    "_EMPTY",  # tests/unit/jobs/test_surrounding.py
     "hookimpl:",  # tests/contract/test_outside.py
 }  # fmt: skip
 """How the other sentences begin, and where else what they say is tested."""
