@@ -164,7 +164,10 @@ class ClusterStatus:
 
 
 class Cluster(Protocol):
-    """A queue of jobs elsewhere."""
+    """A queue of jobs elsewhere.
+
+    When a job's command has ended, or was killed, the cluster ends the processes that it has left.
+    """
 
     @property
     @abstractmethod

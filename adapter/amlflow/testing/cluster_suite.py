@@ -86,7 +86,7 @@ class ClusterSuite(ClusterProcessTests, ClusterStateTests, ClusterAwayTests):
         state = cluster.look([item.name], now=True)[item.name].state
         assert state in (JobState.COMPLETED, JobState.UNKNOWN)
 
-    def test_a_work_that_fails(self, cluster: Cluster, submitted: Any) -> None:
+    def test_a_work_that_fails(self, cluster: Cluster, submitted: Any, tmp_path: Path) -> None:
         """
         ClusterJob: What a cluster knows of a job.
         ClusterJob: What the cluster does not tell is None.
@@ -94,11 +94,15 @@ class ClusterSuite(ClusterProcessTests, ClusterStateTests, ClusterAwayTests):
             it has ended or is being ended; it is None where the command has ended by itself.
         ClusterWork: The first of the job's nodes runs python with arguments; the target's settings
             may name another Python of the nodes.
+        Cluster: When a job's command has ended, or was killed, the cluster ends the processes that
+            it has left.
         """
-        others = [
-            submitted("os.kill(os.getpid(), 9)").name,
-            submitted(python="/no/such/python").name,
-        ]
+        # The second is killed, and leaves a child.
+        code = (
+            "child = os.fork() or time.sleep(600); "
+            "note.write_text(str(child)); os.kill(os.getpid(), 9)"
+        )
+        others = [submitted(code).name, submitted(python="/no/such/python").name]
         job = end_of(cluster, submitted("sys.exit(3)").name)
         # ClusterJob: What a cluster knows of a job.
         assert job.state is JobState.FAILED
@@ -108,6 +112,8 @@ class ClusterSuite(ClusterProcessTests, ClusterStateTests, ClusterAwayTests):
         assert job.reason is None
         # ClusterWork: The first of
         assert [end_of(cluster, name).state for name in others] == [JobState.FAILED] * 2
+        # Cluster: When a job's command has ended
+        until(lambda: not is_alive(int((tmp_path / others[0]).read_text())))
 
     def test_a_work_that_runs(self, cluster: Cluster, submitted: Any, tmp_path: Path) -> None:
         """
@@ -139,6 +145,7 @@ class ClusterSuite(ClusterProcessTests, ClusterStateTests, ClusterAwayTests):
         Cluster.look: The answer may be some seconds old, so that many who look do not burden the
             cluster; a job that is younger than that may be missing in the answer.
         Cluster.look: A job is JobState.UNKNOWN only by an answer that is younger than the call.
+        Cluster.look: With now the cluster is asked at once, and each name is in the answer.
         """
         cluster.look([])
         item = submitted("time.sleep(600)")
@@ -148,6 +155,8 @@ class ClusterSuite(ClusterProcessTests, ClusterStateTests, ClusterAwayTests):
             assert job is None or job.state is not JobState.UNKNOWN
             # Cluster.look: The answer may be
             assert job is None or job.state not in OVER
+        # Cluster.look: With now
+        assert cluster.look([item.name], now=True)[item.name].state not in OVER
 
     def test_each_name_is_in_an_answer_of_now(self, cluster: Cluster, submitted: Any) -> None:
         """

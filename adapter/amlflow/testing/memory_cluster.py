@@ -163,7 +163,7 @@ class MemoryCluster(ClusterBase):
             free -= work.nodes
             self._attempts[name] = self._attempts.get(name, 0) + 1
             own = {ATTEMPT: str(self._attempts[name]), NODES: str(work.nodes)}
-            self._processes[name] = subprocess.Popen(
+            self._processes[name] = _Command(
                 ["/bin/sh", "-c", 'exec "$@"', "sh", work.python, *work.arguments],
                 env={**os.environ, **work.environment, **own},
                 stdin=subprocess.DEVNULL,
@@ -199,3 +199,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+class _Command(subprocess.Popen[bytes]):
+    """A job's command. When it has ended, the processes that it has left are ended, too."""
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if ended is not None:  # nobody else gets its number before it is waited for
+                os.killpg(self.pid, signal.SIGKILL)
+        return super().poll()

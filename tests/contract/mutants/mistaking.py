@@ -7,7 +7,9 @@ import dataclasses
 import os
 import shlex
 import signal
+import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 
 from amlflow.exceptions import ComputeTargetException
@@ -174,6 +176,40 @@ class QueuesForeverWhatDoesNotStart(Mutated):
     def _job(self, name: str) -> ClusterJob:
         job = super()._job(name)
         return replace(job, state=JobState.PREPARING) if job.exit_code == 127 else job
+
+
+class LeavesWhatTheCommandLeaves(Mutated):
+    """
+    Cluster: When a job's command has ended, or was killed, the cluster ends the processes that it
+        has left.
+    """
+
+    is_awaited = True
+
+    def _schedule(self) -> None:
+        super()._schedule()
+        for process in self._processes.values():
+            process.__class__ = subprocess.Popen
+
+    def end_all(self) -> None:
+        for process in self._processes.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+class AnswersNowFromAnOldAnswer(Mutated):
+    """
+    Cluster.look: With now the cluster is asked at once, and each name is in the answer.
+    """
+
+    _asked = 0.0
+    _known: frozenset[str] = frozenset()
+
+    def look(self, names: Sequence[str], *, now: bool = False) -> Mapping[str, ClusterJob]:
+        if time.monotonic() - self._asked > 10:
+            self._asked, self._known = time.monotonic(), frozenset(self._works)
+        gone = {name: ClusterJob(state=JobState.UNKNOWN) for name in names} if now else {}
+        return {**gone, **super().look([name for name in names if name in self._known])}
 
 
 class EndsOnlyTheFirstProcess(Mutated):

@@ -176,7 +176,7 @@ while number == "1" and len([*note.parent.glob(note.name + ".pid.*")]) < 3:
     time.sleep(0.02)
 if number == "1":
     sys.exit(3)
-time.sleep(60)
+time.sleep(600)
 """
         course = """
 told["code"] = process.wait()
