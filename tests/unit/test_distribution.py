@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import io
 import json
+import secrets
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 from amlflow.core.scripts.distribution import distribution_of
 from amlflow.jobs import launcher
-from amlflow.jobs.agent.processes import Failure, failure_in
+from amlflow.jobs.agent import processes
+from amlflow.jobs.agent.processes import Failure, failure_in, free_ports
 from amlflow.jobs.cluster import node_messages
 from amlflow.jobs.distribution import (
+    FIRST_PORT,
+    PORTS,
     Distribution,
+    process_ports,
     rank_by_node,
     rank_here,
     server_numbers,
@@ -186,6 +192,41 @@ def test_the_variables_of_tensorflow() -> None:
     assert all(task["cluster"] == cluster for task in tasks)
     alone = Distribution(join="tensorflow", nodes=2, processes=2)
     assert "ps" not in json.loads(variables(alone, 0)["TF_CONFIG"])["cluster"]
+
+
+def test_the_addresses_of_ipv6_are_in_brackets() -> None:
+    alone = Distribution(join="pytorch", nodes=1, processes=1)
+    [process] = rank_by_node(alone)
+    values = variables_of(alone, [process], process, ["fd00::4"], [7])
+    assert values["MASTER_ADDR"] == "fd00::4"
+    assert values["AZ_BATCH_MASTER_NODE"] == "[fd00::4]:7"
+    assert values["AZ_BATCHAI_PYTORCH_INIT_METHOD"] == "tcp://[fd00::4]:7"
+
+
+def test_ports_are_free_and_below_those_that_systems_assign(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own = range(FIRST_PORT, FIRST_PORT + PORTS)
+    ports = free_ports(3)
+    assert len(set(ports)) == 3
+    assert all(port in own for port in ports)
+    with socket.socket() as taken:
+        [port] = free_ports(1)
+        taken.bind(("", port))
+        monkeypatch.setattr(secrets, "randbelow", lambda count: (port - FIRST_PORT) % count)
+        [other] = free_ports(1)
+        assert other != port
+        assert other in own
+        monkeypatch.setattr(processes, "FIRST_PORT", port)
+        monkeypatch.setattr(processes, "PORTS", 1)
+        with pytest.raises(OSError, match=r"has only 0 free ports from .*, and the run needs 1"):
+            free_ports(1)
+
+
+def test_the_ports_of_other_nodes_follow_the_first() -> None:
+    end = FIRST_PORT + PORTS - 1
+    assert process_ports(end, 3) == [end, FIRST_PORT, FIRST_PORT + 1]
+    assert len(set(process_ports(FIRST_PORT + 7, 10_000))) == 10_000
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 FIRST_PORT, PORTS = 20_000, 12_000
-"""Ports for processes on other nodes, where this process cannot look for free ones. They are below
-the ports that systems assign by themselves."""
+"""Ports for processes. They are below the ports that systems assign by themselves, so that no
+other connection takes one until its process opens it."""
 MAX_PROCESSES = 10_000
 """Of one run."""
 
@@ -95,9 +95,15 @@ def is_spread(distribution: Distribution) -> bool:
 def process_ports(free: int, count: int) -> list[int]:
     """Return a port for each process on a cluster.
 
-    The first is ``free``, a port of the first node.
+    The first is ``free``, a port of the first node. This process cannot look for free ports on
+    other nodes, so the other processes get the ports after it.
     """
-    return [free, *(FIRST_PORT + (free + i) % PORTS for i in range(1, count))]
+    return [FIRST_PORT + (free - FIRST_PORT + i) % PORTS for i in range(count)]
+
+
+def with_port(address: str, port: int) -> str:
+    """Return an address with a port. An address of IPv6, which has colons, is in brackets."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def variables_of(
@@ -122,7 +128,7 @@ def variables_of(
         "AZUREML_NODE_COUNT": str(len(addresses)),
         "AZ_BATCHAI_JOB_MASTER_NODE_IP": first,
         "AZ_BATCHAI_TASK_INDEX": str(process.number),
-        "AZ_BATCH_MASTER_NODE": f"{first}:{port}",
+        "AZ_BATCH_MASTER_NODE": with_port(first, port),
         "AZ_BATCH_IS_CURRENT_NODE_MASTER": "true" if is_first else "false",
         "AZ_BATCH_HOST_LIST": ",".join(addresses),
         "AZ_BATCH_NODE_LIST": ";".join(addresses),
@@ -133,7 +139,7 @@ def variables_of(
         return {**variables, **_tensorflow(distribution, processes, process, addresses, ports)}
     return {
         **variables,
-        "AZ_BATCHAI_PYTORCH_INIT_METHOD": f"tcp://{first}:{port}",
+        "AZ_BATCHAI_PYTORCH_INIT_METHOD": f"tcp://{with_port(first, port)}",
         "RANK": str(process.number),
         "WORLD_SIZE": str(len(processes)),
         "LOCAL_RANK": str(process.local),
@@ -173,7 +179,7 @@ def _tensorflow(
     for other in processes:
         groups["ps" if other.number in of_servers else "worker"].append(other)
     hosts = {
-        kind: [f"{addresses[other.node]}:{ports[other.number]}" for other in members]
+        kind: [with_port(addresses[other.node], ports[other.number]) for other in members]
         for kind, members in groups.items()
         if members
     }

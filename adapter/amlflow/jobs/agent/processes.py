@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -13,7 +15,15 @@ from pathlib import Path
 
 from amlflow import whole_files
 from amlflow.jobs import launcher
-from amlflow.jobs.distribution import Distribution, Join, rank_here, server_numbers, variables_of
+from amlflow.jobs.distribution import (
+    FIRST_PORT,
+    PORTS,
+    Distribution,
+    Join,
+    rank_here,
+    server_numbers,
+    variables_of,
+)
 from amlflow.jobs.job import PROCESS_LOG, JobFolder
 from amlflow.jobs.launch import runs_here
 from amlflow.spec import Compute, Work
@@ -92,15 +102,28 @@ def expand_arguments(work: Work, compute: Compute) -> Work:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports of this machine that are free now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for opened in sockets:
-            opened.bind(("", 0))
-        return [int(opened.getsockname()[1]) for opened in sockets]
-    finally:
-        for opened in sockets:
-            opened.close()
+    """Return ports of this machine that are free now.
+
+    Jobs that start at the same time try other ports first, since each begins at a random one.
+
+    Raises:
+        OSError: there are too few.
+    """
+    begin = secrets.randbelow(PORTS)
+    free: list[int] = []
+    for number in range(PORTS):
+        if len(free) == count:
+            break
+        port = FIRST_PORT + (begin + number) % PORTS
+        with contextlib.suppress(OSError), socket.socket() as opened:  # another program has it
+            opened.bind(("", port))
+            free.append(port)
+    if len(free) < count:
+        raise OSError(
+            f"The machine has only {len(free)} free ports from {FIRST_PORT} to "
+            f"{FIRST_PORT + PORTS - 1}, and the run needs {count}."
+        )
+    return free
 
 
 def failure_in(folder: JobFolder, count: int) -> Failure | None:
