@@ -46,7 +46,8 @@ _NOT_STARTED = (
 )
 
 NOT_SUBMITTED = (
-    "The process that submitted the run ended before the cluster had the job. Submit it again."
+    "The process that submitted the run ended before the cluster had the job, or somebody else has "
+    "cancelled the job there before it started. Submit the run again."
 )
 SUBMIT_S = 180.0
 """Longer than a process takes to hand a job over, also if the cluster does not answer at first."""
