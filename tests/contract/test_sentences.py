@@ -76,8 +76,6 @@ NOT_IN_THE_SUITES = {
     # tests/unit/test_memory_limits.py
     "Ending: is_out_of_memory", "OUT_OF_MEMORY:", "count_oom_kills:",
     "CONTAINER:",  # tests/integration/jobs/test_docker.py
-    "Ending: is_out_of_memory", "OUT_OF_MEMORY:",  # tests/integration/jobs/test_spreading.py
-    "count_oom_kills",  # tests/unit/test_memory_limits.py
     "without_place", "_OF_MPI", "_SETTING", "_WITH_MPI", "_MPI_RANKS", "_MARK",
     "_EMPTY",  # tests/unit/jobs/test_surrounding.py
     "hookimpl:",  # tests/contract/test_outside.py
