@@ -17,7 +17,7 @@ from amlflow_local.local import LocalCompute
 def test_a_process_ends_that_has_no_readable_environment_yet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tree, "members", lambda name: [])
+    monkeypatch.setattr(tree, "members", lambda name, among=(): [])
     command = ["-c", "import signal; signal.pause()"]
     output = tmp_path / "output"
     work = Work(name="young", command=command, is_script=True, folder=tmp_path, output=output)
