@@ -73,6 +73,8 @@ NOT_IN_THE_SUITES = {
     "ClusterJob: id is", "Cluster.spread: With is_mpi",
     "Cluster.addresses: The nodes reach",  # all nodes are one machine
     "Partition: away", "Cluster.describe: Raises",
+    # tests/unit/test_memory_limits.py
+    "Ending: is_out_of_memory", "OUT_OF_MEMORY:", "count_oom_kills:",
     "CONTAINER:",  # tests/integration/jobs/test_docker.py
     "without_place", "_OF_MPI", "_SETTING", "_WITH_MPI", "_MPI_RANKS", "_MARK",
     "_EMPTY",  # tests/unit/jobs/test_surrounding.py
