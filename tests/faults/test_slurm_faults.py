@@ -204,23 +204,24 @@ def test_an_array_with_three_failures(on_slurm: Any, tmp_path: Path) -> None:
     lines = slurm_says(*queue, "-O", "ArrayJobID:20,State:20").split("\n")
     array = next(line.split()[0] for line in lines if "PENDING" in line)
     assert sum(line.split() == [array, "PENDING"] for line in lines) == 80
+    # Slurm forgets the ends of elements after some minutes.
+    states = *queue, f"--jobs={array}", "-O", "State"
     slurm_says("scontrol", "release", f"{array}_[0-44]")
     ends = [wait_for_end(run, 8 * SOON) for run in ran]
     assert [number for number, end in enumerate(ends) if end == "Failed"] == list(failing)
     assert ends.count("Completed") == 42
+    until(lambda: slurm_says(*states).split().count("FAILED") == len(failing), what="Slurm")
     for number in failing:
         assert f"ValueError: not {number}" in error_of(ran[number])
     for number, run in enumerate(ran):
         assert run.get_metrics() == {"number": number}
         assert log_of(run).startswith(f"element {number}\n")
     assert sorted(int(line.split()[0]) for line in note.read_text().splitlines()) == [*range(45)]
-    words = *queue, f"--jobs={array}", "-O", "State"
-    # Slurm forgets the ends of elements after some minutes.
-    assert slurm_says(*words).split().count("PENDING") == 35
+    assert slurm_says(*states).split().count("PENDING") == 35
     for run in rest:
         run.cancel()
     assert {run.get_status() for run in rest} == {"Canceled"}
-    assert not {"PENDING", "RUNNING"} & set(slurm_says(*words).split())
+    assert not {"PENDING", "RUNNING"} & set(slurm_says(*states).split())
     statuses = Counter(run.status for run in on_slurm.get_runs())
     assert statuses == {"Completed": 42, "Failed": 3, "Canceled": 35}
     assert not any(psutil.pid_exists(pid) for pid in pids(note))

@@ -199,7 +199,7 @@ def test_a_full_disk_on_the_node(
     # The script's own message may not fit on the disk.
     assert f"The disk of its working folder, '{tmpfs}" in error_of(run)
     assert run.get_metrics()["value"] == list(range(20))
-    until(lambda: job_of(run)[1] == "COMPLETED")
+    until(lambda: job_of(run)[1] == "FAILED")
     until(lambda: list(tmpfs.iterdir()) == [], what="the job's folder is removed")
     check_nothing_is_left(run, note)
 
@@ -216,7 +216,7 @@ def test_a_node_without_room_for_the_job(
     assert wait_for_end(run) == "Failed"
     assert "could not make a folder for the job: [Errno 28] No space left" in error_of(run)
     assert not note.exists()
-    until(lambda: job_of(run)[1] == "COMPLETED")
+    until(lambda: job_of(run)[1] == "FAILED")
     assert [path.name for path in tmpfs.iterdir()] == ["big"]
 
 

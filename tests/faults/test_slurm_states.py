@@ -185,6 +185,6 @@ def test_a_job_that_uses_too_much_memory(
     assert reason in error_of(run)
     assert "memory" in error_of(run)
     # Slurm does not say it of a job if it was in one of its steps.
-    state = "OUT_OF_MEMORY" if two is None else "COMPLETED"
+    state = "OUT_OF_MEMORY" if two is None else "FAILED"
     until(lambda: job_of(run)[1] == state, what=str(job_of(run)))
     assert run.get_metrics() == {"value": 1}

@@ -54,6 +54,8 @@ WARNINGS = parse_warnings.key
 ENVIRONMENT = parse_environment.key
 """``{"name", "version", "key"}`` of the script's environment."""
 
+RUN_FAILED = 1
+"""The exit code of an agent whose run is Failed. So its cluster calls the job failed, too."""
 LEFT_OPEN = 143
 """The exit code of an agent that a signal has ended, and which leaves the run's end to the cluster.
 It is that of a shell whose program was ended by SIGTERM."""

@@ -73,6 +73,7 @@ def test_a_script_that_fails(experiment: Any) -> None:
     assert wait_for_end(run) == "Failed"
     assert "exit code 1" in error_of(run)
     assert "ValueError: no such data" in error_of(run)
+    until(lambda: job_of(run)[1] == "FAILED", what="Slurm sees it, too")
 
 
 def test_a_node_that_cannot_load_a_module(experiment: Any, tmp_path: Path) -> None:
@@ -80,7 +81,7 @@ def test_a_node_that_cannot_load_a_module(experiment: Any, tmp_path: Path) -> No
     assert wait_for_end(run) == "Failed"
     assert "is not ready for the job: `module load absent/1` failed." in error_of(run)
     assert not (tmp_path / "note").exists(), "the script has run"
-    until(lambda: job_of(run)[1] == "COMPLETED")
+    until(lambda: job_of(run)[1] == "FAILED")
 
 
 def test_a_job_that_waits_says_for_what_and_is_cancelled(experiment: Any) -> None:
@@ -399,6 +400,6 @@ def test_a_job_of_two_nodes_in_an_image(experiment: Any, calls: Path) -> None:
     variables = "[None, None, None, '1', '/images/amlflow.sif']"
     assert first == f"exec --bind {folder} /images/amlflow.sif {agent} --cluster {variables}"
     assert others == [f"exec /images/amlflow.sif {agent} --process {variables}"] * 2
-    until(lambda: job_of(run)[1] == "COMPLETED")
+    until(lambda: job_of(run)[1] == "FAILED")
     assert not folder.exists()
     check_no_folder_is_left(run)

@@ -26,8 +26,7 @@ def main() -> None:
         # Imported here, so that each kind of process loads only its own code.
         from amlflow.jobs.agent.on_cluster import run_cluster_job
 
-        run_cluster_job()
-        return
+        sys.exit(run_cluster_job())
     if sys.argv[1] == "--process":
         # Imported here, for the same reason.
         from amlflow.jobs.agent.on_node import run_process

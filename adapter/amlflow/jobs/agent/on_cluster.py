@@ -41,7 +41,7 @@ from amlflow.jobs.cluster.payload import NODE_KIND, attempt_of, take_job
 from amlflow.jobs.distribution import is_spread
 from amlflow.jobs.job import FOLDER_SETTING, NODE_PREFIX, Job, JobFolder
 from amlflow.jobs.queue import NoQueue
-from amlflow.jobs.run_notes import LEFT_OPEN, EndRequest
+from amlflow.jobs.run_notes import LEFT_OPEN, RUN_FAILED, EndRequest
 from amlflow.layers.stack import open_direct
 from amlflow.plugins import open_cluster, open_compute
 from amlflow.run_errors import to_error
@@ -70,8 +70,8 @@ _TOLD = EndRequest(Status.CANCELED)
 """How a run ends after a nudge, unless the tracker says how it is to end."""
 
 
-def run_cluster_job() -> None:
-    """Run the job of this process's environment to its end."""
+def run_cluster_job() -> int:
+    """Run the job of this process's environment to its end. Returns the agent's exit code."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     os.umask(0o077)
     nudges, signals = Nudges(), PassedSignals()
@@ -83,14 +83,14 @@ def run_cluster_job() -> None:
     not_ready = os.environ.pop(START_FAILURE, None)
     if not_ready is not None:
         _end_without_script(job, attempt, f"{_node()} is not ready for the job: {not_ready}")
-        return
+        return RUN_FAILED
     submitted = job
-    is_all_sent, is_left_open = True, False
+    is_all_sent = True
     try:
         base = _make_folder(os.environ.get(FOLDER_SETTING))
     except OSError as failure:
         _end_without_folder(job, attempt, failure)
-        return
+        return RUN_FAILED
     try:
         folder = JobFolder(job.name, base)
         try:
@@ -99,7 +99,7 @@ def run_cluster_job() -> None:
             folder.write(dataclasses.replace(job, environ={}))
         except OSError as failure:  # such as a full disk
             _end_without_folder(job, attempt, failure)
-            return
+            return RUN_FAILED
         os.environ[JOB] = job.name
         with contextlib.suppress(OSError):  # the submitter's folder is not on this node
             os.chdir(job.submitted_from or folder.path)
@@ -107,7 +107,7 @@ def run_cluster_job() -> None:
             folder, job, attempt, submitted, nudges, signals, passes_sigterm=passes_sigterm
         )
         agent.run()
-        is_all_sent, is_left_open = agent.is_all_sent, agent.is_left_open
+        is_all_sent = agent.is_all_sent
     finally:
         if is_all_sent:
             shutil.rmtree(base, ignore_errors=True)
@@ -117,8 +117,7 @@ def run_cluster_job() -> None:
             "send the records, set AMLFLOW_JOURNAL_FOLDER=%s there and run `amlflow sync`.",
             job.run_id, socket.gethostname(), folder.path, folder.journal,
         )  # fmt: skip
-    if is_left_open:
-        raise SystemExit(LEFT_OPEN)
+    return agent.exit_code
 
 
 def _make_folder(parent: str | None) -> Path:
@@ -183,8 +182,8 @@ class ClusterAgent(Agent):
         self._is_told, self._is_too_late = False, False
         self.is_all_sent = True
         """Whether nothing of the script is on this node only."""
-        self.is_left_open = False
-        """Whether a signal has ended this attempt, and the run's end was left to the cluster."""
+        self.exit_code = 0
+        """How this process is to end."""
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGTERM and self._passes_sigterm and not self._has_sigterm:
@@ -227,10 +226,12 @@ class ClusterAgent(Agent):
         if self._signalled is not None and outcome == self._signalled:
             reason = self._requested_end_by_user() or self._end_by_cluster()
             if reason is None:
-                self.is_left_open = True
+                self.exit_code = LEFT_OPEN
                 self.is_all_sent = self._report.leave_open() or not self._folder.work.exists()
                 return
             outcome = reason
+        if outcome.status == Status.FAILED:
+            self.exit_code = RUN_FAILED
         super()._tell(outcome, ended)
         self.is_all_sent = not self._folder.work.exists()  # it is removed when all was sent
 
