@@ -26,6 +26,7 @@ from helpers.submitted_jobs import log_of, submit, wait_for_end
         ),
         (["python train.py", "--epochs 2"], ["python", "train.py", "--epochs", "2"]),
         (["/opt/my tools/run", "a b"], ["/opt/my tools/run", "a b"]),
+        ([r"C:\my tools\run.exe", "a b"], [r"C:\my tools\run.exe", "a b"]),
         ("make && ./run", ["sh", "-c", "make && ./run"]),
         ("RATE=1 ./run", ["sh", "-c", "RATE=1 ./run"]),
         (["run", "--rank", "$RANK", "a", "b"], ["sh", "-c", 'run --rank "$RANK" a b']),

@@ -18,8 +18,8 @@ _OPERATORS = frozenset({"&&", "||", "|", ";", "&", ">", ">>", "<", "2>", "2>>", 
 _VARIABLE = re.compile(r"\$(\w|\{)")
 _FOR_A_SHELL = re.compile(r"[$&|;<>()`*?~\n]|^\s*\w+=")
 """Characters that need a shell."""
-_SEVERAL_WORDS = re.compile(r"\s*[^\s/]+\s+\S")
-"""The beginning of a command line. A program's path may contain a blank, but only after a slash."""
+_SEVERAL_WORDS = re.compile(r"\s*[^\s/\\]+\s+\S")
+"""The beginning of a command line. A program's path may have blanks, but only after a separator."""
 
 
 def command_line(
