@@ -36,6 +36,8 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         folders.append(folder.parents[2])
         if "refused" in str(folder):
             raise ServiceException("It is damaged.")
+        if "unreadable" in str(folder):
+            raise OSError("It cannot be read.")
         return Recovered()
 
     monkeypatch.setattr(left_behind, "recover", recover)
@@ -44,15 +46,16 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 def test_only_own_journals_of_the_same_job_are_sent(tmp_path: Path, sent: list[Path]) -> None:
     own = made(tmp_path, "amlflow-own")
-    for base in ("amlflow-1", f"amlflow-{JOB.name}-2-0", "amlflow-refused", "amlflow-z"):
-        made(tmp_path, base)
+    for base in ("1", f"{JOB.name}-2-0", "refused", "unreadable", "z"):
+        made(tmp_path, f"amlflow-{base}")
     made(tmp_path, "amlflow-other-job", "1" * 32)
     made(tmp_path, "amlflow-open", mode=0o777)  # anybody may have written there
     made(tmp_path, "other")
     (tmp_path / "amlflow-link").symlink_to(tmp_path / "other")
     send_left_behind(JOB, own)
     assert sorted(path.name for path in sent) == [
-        f"amlflow-{JOB.name}-2-0", "amlflow-1", "amlflow-refused", "amlflow-z",
+        f"amlflow-{JOB.name}-2-0", "amlflow-1", "amlflow-refused", "amlflow-unreadable",
+        "amlflow-z",
     ]  # fmt: skip
 
 

@@ -34,8 +34,9 @@ def send_left_behind(job: Job, folder: JobFolder) -> None:
                 lambda: open_direct(job.tracking_uri),
                 close=failure(DIED),
             )
-        except AzureMLException as error:
-            logger.warning("What is left in %s was not sent: %s", earlier.path, error.message)
+        except (AzureMLException, OSError) as error:  # such as a disk that fails
+            reason = error.message if isinstance(error, AzureMLException) else error
+            logger.warning("What is left in %s was not sent: %s", earlier.path, reason)
         else:
             logger.info("%s records of an earlier attempt were sent.", counts.sent)
 
