@@ -56,7 +56,7 @@ class LocalCompute(ComputeBase):
         command = list(work.command)
         if work.is_script:
             command.insert(0, self._interpreter(work))
-        _adopt_orphans()
+        adopts_orphans = _adopt_orphans()
         # The output goes straight into the file, so no other process can lose it or slow it down.
         # Both streams append to the file. The position of the second shows where the errors end.
         oom_kills = count_oom_kills()
@@ -81,7 +81,7 @@ class LocalCompute(ComputeBase):
         # a disk that may be gone by then.
         import amlflow_local.tree  # noqa: F401
 
-        return StartedProcess(work.name, process, errors, oom_kills)
+        return StartedProcess(work.name, process, errors, oom_kills, adopts_orphans)
 
     def clean(self, name: str) -> None:
         # It imports psutil, which no script has to wait for.
@@ -94,10 +94,15 @@ class StartedProcess:
     """A process that was started, as :class:`amlflow.spec.Started` describes it."""
 
     def __init__(
-        self, name: str, process: subprocess.Popen[bytes], errors: int, oom_kills: int
+        self,
+        name: str,
+        process: subprocess.Popen[bytes],
+        errors: int,
+        oom_kills: int,
+        adopts_orphans: bool,
     ) -> None:
         self._name, self._process = name, process
-        self._oom_kills = oom_kills
+        self._oom_kills, self._adopts_orphans = oom_kills, adopts_orphans
         self._errors: int | None = errors
         self._ending: Ending | None = None
         self._is_gone = False
@@ -145,7 +150,7 @@ class StartedProcess:
         # `start` has imported it.
         from amlflow_local.tree import end_tree, members, own_members
 
-        find = own_members if sys.platform == "linux" else members
+        find = own_members if self._adopts_orphans else members
         end_tree(self._name, grace, self._process.poll, terminated, find)
         # A process that has just started is not found yet: its environment cannot be read.
         self._process.kill()
@@ -167,13 +172,15 @@ def _reason(code: int, is_out_of_memory: bool) -> str | None:
     return f"{reason} {OUT_OF_MEMORY}" if is_out_of_memory else reason
 
 
-def _adopt_orphans() -> None:
-    """Become the parent of a process if its own parent ends. Only Linux can do that.
+def _adopt_orphans() -> bool:
+    """Become the parent of a process if its own parent ends. Returns False if the system refuses.
 
-    On other systems, such processes are only found by the variable in their environment.
+    Only Linux can do that, and a container's rules may forbid it. Otherwise such processes are only
+    found by the variable in their environment.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    if sys.platform != "linux":
+        return False
+    return bool(ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
 
 
 def _reap_orphans(own: int) -> None:

@@ -57,10 +57,10 @@ def _name_of_work(process: psutil.Process) -> str:
 
 
 def own_members(name: str) -> list[psutil.Process]:
-    """List the living processes of a work that this process has started, on Linux.
+    """List the living processes of a work that this process has started, if it adopts orphans.
 
-    This process is the parent of orphans, so all of them are below it. To look only there takes a
-    quarter of the time. Who loses its parent during a look can be missed, so it looks twice.
+    All of them are below it, and to look only there takes a quarter of the time. A process that
+    loses its parent during a look can be missed, so this looks twice.
     """
     for _ in range(2):
         found = members(name, psutil.Process().children(recursive=True))

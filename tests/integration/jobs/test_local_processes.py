@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -67,3 +69,30 @@ def test_a_process_that_ends_as_it_is_told_to(
     monkeypatch.setattr(process, "poll", lambda: next(polls, poll)())
     started.end(grace=1)
     assert started.ending() is not None
+
+
+def test_orphans_end_also_if_this_process_may_not_adopt_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container's rules may forbid it. An orphan is then below another process."""
+    monkeypatch.setattr("amlflow_local.local._adopt_orphans", lambda: False)
+    monkeypatch.setattr(tree, "own_members", lambda name: [])
+    reading, writing = os.pipe()
+    os.set_inheritable(writing, True)
+    code = f"""if True:
+        import os, signal
+        if os.fork() == 0:
+            os.write({writing}, b"x")
+            signal.pause()
+    """
+    output = tmp_path / "output"
+    work = Work(name="o", command=["-c", code], is_script=True, folder=tmp_path, output=output)
+    monkeypatch.setattr(
+        subprocess, "Popen", functools.partial(subprocess.Popen, pass_fds=[writing])
+    )
+    started = LocalCompute({}).start(work)
+    os.close(writing)
+    with open(reading, "rb") as orphan:
+        assert orphan.read(1) == b"x"
+        started.end(grace=5)
+        assert select.select([orphan], [], [], 10)[0]  # nobody holds the other end any more
