@@ -29,37 +29,39 @@ NO_SIGNALS = "trap '' USR1 USR2"
 _AGENT = f'{NO_SIGNALS}; echo $$ > "${FOLDER}/agent"; exec "$@"'
 
 _SCRIPT = """\
-folder="$(mktemp -d "${TMPDIR:-/tmp}/amlflow-srun-XXXXXX")" || exit
-mkfifo "$folder"/{ask,in,out,err} || exit
-scontrol show hostnames "$SLURM_JOB_NODELIST" > "$folder/hostnames"
-scontrol --oneliner show node "$SLURM_JOB_NODELIST" > "$folder/nodes"
+# The names begin with an underscore, since a variable of the job may be called "folder".
+_folder="$(mktemp -d "${TMPDIR:-/tmp}/amlflow-srun-XXXXXX")" || exit
+trap 'rm -rf "$_folder"' EXIT
+mkfifo "$_folder"/{ask,in,out,err} || exit
+scontrol show hostnames "$SLURM_JOB_NODELIST" > "$_folder/hostnames"
+scontrol --oneliner show node "$SLURM_JOB_NODELIST" > "$_folder/nodes"
 run_srun() {
     trap - USR1 USR2
     # Variables, an empty word, and the command. Each ends with a null character.
-    while IFS= read -r -d '' word && [ -n "$word" ]; do export "$word"; done
-    words=()
-    while IFS= read -r -d '' word; do words+=("$word"); done
-    "${words[@]}" < "$folder/in" > "$folder/out" 2> "$folder/err" &
-    echo $! > "$folder/srun"
+    while IFS= read -r -d '' _word && [ -n "$_word" ]; do export "$_word"; done
+    _words=()
+    while IFS= read -r -d '' _word; do _words+=("$_word"); done
+    "${_words[@]}" < "$_folder/in" > "$_folder/out" 2> "$_folder/err" &
+    echo $! > "$_folder/srun"
     wait
 }
-run_srun < "$folder/ask" &
-server=$!
-@FOLDER@="$folder" @START@ < /dev/null &
-agent=$!
-trap 'kill "$server" 2> /dev/null; rm -rf "$folder"' EXIT
-pass_on() { kill "-$1" "@PID@" 2> /dev/null; }
-for name in URG USR1 USR2; do trap "pass_on $name" "$name"; done
+run_srun < "$_folder/ask" &
+_server=$!
+trap 'kill "$_server" 2> /dev/null; rm -rf "$_folder"' EXIT
+@FOLDER@="$_folder" @START@ < /dev/null &
+_agent=$!
+pass_on() { kill "-$1" "@PID@" 2> /dev/null; _is_told=yes; }
+for _name in URG USR1 USR2; do trap "pass_on $_name" "$_name"; done
 # Slurm ends the job, and kills this script if that takes long.
-trap 'pass_on TERM; rm -rf "$folder"' TERM
+trap 'pass_on TERM; rm -rf "$_folder"' TERM
 # A signal ends a wait, but not the agent.
-wait "$agent"
-code=$?
-while kill -0 "$agent" 2> /dev/null; do
-    wait "$agent"
-    code=$?
+_is_told=yes
+while [ -n "$_is_told" ]; do
+    _is_told=
+    wait "$_agent"
+    _code=$?
 done
-exit "$code"
+exit "$_code"
 """
 
 
@@ -69,8 +71,8 @@ def script_around(start: str, *, is_step: bool) -> str:
     ``start`` is the command in the shell's language. With ``is_step``, Slurm starts the agent, and
     :func:`noting_pid` has noted its number. Otherwise the command passes signals on.
     """
-    pid = '$(cat "$folder/agent")' if is_step else "$agent"
-    return _SCRIPT.replace("@START@", start).replace("@PID@", pid).replace("@FOLDER@", FOLDER)
+    pid = '$(cat "$_folder/agent")' if is_step else "$_agent"
+    return _SCRIPT.replace("@PID@", pid).replace("@FOLDER@", FOLDER).replace("@START@", start)
 
 
 def noting_pid(command: Sequence[str]) -> list[str]:

@@ -23,6 +23,8 @@ PYXIS = "pyxis"
 CONTAINERS = ("apptainer", "singularity", PYXIS)
 _OF_PYXIS = re.compile(r"--(no-)?container-")
 """The beginning of Pyxis's options."""
+_MOUNTS = "--container-mounts="
+"""The option of Pyxis that shows folders of the node in the container."""
 _OWN_OPTIONS = frozenset(
     {"--array", "--export", "--export-file", "--job-name", "--no-requeue", "--parsable", "--wait"}
 )
@@ -115,9 +117,12 @@ class SlurmSettings:
         command = [self.python or "python3", *arguments]
         if self.containers != PYXIS:
             *before, image = self.into_image()
-            return f'{shlex.join(before)} --bind "$folder" {shlex.join([image, *command])}'
+            return f'{shlex.join(before)} --bind "$_folder" {shlex.join([image, *command])}'
         step = ["srun", "--overlap", "--nodes=1", "--ntasks=1", "--mpi=none", *self.step_options()]
-        place = '--nodelist="$SLURMD_NODENAME" --container-mounts="$folder:$folder"'
+        # Slurm gives Pyxis only the last of several such options.
+        own = [option for option in self.options if option.startswith(_MOUNTS)]
+        mounts = f"{shlex.quote(own[-1])}," if own else _MOUNTS
+        place = f'--nodelist="$SLURMD_NODENAME" {mounts}"$_folder:$_folder"'
         return f"{shlex.join(step)} {place} {shlex.join(noting_pid(command))}"
 
     def agent_command(self, python: str, arguments: Sequence[str]) -> list[str]:

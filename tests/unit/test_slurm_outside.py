@@ -17,9 +17,9 @@ ARGUMENTS = ["-m", "amlflow.jobs.agent"]
 def test_how_the_agent_starts_in_an_image_of_several_processes() -> None:
     settings: dict[str, Any] = {"image": "/a b.sif", "gpus": 1, "python": "/py"}
     command = read_settings(settings).agent_outside(ARGUMENTS)
-    expected = ["apptainer", "exec", "--nv", "--bind", "$folder", "/a b.sif", "/py", *ARGUMENTS]
+    expected = ["apptainer", "exec", "--nv", "--bind", "$_folder", "/a b.sif", "/py", *ARGUMENTS]
     assert shlex.split(command) == expected
-    assert '--bind "$folder" ' in command
+    assert '--bind "$_folder" ' in command
 
 
 def test_options_of_pyxis_are_those_of_its_processes() -> None:
@@ -28,6 +28,14 @@ def test_options_of_pyxis_are_those_of_its_processes() -> None:
     assert settings.to_options() == ["--container-image=a#b", "--exclusive", *own]
     assert settings.to_options(is_outside=True) == ["--exclusive"]
     assert settings.step_options() == ["--container-image=a#b", *own]
+
+
+def test_mounts_of_the_target_are_the_agents_too() -> None:
+    """Slurm gives Pyxis only the last option of this name."""
+    options = ["--container-mounts=/no:/no", "--container-mounts=/a:/a,/b:/b"]
+    words = shlex.split(read_settings({**PYXIS, "options": options}).agent_outside(ARGUMENTS))
+    last = [word for word in words if word.startswith("--container-mounts=")][-1]
+    assert last == "--container-mounts=/a:/a,/b:/b,$_folder:$_folder"
 
 
 @pytest.mark.parametrize(
