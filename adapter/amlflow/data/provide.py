@@ -17,6 +17,7 @@ from amlflow.data.materialize import copy_files, link_files
 from amlflow.data.registry import Registration, Registry
 from amlflow.data.script_data import (
     DIRECT,
+    DOLLAR,
     INPUTS_VARIABLE,
     MOUNT,
     OUTPUTS_VARIABLE,
@@ -41,14 +42,20 @@ class Provided:
     variables: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, Path] = field(default_factory=dict)
 
-    def fill(self, command: Sequence[str]) -> list[str]:
-        """Return the command with paths and ids instead of the markers."""
+    def fill(self, command: Sequence[str], *, is_script: bool = False) -> list[str]:
+        """Return the command with paths and ids instead of the markers.
+
+        Later, the variables in a script's arguments are replaced by their values. The paths stay.
+        """
         if list(command[:2]) == ["sh", "-c"]:
             line = command[2]
             for marker, word in self.replacements.items():
                 line = line.replace(shlex.quote(marker), shlex.quote(word))
             return ["sh", "-c", line, *command[3:]]
-        return [self.replacements.get(word, word) for word in command]
+        words = self.replacements
+        if is_script:
+            words = {old: new.replace("$", f"${{{DOLLAR}}}") for old, new in words.items()}
+        return [words.get(word, word) for word in command]
 
 
 def provide(
@@ -83,6 +90,8 @@ def provide(
         provided.replacements[output.marker] = str(folder)
         provided.variables.update(dict.fromkeys(output.variables, str(folder)))
     outputs = {name: str(path) for name, path in provided.outputs.items()}
+    if any("$" in word for word in provided.replacements.values()):
+        provided.variables[DOLLAR] = "$"
     provided.variables[INPUTS_VARIABLE] = json.dumps(inputs)
     provided.variables[OUTPUTS_VARIABLE] = json.dumps(outputs)
     return provided

@@ -13,6 +13,12 @@ DIRECT, MOUNT, DOWNLOAD, UPLOAD = "direct", "mount", "download", "upload"
 INPUTS_VARIABLE = "AMLFLOW_INPUT_DATASETS"
 """The environment variable with a script's inputs: a JSON object with an entry for each name."""
 OUTPUTS_VARIABLE = "AMLFLOW_OUTPUT_DATASETS"
+DOLLAR = "AMLFLOW_DOLLAR"
+"""The environment variable that stands for a dollar sign in the path of an input or output.
+
+The variables in a script's arguments are replaced by their values. A path is not, since its names
+may come from a datastore.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from amlflow.data.provide import Provided, keep, provide
 from amlflow.data.script_data import ScriptData
 from amlflow.data.storage import Datastores
 from amlflow.exceptions import UserErrorException
+from amlflow.jobs import launcher
 from amlflow.local_paths import UnsafeName
 from amlflow.testing.memory import MemoryTracker
 from amlflow.tracker_data import Malformed
@@ -78,6 +79,17 @@ def test_the_path_of_a_single_file(workspace: Workspace, datastore: Any, files: 
     folder = Dataset.File.from_files((datastore, "in/sub"))
     provided = put(collect(workspace, folder.as_named_input("f").as_mount()))
     assert provided.variables["f"] == "base/f"
+
+
+def test_a_path_names_no_variables(workspace: Workspace, datastore: Any, write: Write) -> None:
+    write("src/a$HOME.txt", "a")
+    datastore.upload("src", "in", show_progress=False)
+    single = Dataset.File.from_files((datastore, "in/a$HOME.txt"))
+    provided = put(collect(workspace, single.as_named_input("s").as_mount()))
+    command = provided.fill(["x.py", "DatasetConsumptionConfig:s", "$HOME"], is_script=True)
+    assert launcher.expand(command, {**provided.variables, "HOME": "/root"}) == [
+        "x.py", "base/s/a$HOME.txt", "/root",
+    ]  # fmt: skip
 
 
 def test_stated_folders(workspace: Workspace, files: Any, folder: Path) -> None:

@@ -45,7 +45,7 @@ class JobData:
         }
         return dataclasses.replace(
             work,
-            command=self._provided.fill(work.command),
+            command=self._provided.fill(work.command, is_script=work.is_script),
             environment={**work.environment, **variables},
         )
 
