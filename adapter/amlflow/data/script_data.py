@@ -19,6 +19,8 @@ DOLLAR = "AMLFLOW_DOLLAR"
 The variables in a script's arguments are replaced by their values. A path is not, since its names
 may come from a datastore.
 """
+OF_ONE_SCRIPT = frozenset({INPUTS_VARIABLE, OUTPUTS_VARIABLE, DOLLAR})
+"""These variables are about one script. One that it submits may have inherited them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

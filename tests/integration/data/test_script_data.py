@@ -18,6 +18,8 @@ from amlflow.data.script_data import ScriptData
 from amlflow.data.storage import Datastores
 from amlflow.exceptions import UserErrorException
 from amlflow.jobs import launcher
+from amlflow.jobs.agent.data import JobData
+from amlflow.jobs.job import Job, JobFolder, Target
 from amlflow.local_paths import UnsafeName
 from amlflow.testing.memory import MemoryTracker
 from amlflow.tracker_data import Malformed
@@ -90,6 +92,21 @@ def test_a_path_names_no_variables(workspace: Workspace, datastore: Any, write: 
     assert launcher.expand(command, {**provided.variables, "HOME": "/root"}) == [
         "x.py", "base/s/a$HOME.txt", "/root",
     ]  # fmt: skip
+
+
+def test_a_script_that_was_submitted_by_one_with_inputs(workspace: Workspace, files: Any) -> None:
+    """It has inherited that script's variables."""
+    content = collect(workspace, files.as_named_input("s").as_mount()).data.to_content()
+    inherited = {"AMLFLOW_INPUT_DATASETS": '{"other": {}}', "s": "mine"}
+    job = Job(
+        name="0" * 32, run_id="1", tracking_uri="memory:",
+        target=Target(name="local", kind="local"), command=["x.py"], is_script=True,
+        environ=inherited, environment={}, agent_python="python", data=content,
+    )  # fmt: skip
+    folder = JobFolder(job.name, Path("jobs"))
+    environment = JobData(job, folder).provide(job.work(folder), lambda: False).environment
+    assert [*json.loads(environment["AMLFLOW_INPUT_DATASETS"])] == ["s"]
+    assert "s" not in environment
 
 
 def test_stated_folders(workspace: Workspace, files: Any, folder: Path) -> None:

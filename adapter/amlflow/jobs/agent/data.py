@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from amlflow.data.notes import output_notes
 from amlflow.data.provide import Provided, keep, provide
-from amlflow.data.script_data import ScriptData
+from amlflow.data.script_data import OF_ONE_SCRIPT, ScriptData
 from amlflow.data.storage import Datastores
 from amlflow.exceptions import AzureMLException
 from amlflow.jobs.job import Job, JobFolder
@@ -38,7 +38,7 @@ class JobData:
         """
         folder = self._folder
         self._provided = provide(self._data, self._stores, folder.work, folder.data, cancelled)
-        taken = {**self._job.environ, **work.environment}
+        taken = {*self._job.environ, *work.environment} - OF_ONE_SCRIPT
         # An input must not replace a variable that the script needs, such as PATH.
         variables = {
             name: value for name, value in self._provided.variables.items() if name not in taken
