@@ -18,6 +18,7 @@ from amlflow.query.expression import Expression, QueryError
 from amlflow.spec import RunNotFound, RunRecord
 from amlflow.tracker_data import Malformed, is_whole, to_object
 from amlflow.tracker_notes import parse_environment
+from amlflow.waiting import waiting_text
 from amlflow_mlflow_private import add_static_prefix
 from flask import Flask, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -162,6 +163,7 @@ class Routes:
             "may_cancel": not record.deleted and self._access.may_change(run_id),
             "deleted": record.deleted,
             "environment": _environment(record),
+            "waiting": waiting_text(record),
         }
 
     def details(self) -> Any:

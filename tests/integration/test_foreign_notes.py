@@ -26,7 +26,7 @@ from amlflow.core.workspace import Workspace
 from amlflow.exceptions import AzureMLException
 from amlflow.jobs.cluster.canceling import cancel_at_cluster
 from amlflow.jobs.cluster.looking import cluster_change, look_at_cluster
-from amlflow.jobs.run_notes import CLUSTER, END, JOB_NOTE, waiting_text
+from amlflow.jobs.run_notes import CLUSTER, END, JOB_NOTE
 from amlflow.layers.models import REGISTRY, Models
 from amlflow.own_runs import to_run_id
 from amlflow.spec import (
@@ -50,6 +50,7 @@ from amlflow.tracker_notes import (
     parse_waiting,
     to_environment_entry,
 )
+from amlflow.waiting import waiting_text
 from helpers.hostile_runs import NASTY, READS
 from helpers.memory_workspace import tracker, workspace
 from hypothesis import HealthCheck, given, settings

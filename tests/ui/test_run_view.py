@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from amlflow.spec import RunChange, Status
+from amlflow.tracker_notes import parse_waiting
 from helpers.browser import Keys, Page
 from helpers.studio import ADMIN, DENIED, READER, WRITER, Server, permit
 
@@ -43,6 +46,16 @@ def failed(experiment: Any, folder: Path) -> Any:
     except RuntimeError as error:
         run.fail(error_details=error)
     return run
+
+
+@pytest.mark.parametrize("place", ["#/amlflow/runs/{run}", "#/experiments/{experiment}/runs/{run}"])
+def test_a_queued_run_says_what_its_job_waits_for(page: Page, experiment: Any, place: str):
+    note = {"reason": "Resources", "before": 3, "id": "7", "attempt": 1}
+    run = experiment.start_logging(snapshot_directory=None)
+    change = RunChange(status=Status.QUEUED, system={parse_waiting.key: json.dumps(note)})
+    experiment._tracker.update_run(run.id, change)
+    page.open(place.format(run=run.id, experiment=experiment.id), READER)
+    page.see(".amlflow-run-actions", "waiting: Resources, 3 jobs before it")
 
 
 PIXEL = (

@@ -112,17 +112,6 @@ def is_on_cluster(record: RunRecord) -> bool:
     return CLUSTER in record.system
 
 
-def waiting_text(record: RunRecord) -> str | None:
-    """Say what a queued run's job waits for, such as "waiting: Resources, 3 jobs before it"."""
-    waiting = parse_waiting(record)
-    if waiting is None or record.status != Status.QUEUED:
-        return None
-    jobs = "job" if waiting.before == 1 else "jobs"
-    before = f", {waiting.before} {jobs} before it" if waiting.before else ""
-    attempt = f" (attempt {waiting.attempt})" if waiting.attempt > 1 else ""
-    return f"waiting: {waiting.reason or 'for its turn'}{before}{attempt}"
-
-
 def has_agent(record: RunRecord) -> bool:
     """Whether an agent has claimed the run. That of the first attempt may have died before."""
     return latest_attempt(record.properties) > 0

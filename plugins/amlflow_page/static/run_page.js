@@ -5,7 +5,7 @@ import { chip, mlflowRunLink } from "./format.js";
 import { checkPlaces, forgetMissing, HEADER, missingPlaces, TAB_LIST } from "./graft_check.js";
 import { LogView } from "./log_view.js";
 import { runAddress } from "./run_route.js";
-import { cancelButton, watchState } from "./run_state.js";
+import { cancelButton, waitingText, watchState } from "./run_state.js";
 
 const PROPERTY = "property.";
 const NOTE = /^property\.:u61:mlflow\./; // one of amlflow's own notes, as trackers store it
@@ -69,6 +69,7 @@ export class RunPage {
     replaceContent(
       this.actions,
       chip(state.status),
+      waitingText(state),
       h("a", { class: "amlflow-button", href: runAddress(this.id) }, "Open in the studio"),
       cancelButton(this),
     );

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { cancel } from "./cancelling.js";
-import { button } from "./dom.js";
+import { button, h } from "./dom.js";
 import { isFinal } from "./format.js";
 
 const LOOK_MS = 2000;
@@ -23,6 +23,11 @@ export async function watchState(page, tell = () => {}) {
     if (page.state?.final) return;
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
+}
+
+// Returns why the job of a queued run waits; null for other runs.
+export function waitingText({ status, waiting }) {
+  return status === "Queued" && waiting ? h("span", { class: "amlflow-hint", dir: "auto" }, waiting) : null;
 }
 
 // Returns the button; null if the run has ended, or if the user may not cancel it.

@@ -9,7 +9,7 @@ import { LogView } from "./log_view.js";
 import { RunFiles } from "./run_files.js";
 import { RunOverview } from "./run_overview.js";
 import { ALL_RUNS, runAddress, TABS } from "./run_route.js";
-import { cancelButton, watchState } from "./run_state.js";
+import { cancelButton, waitingText, watchState } from "./run_state.js";
 import { timesBox } from "./times.js";
 
 const FIRST_CHARTS = 4;
@@ -158,7 +158,7 @@ export class RunView {
     this.state = state;
     this.heading.textContent = state.name || state.run_id;
     this.inMlflow.href = mlflowRunLink(state);
-    replaceContent(this.chips, chip(state.status), cancelButton(this));
+    replaceContent(this.chips, chip(state.status), waitingText(state), cancelButton(this));
     this.facts.classList.remove("is-error");
     this.showParts();
     this.facts.replaceChildren(

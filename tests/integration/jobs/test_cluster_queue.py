@@ -10,10 +10,11 @@ import pytest
 from amlflow.jobs.cluster.canceling import cancel_at_cluster
 from amlflow.jobs.cluster.looking import look_at_cluster
 from amlflow.jobs.cluster.names import cluster_name_of
-from amlflow.jobs.run_notes import CLUSTER, END, HEARTBEAT, waiting_text
+from amlflow.jobs.run_notes import CLUSTER, END, HEARTBEAT
 from amlflow.spec import ATTEMPT, ClusterWork, JobState, RunChange, RunDraft, RunRecord
 from amlflow.testing.memory import MemoryTracker
 from amlflow.testing.memory_cluster import MemoryCluster
+from amlflow.waiting import waiting_text
 
 NAME = "0" * 32
 CANCEL = {END: json.dumps({"status": "Canceled", "error": None})}

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { document, serve, studio } from "./page.js";
 
 const { RunView } = await studio("run_view");
+const { waitingText } = await studio("run_state");
 
 for (const [what, answer, expected] of [
   ["a log", { content: '{"files": [{"name": "std_log.txt"}]}' }, ["Show the first error in the log"]],
@@ -47,4 +48,11 @@ test("without a run, there are no tabs; a deleted run says so", () => {
   assert.equal(page.tabList.hidden, false);
   RunView.prototype.set.call(page, { ...run, deleted: false });
   assert.doesNotMatch(page.facts.textContent, /Deleted/);
+});
+
+test("a queued run says what its job waits for, and only as long as it is queued", () => {
+  const waiting = "waiting: Resources, 3 jobs before it";
+  assert.equal(waitingText({ status: "Queued", waiting }).textContent, waiting);
+  assert.equal(waitingText({ status: "CancelRequested", waiting }), null);
+  assert.equal(waitingText({ status: "Queued", waiting: null }), null);
 });

@@ -33,7 +33,6 @@ from amlflow.jobs.run_notes import (
     WAITING,
     is_left_in_queue,
     requested_end_of,
-    waiting_text,
 )
 from amlflow.jobs.run_notes import EndRequest as RequestedEnd
 from amlflow.spec import (
@@ -44,6 +43,7 @@ from amlflow.spec import (
     Unavailable,
 )
 from amlflow.testing.memory import MemoryTracker
+from amlflow.waiting import waiting_text
 from helpers.cluster_runs import (
     AGENT,
     CANCEL,

@@ -10,11 +10,12 @@ from amlflow.core.runs.data_notes import inputs_of, outputs_of
 from amlflow.core.runs.environment_used import describe_environment, environment_of
 from amlflow.core.runs.files import fetch_listed, read_text_of
 from amlflow.core.runs.state import RunState
-from amlflow.jobs.run_notes import is_launched, waiting_text
+from amlflow.jobs.run_notes import is_launched
 from amlflow.local_paths import LocalPaths
 from amlflow.spec import FINAL, FileNotInRun, Status
 from amlflow.times import to_iso
 from amlflow.tracker_notes import parse_definition, parse_error, parse_target, parse_warnings
+from amlflow.waiting import waiting_text
 from amlflow.working_folder import local_path
 
 if TYPE_CHECKING:
