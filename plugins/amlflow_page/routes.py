@@ -18,7 +18,7 @@ from amlflow.query.expression import Expression, QueryError
 from amlflow.spec import RunNotFound, RunRecord
 from amlflow.tracker_data import Malformed, is_whole, to_object
 from amlflow.tracker_notes import parse_environment
-from amlflow.waiting import waiting_text
+from amlflow.waiting_text import waiting_text
 from amlflow_mlflow_private import add_static_prefix
 from flask import Flask, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge

@@ -50,7 +50,7 @@ from amlflow.tracker_notes import (
     parse_waiting,
     to_environment_entry,
 )
-from amlflow.waiting import waiting_text
+from amlflow.waiting_text import waiting_text
 from helpers.hostile_runs import NASTY, READS
 from helpers.memory_workspace import tracker, workspace
 from hypothesis import HealthCheck, given, settings

@@ -14,7 +14,7 @@ from amlflow.jobs.run_notes import CLUSTER, END, HEARTBEAT
 from amlflow.spec import ATTEMPT, ClusterWork, JobState, RunChange, RunDraft, RunRecord
 from amlflow.testing.memory import MemoryTracker
 from amlflow.testing.memory_cluster import MemoryCluster
-from amlflow.waiting import waiting_text
+from amlflow.waiting_text import waiting_text
 
 NAME = "0" * 32
 CANCEL = {END: json.dumps({"status": "Canceled", "error": None})}

@@ -43,7 +43,7 @@ from amlflow.spec import (
     Unavailable,
 )
 from amlflow.testing.memory import MemoryTracker
-from amlflow.waiting import waiting_text
+from amlflow.waiting_text import waiting_text
 from helpers.cluster_runs import (
     AGENT,
     CANCEL,

@@ -15,7 +15,7 @@ from amlflow.local_paths import LocalPaths
 from amlflow.spec import FINAL, FileNotInRun, Status
 from amlflow.times import to_iso
 from amlflow.tracker_notes import parse_definition, parse_error, parse_target, parse_warnings
-from amlflow.waiting import waiting_text
+from amlflow.waiting_text import waiting_text
 from amlflow.working_folder import local_path
 
 if TYPE_CHECKING:
