@@ -225,6 +225,7 @@ class EndsOnlyTheFirstProcess(Mutated):
                 self._canceled.add(name)
             if name in self._processes:
                 self._processes[name].kill()
+                self._processes[name].wait()  # a look that sees its end would end the others
 
     def end_all(self) -> None:
         for process in self._processes.values():

@@ -16,8 +16,8 @@ from azureml.exceptions import ComputeTargetException
 from helpers.slurm_jobs import TARGETS, jobs_named, slurm_says, submit
 from helpers.submitted_jobs import error_of, log_of, script, until, wait_for_end
 
-UNUSUAL = "a \"b\" 'c' $HOME `id`; ü \\ #%j"
-NAME = "a 'c' $HOME `id`; ü #%j"
+UNUSUAL = "a \"b\" 'c' $UNSET `id`; ü \\ #%j"
+NAME = "a 'c' $UNSET `id`; ü #%j"
 """A name that files of each system can have, and metrics of each server."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import sys
 import threading
 import time
@@ -43,12 +44,13 @@ def test_a_script_runs_as_a_tracked_run(experiment: Any, jobs: Path) -> None:
         pathlib.Path("logs/events.log").write_text("event")
         """,
         tags={"quality": "good", "bare": None},
-        arguments=["--rate", 0.5, 3, "a b", "$HOME"],
+        arguments=["--rate", 0.5, 3, "a b", "$HOME", "$UNSET"],
     )
     assert run.get_status() in ("Preparing", "Running", "Finalizing", "Completed")
     assert run.type == "azureml.scriptrun"
     assert run.wait_for_completion()["status"] == "Completed"
-    assert "arguments ['--rate', '0.5', '3', 'a b', '$HOME']" in log_of(run)
+    arguments = ["--rate", "0.5", "3", "a b", os.environ["HOME"], "$UNSET"]
+    assert f"arguments {arguments}" in log_of(run)
     assert "folder ['logs', 'outputs', 'script.py']" in log_of(run)
     assert run.get_file_names() == [
         "logs/events.log",
@@ -62,7 +64,7 @@ def test_a_script_runs_as_a_tracked_run(experiment: Any, jobs: Path) -> None:
     assert details["startTimeUtc"] < details["endTimeUtc"]
     definition = details["runDefinition"]
     assert definition["script"] == "script.py"
-    assert definition["arguments"] == ["--rate", "0.5", "3", "a b", "$HOME"]
+    assert definition["arguments"] == ["--rate", "0.5", "3", "a b", "$HOME", "$UNSET"]
     assert definition["target"] == "local"
     assert "error" not in details
     until(lambda: not agents(jobs), what="the agent's own end")
